@@ -1,0 +1,18 @@
+-- What each database user may do; run by `ledger migrate` after the migrations, one statement per line.
+-- Names, not objects, carry these grants, so they stay right when a rebuild swaps tables by RENAME.
+-- The owner's own rights (all on this database, with GRANT OPTION) come from the administrator's login.
+
+-- The projector writes what it derives, and nothing else.
+GRANT SELECT, INSERT, UPDATE ON positions TO ledger_projector;
+GRANT SELECT, INSERT ON orders TO ledger_projector;
+GRANT SELECT, INSERT, UPDATE ON stock TO ledger_projector;
+GRANT SELECT, INSERT ON stock_movements TO ledger_projector;
+GRANT SELECT, INSERT ON dead_letters TO ledger_projector;
+GRANT SELECT, INSERT, DELETE ON outbox TO ledger_projector;
+
+-- The services and dashboards read what others may read; the outbox is the projector's own.
+GRANT SELECT ON positions TO ledger_reader;
+GRANT SELECT ON orders TO ledger_reader;
+GRANT SELECT ON stock TO ledger_reader;
+GRANT SELECT ON stock_movements TO ledger_reader;
+GRANT SELECT ON dead_letters TO ledger_reader;

@@ -1,0 +1,18 @@
+//! Domain types. Each parses in its constructor and has no setter, so a value that exists is valid; none
+//! derives serde, so no wire format can make one behind the constructor's back. Wire types: [`crate::wire`].
+
+mod amount;
+mod id;
+mod movement;
+mod order;
+mod text;
+mod timestamp;
+mod violation;
+
+pub use amount::{Delta, MAX_QUANTITY, MAX_SAFE_INTEGER, Quantity, TotalPrice, UnitPrice};
+pub use id::{MovementId, OrderId};
+pub use movement::{Movement, MovementKind};
+pub use order::{Order, WrongTotal};
+pub use text::{AdjustmentNote, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId};
+pub use timestamp::{parse_timestamp, to_microseconds};
+pub use violation::Violation;

@@ -1,0 +1,20 @@
+//! The contract between the order services and the projector: domain types, wire events, topics,
+//! partitioning, and the SQL schema (in `migrations/`).
+//!
+//! It must never do IO: no tokio, no sqlx, no rdkafka, no clock, no random number. Both sides depend on it
+//! and it depends on neither. Reading order: [`domain`], [`position`], [`wire`], [`reason`], [`topics`].
+
+pub mod cloudevents;
+pub mod domain;
+pub mod partitioner;
+pub mod position;
+pub mod reason;
+pub mod topics;
+pub mod wire;
+
+pub use domain::{
+    AdjustmentNote, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementId, MovementKind, Order, OrderId,
+    ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation,
+};
+pub use position::{EventId, Position};
+pub use reason::{ParkReason, RejectionReason, Status};

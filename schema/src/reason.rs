@@ -1,0 +1,100 @@
+//! The closed lists of words that travel outside: statuses, rejection reasons, and the reasons why a record is
+//! parked. They are the same in SQL, in outcomes and in REST (where a reason is the last segment of a problem's `type`).
+
+use std::fmt;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every word, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The variant that `word` names, if any.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(
+    /// What became of an order or a movement. (`pending` exists only in REST: it means "not folded yet".)
+    Status {
+        Confirmed = "confirmed",
+        Rejected = "rejected",
+        Cancelled = "cancelled",
+    }
+);
+
+words!(
+    /// Why a well-formed order or adjustment was refused by the fold.
+    RejectionReason {
+        /// The product never had stock: no receipt introduced it.
+        UnknownProduct = "unknown-product",
+        /// Fewer pieces are available than were ordered.
+        OutOfStock = "out-of-stock",
+        /// The adjustment would take the stock below zero.
+        BelowZero = "below-zero",
+    }
+);
+
+words!(
+    /// Why a record was parked in `dead_letters` instead of folded.
+    ParkReason {
+        /// The value is larger than [`crate::wire::MAX_EVENT_BYTES`].
+        TooLarge = "too-large",
+        /// The record has no value (a tombstone) or an empty one.
+        EmptyValue = "empty-value",
+        /// The value is not a JSON object with a `type` and a `version`, or a field is missing or of the wrong type.
+        Undecodable = "undecodable",
+        /// No event of that `type` is known.
+        UnknownType = "unknown-type",
+        /// The type is known, the version is not.
+        UnknownVersion = "unknown-version",
+        /// A field is of the right type but breaks a rule.
+        InvalidField = "invalid-field",
+        /// `total_price` is not `quantity * unit_price`, or overflows.
+        WrongTotal = "wrong-total",
+        /// The key is not the product id.
+        WrongKey = "wrong-key",
+        /// The record lies in another partition than its key hashes to.
+        WrongPartition = "wrong-partition",
+        /// An order or movement of that id, with other contents, stands before it in the partition.
+        ConflictingDuplicate = "conflicting-duplicate",
+        /// A receipt or adjustment would take the stock above 2^53 - 1.
+        StockOverflow = "stock-overflow",
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_word(status.as_str()), Some(*status));
+        }
+        for reason in RejectionReason::ALL {
+            assert_eq!(RejectionReason::from_word(reason.as_str()), Some(*reason));
+        }
+        for reason in ParkReason::ALL {
+            assert_eq!(ParkReason::from_word(reason.as_str()), Some(*reason));
+        }
+        assert_eq!(Status::from_word("pending"), None);
+    }
+}

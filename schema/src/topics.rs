@@ -1,0 +1,62 @@
+//! The topics and how they must be configured. `ledger migrate` creates them from here; nothing alters them later.
+
+/// Partitions of the log unless the operator asked for another number when it was created. Frozen at creation: the
+/// count decides where a key lies.
+pub const DEFAULT_PARTITION_COUNT: i32 = 8;
+/// Default names. Every one is a flag.
+pub const ORDERS: &str = "orders";
+pub const OUTCOMES: &str = "orders.outcomes";
+pub const DEAD_LETTERS: &str = "orders.dead-letters";
+
+/// Largest record the log takes, in bytes as the broker counts them (after compression). Above the broker's default of
+/// 1 MiB, so that another writer's oversized record is parked with a reason, where a refusal would leave its producer
+/// retrying; far above what the services append (a body is at most 64 KiB).
+pub const MAX_MESSAGE_BYTES: usize = 10 * 1024 * 1024;
+
+/// A topic as it must be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    pub name: String,
+    pub partition_count: i32,
+    pub replication_factor: i32,
+    /// Topic-level configuration, as Kafka spells it.
+    pub config: Vec<(&'static str, String)>,
+}
+
+impl TopicSpec {
+    /// A topic that never loses a record: no retention by time or size, no unclean leader, and an acknowledgement
+    /// (`acks=all`) means `min.insync.replicas` copies: 2 of 3 or more replicas, else 1.
+    pub fn never_expiring(name: &str, partition_count: i32, replication_factor: i32) -> Self {
+        let min_insync_replicas = if replication_factor >= 3 { "2" } else { "1" };
+        Self {
+            name: name.to_owned(),
+            partition_count,
+            replication_factor,
+            config: vec![
+                ("cleanup.policy", "delete".to_owned()),
+                ("retention.ms", "-1".to_owned()),
+                ("retention.bytes", "-1".to_owned()),
+                ("min.insync.replicas", min_insync_replicas.to_owned()),
+                ("unclean.leader.election.enable", "false".to_owned()),
+                ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_never_expires() {
+        let spec = TopicSpec::never_expiring(ORDERS, DEFAULT_PARTITION_COUNT, 3);
+        let value = |name: &str| spec.config.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+        assert_eq!(value("retention.ms"), Some("-1"));
+        assert_eq!(value("cleanup.policy"), Some("delete"));
+        assert_eq!(value("min.insync.replicas"), Some("2"));
+        assert_eq!(spec.partition_count, 8);
+        let single = TopicSpec::never_expiring(ORDERS, 8, 1);
+        assert!(single.config.contains(&("min.insync.replicas", "1".to_owned())));
+    }
+}

@@ -1,0 +1,55 @@
+//! The events on the wire: JSON in snake_case with `type` and `version`. Versions are resolved here, at the edge;
+//! inside there are only domain types. Golden samples, one per event and version, are in `golden/` and are
+//! never edited. Fields that a reader does not know are ignored; a type or version it does not know is an error.
+
+mod decode;
+mod encode;
+mod outcome;
+
+pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
+pub use encode::encode;
+pub use outcome::{AdjustmentRejected, OrderConfirmed, OrderRejected, Outcome, OutcomeError, StockChanged};
+
+use crate::domain::{Movement, MovementKind, Order, ProductId};
+
+/// An event of the log, decoded: the past tense of what a client asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    OrderPlaced(Order),
+    /// `StockReceived` or `StockAdjusted`, by the movement's kind.
+    StockMoved(Movement),
+}
+
+/// The `type` words of the log.
+pub const ORDER_PLACED: &str = "OrderPlaced";
+pub const STOCK_RECEIVED: &str = "StockReceived";
+pub const STOCK_ADJUSTED: &str = "StockAdjusted";
+
+impl Event {
+    /// The product it is about, whose id is also the record's key.
+    pub fn product_id(&self) -> &ProductId {
+        match self {
+            Self::OrderPlaced(order) => order.product_id(),
+            Self::StockMoved(movement) => movement.product_id(),
+        }
+    }
+
+    /// The word in `type` and `ce_type`.
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::OrderPlaced(_) => ORDER_PLACED,
+            Self::StockMoved(movement) => match movement.kind() {
+                MovementKind::Receipt(_) => STOCK_RECEIVED,
+                MovementKind::Adjustment { .. } => STOCK_ADJUSTED,
+            },
+        }
+    }
+
+    /// The id of the order or movement, which is also the event's `ce_id`.
+    pub fn id(&self) -> String {
+        match self {
+            Self::OrderPlaced(order) => order.order_id().to_string(),
+            Self::StockMoved(movement) => movement.movement_id().to_string(),
+        }
+    }
+}

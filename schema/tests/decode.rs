@@ -1,0 +1,136 @@
+//! What is refused, under which reason, with which words: a table in the precedence that `decode` documents.
+
+use ledger_schema::ParkReason;
+use ledger_schema::wire::{MAX_EVENT_BYTES, decode};
+use proptest::prelude::*;
+
+const GOOD: &str = include_str!("../golden/order_placed.v1.json");
+const ADJUSTED: &str = include_str!("../golden/stock_adjusted.v1.json");
+
+fn check(value: &str, reason: ParkReason, detail: &str) {
+    let error = decode(Some(value.as_bytes())).expect_err(value);
+    assert_eq!((error.reason, error.detail.as_str()), (reason, detail), "{value}");
+}
+
+/// The good order with `from` replaced, which must occur in it.
+fn order_with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from} is not in the sample");
+    GOOD.trim_end().replace(from, to)
+}
+
+#[test]
+fn values_that_are_no_event() {
+    assert_eq!(decode(None).expect_err("none").reason, ParkReason::EmptyValue);
+    assert_eq!(decode(Some(b"")).expect_err("empty").reason, ParkReason::EmptyValue);
+    for garbage in [
+        &b"\xff\xfe"[..],
+        b"not json",
+        b"[]",
+        b"7",
+        b"{}",
+        b"{\"type\":\"OrderPlaced\"}",
+        b"{\"type\":7,\"version\":1}",
+        b"null",
+    ] {
+        assert_eq!(decode(Some(garbage)).expect_err("garbage").reason, ParkReason::Undecodable);
+    }
+    let large = order_with("\"version\":1", &format!("\"version\":1,\"padding\":\"{}\"", "x".repeat(MAX_EVENT_BYTES)));
+    assert_eq!(decode(Some(large.as_bytes())).expect_err("large").reason, ParkReason::TooLarge);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(decode(Some(deep.as_bytes())).expect_err("deep").reason, ParkReason::Undecodable);
+}
+
+#[test]
+fn types_and_versions() {
+    check("{\"type\":\"OrderEaten\",\"version\":1}", ParkReason::UnknownType, "type `OrderEaten` is not known");
+    check(
+        &order_with("\"version\":1", "\"version\":2"),
+        ParkReason::UnknownVersion,
+        "version 2 of OrderPlaced is not known, expected 1",
+    );
+    check(
+        &order_with("\"version\":1", "\"version\":0"),
+        ParkReason::UnknownVersion,
+        "version 0 of OrderPlaced is not known, expected 1",
+    );
+    for version in ["-1", "1.0", "\"1\"", "4294967296"] {
+        let value = order_with("\"version\":1", &format!("\"version\":{version}"));
+        assert_eq!(decode(Some(value.as_bytes())).expect_err(version).reason, ParkReason::Undecodable, "{version}");
+    }
+}
+
+#[test]
+fn missing_and_mistyped_fields() {
+    for field in ["order_id", "user_id", "product_id", "quantity", "unit_price", "total_price", "placed_at"] {
+        let value = order_with(&format!("\"{field}\""), "\"other\"");
+        let error = decode(Some(value.as_bytes())).expect_err(field);
+        assert_eq!(error.reason, ParkReason::Undecodable);
+        assert!(error.detail.contains(field), "{}", error.detail);
+    }
+    for quantity in ["4.0", "\"4\"", "null", "1e3", "9223372036854775808", "true"] {
+        let value = order_with("\"quantity\":4", &format!("\"quantity\":{quantity}"));
+        assert_eq!(decode(Some(value.as_bytes())).expect_err(quantity).reason, ParkReason::Undecodable, "{quantity}");
+    }
+    let twice = order_with("\"quantity\":4", "\"quantity\":4,\"quantity\":4");
+    assert_eq!(decode(Some(twice.as_bytes())).expect_err("twice").reason, ParkReason::Undecodable);
+}
+
+#[test]
+fn fields_that_break_a_rule() {
+    check(
+        &order_with("\"quantity\":4", "\"quantity\":0"),
+        ParkReason::InvalidField,
+        "quantity must be an integer from 1 to 1000000000, found 0",
+    );
+    check(
+        &order_with("\"unit_price\":71000", "\"unit_price\":-1"),
+        ParkReason::InvalidField,
+        "unit_price must be an integer from 1 to 9007199254740991, found -1",
+    );
+    check(&order_with("CATALOG-002", ""), ParkReason::InvalidField, "product_id must not be empty");
+    check(
+        &order_with("CATALOG-002", "a b"),
+        ParkReason::InvalidField,
+        "product_id must not contain the character U+0020 (at character 2)",
+    );
+    check(
+        &order_with("77a436fd-", ""),
+        ParkReason::InvalidField,
+        "order_id must be a UUID, found `64f9-4d35-999b-a957195f5d23`",
+    );
+    check(
+        &order_with("2026-11-23T", "2026-11-23 at "),
+        ParkReason::InvalidField,
+        "placed_at must be an RFC 3339 time from 1970 to 9999, found `2026-11-23 at 10:00:00.123456Z`",
+    );
+    check(&ADJUSTED.replace("-3", "0"), ParkReason::InvalidField, "delta must not be zero");
+    check(&ADJUSTED.replace("three bars melted", ""), ParkReason::InvalidField, "reason must not be empty");
+}
+
+#[test]
+fn totals() {
+    check(
+        &order_with("284000", "284001"),
+        ParkReason::WrongTotal,
+        "total_price must be quantity * unit price = 284000, found 284001",
+    );
+    check(
+        &order_with("\"quantity\":4", "\"quantity\":1000000000").replace("71000,", "9007199254740991,"),
+        ParkReason::WrongTotal,
+        "total_price quantity * unit price is more than 9007199254740991",
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_get_the_same_answer_twice(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        prop_assert_eq!(decode(Some(&bytes)), decode(Some(&bytes)));
+    }
+
+    #[test]
+    fn a_good_order_with_any_byte_changed_never_panics(at in 0..GOOD.len(), byte in any::<u8>()) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        bytes[at] = byte;
+        let _answer = decode(Some(&bytes));
+    }
+}
