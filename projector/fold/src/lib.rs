@@ -1,1 +1,31 @@
+//! The fold: the pure core of the projector. A partition's records in, rows and outcomes out.
+//!
+//! It must never know a clock, a random number, a database or Kafka; its manifest lists none of them, and
+//! `clippy.toml` refuses the clocks that the standard library has. It is total: every record has an answer, no input makes
+//! it panic or fail.
+//!
+//! What it rests on, and what rests on it:
+//! - INV-2: `available` is never negative. [`batch`] takes from stock only what is there.
+//! - INV-4: what is derived is a function of a prefix of one partition: [`batch`] sees one partition's state and records.
+//! - INV-5: an order id or movement id takes effect at most once in a partition: [`prior`] and the batch's own ids.
+//! - INV-8: no record is skipped: each either takes effect, is a duplicate (counted), or is parked.
+//! - INV-9: another log is never folded onto this one's state: [`log_safety`].
+//!
+//! Reading order: [`record`], [`state`], [`batch`] (the rules), [`effects`], [`prior`], [`commit`], [`log_safety`].
 
+pub mod batch;
+pub mod commit;
+pub mod effects;
+pub mod log_safety;
+pub mod prior;
+pub mod record;
+pub mod state;
+
+pub use batch::BatchFold;
+pub use effects::{BatchEffects, Decision, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow};
+pub use prior::Prior;
+pub use record::{Partition, Record};
+pub use state::PartitionState;
+
+/// Version of the rules. Tables are folded by one version; another needs a rebuild.
+pub const FOLD_VERSION: u32 = 1;

@@ -1,0 +1,135 @@
+//! Whether the log is the one that the positions belong to, whole (INV-9, INV-8). Pure decisions; whoever asks reads
+//! the facts from Kafka and MariaDB and stops with the error. Nothing here is ever mended by itself: a projector that resets
+//! its position in silence is the failure this system exists to prevent.
+
+use thiserror::Error;
+
+/// What makes a log that log and no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogIdentity {
+    pub cluster_id: String,
+    /// Kafka's topic id, base64 as its tools print it. A recreated topic has a new one.
+    pub topic_id: String,
+    pub partition_count: i32,
+}
+
+/// First and one-past-last offset of a partition, as the broker reports them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    pub low: i64,
+    pub high: i64,
+}
+
+/// The log cannot be folded onto these tables. Never retryable: a person has to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LogRefusal {
+    #[error("topic {topic} is in another Kafka cluster: the positions belong to cluster {expected}, found {found}")]
+    AnotherCluster { topic: String, expected: String, found: String },
+    #[error("topic {topic} was recreated: the positions belong to topic id {expected}, found {found}")]
+    AnotherTopic { topic: String, expected: String, found: String },
+    #[error("topic {topic} has another number of partitions: expected {expected}, found {found}")]
+    PartitionCount { topic: String, expected: i32, found: i32 },
+    #[error("the beginning of topic {topic} partition {partition} is gone: expected first offset 0, found {found}")]
+    BeginningGone { topic: String, partition: i32, found: i64 },
+    #[error(
+        "topic {topic} partition {partition} lost records: expected an end of at least {expected} (the stored position), found {found}"
+    )]
+    EndGone { topic: String, partition: i32, expected: i64, found: i64 },
+    #[error(
+        "the positions of topic {topic} are incomplete: expected one for each of {expected} partitions, found {found}"
+    )]
+    IncompletePositions { topic: String, expected: i32, found: usize },
+    #[error("the positions belong to topic {found}, expected {expected}")]
+    PositionsOfAnotherTopic { expected: String, found: String },
+}
+
+/// Compares the log that was found with the one that the positions belong to.
+///
+/// # Errors
+/// The first difference, in the order cluster, topic, partition count.
+pub fn check_identity(topic: &str, expected: &LogIdentity, found: &LogIdentity) -> Result<(), LogRefusal> {
+    let topic = topic.to_owned();
+    if found.cluster_id != expected.cluster_id {
+        let (expected, found) = (expected.cluster_id.clone(), found.cluster_id.clone());
+        return Err(LogRefusal::AnotherCluster { topic, expected, found });
+    }
+    if found.topic_id != expected.topic_id {
+        let (expected, found) = (expected.topic_id.clone(), found.topic_id.clone());
+        return Err(LogRefusal::AnotherTopic { topic, expected, found });
+    }
+    if found.partition_count != expected.partition_count {
+        let (expected, found) = (expected.partition_count, found.partition_count);
+        return Err(LogRefusal::PartitionCount { topic, expected, found });
+    }
+    Ok(())
+}
+
+/// Checks that a partition still has its beginning, and all that was folded from it.
+///
+/// # Errors
+/// [`LogRefusal::BeginningGone`] when the first offset is not 0 (also where the position lies behind it: the tables
+/// could not be rebuilt any more), [`LogRefusal::EndGone`] when the log ends before the position.
+pub fn check_watermarks(
+    topic: &str,
+    partition: i32,
+    next_offset: i64,
+    watermarks: Watermarks,
+) -> Result<(), LogRefusal> {
+    let topic = topic.to_owned();
+    if watermarks.low != 0 {
+        return Err(LogRefusal::BeginningGone { topic, partition, found: watermarks.low });
+    }
+    if watermarks.high < next_offset {
+        return Err(LogRefusal::EndGone { topic, partition, expected: next_offset, found: watermarks.high });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(cluster_id: &str, topic_id: &str, partition_count: i32) -> LogIdentity {
+        LogIdentity { cluster_id: cluster_id.to_owned(), topic_id: topic_id.to_owned(), partition_count }
+    }
+
+    fn message(refused: Result<(), LogRefusal>) -> String {
+        refused.err().map_or_else(String::new, |refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn inv_9_another_log_is_refused_by_name() {
+        let expected = identity("c", "t", 8);
+        for (found, says) in [
+            (identity("c", "t", 8), ""),
+            (
+                identity("d", "u", 9),
+                "topic orders is in another Kafka cluster: the positions belong to cluster c, found d",
+            ),
+            (identity("c", "u", 9), "topic orders was recreated: the positions belong to topic id t, found u"),
+            (identity("c", "t", 9), "topic orders has another number of partitions: expected 8, found 9"),
+            (identity("c", "t", 7), "topic orders has another number of partitions: expected 8, found 7"),
+        ] {
+            assert_eq!(message(check_identity("orders", &expected, &found)), says);
+        }
+    }
+
+    #[test]
+    fn inv_8_a_log_with_a_hole_is_refused_by_name() {
+        for (next_offset, low, high, says) in [
+            (0, 0, 0, ""),
+            (0, 0, 5, ""),
+            (5, 0, 5, ""),
+            (
+                6,
+                0,
+                5,
+                "topic orders partition 3 lost records: expected an end of at least 6 (the stored position), found 5",
+            ),
+            (0, 2, 5, "the beginning of topic orders partition 3 is gone: expected first offset 0, found 2"),
+            (4, 1, 5, "the beginning of topic orders partition 3 is gone: expected first offset 0, found 1"),
+        ] {
+            assert_eq!(message(check_watermarks("orders", 3, next_offset, Watermarks { low, high })), says);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What goes into the fold.
+
+/// Which partition is folded, of how many. The count decides where a key lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    /// Kafka's partition number, 0 to `count` - 1.
+    pub number: i32,
+    /// How many partitions the log has; frozen when it was created.
+    pub count: i32,
+}
+
+/// One record of the log as Kafka delivered it. Headers take no part in the fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    pub offset: i64,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
