@@ -1,0 +1,26 @@
+//! The repository's own commands: what is missing is installed, the whole system is started,
+//! supervised, tested and stopped from here. The binary (`main.rs`) only parses arguments.
+//!
+//! It must never depend on the crates it starts: it talks to them by processes, ports and HTTP, as
+//! any operator would. The end-to-end tests use [`process`], [`gateway`], [`ports`] and [`http`].
+//!
+//! Reading order: [`state_dir`] (where things lie), [`process`] (how one is started, told from
+//! another and ended), [`mariadb`] and [`kafka`] and [`gateway`] (one server each), [`parts`] (all of
+//! them with their settings), [`supervisor`] (keeps them running), [`up`] (the command people type).
+
+pub mod atomic_file;
+pub mod credentials;
+pub mod gateway;
+pub mod http;
+pub mod install;
+pub mod interrupt;
+pub mod jars;
+pub mod kafka;
+pub mod mariadb;
+pub mod ports;
+pub mod probe;
+pub mod process;
+pub mod progress;
+pub mod repository;
+pub mod servers;
+pub mod state_dir;

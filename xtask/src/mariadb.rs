@@ -1,0 +1,104 @@
+//! A private MariaDB: its data folder is made once, its command line says all its settings, and the
+//! system's own configuration is never read.
+//!
+//! It runs as the owner of the state folder, also where that is root: the user `mysql` cannot enter a
+//! folder below one that only root may enter, such as a clone in root's home.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::atomic_file::{self, Readers};
+use crate::credentials::Credentials;
+use crate::install;
+use crate::probe::Probe;
+use crate::process::ProcessCommand;
+use crate::state_dir::StateDir;
+
+/// Its name in `log/` and `run/`.
+pub const NAME: &str = "mariadb";
+
+/// A path in the data folder, where the server has its working folder: a socket's path has at most
+/// 107 bytes, and a clone may lie deep.
+const SOCKET: &str = "mariadb.sock";
+
+/// How it is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MariaDbSettings {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The memory for pages, in MiB.
+    pub buffer_pool_mib: u32,
+}
+
+impl MariaDbSettings {
+    /// How to ask whether it is ready.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        Probe::MariaDb(self.address)
+    }
+}
+
+/// Makes the data folder unless it is there, writes what is executed at the start, and answers the
+/// command that runs the server.
+///
+/// # Errors
+/// When the data folder cannot be made; the message holds what the installer said.
+pub fn prepare(state: &StateDir, settings: MariaDbSettings, credentials: &Credentials) -> Result<ProcessCommand> {
+    let data = state.data().join(NAME);
+    let scratch = state.data().join("mariadb-scratch");
+    create_data_folder(&data)?;
+    fs::create_dir_all(&scratch)?;
+    let init_file = state.run().join("mariadb-init.sql");
+    atomic_file::write(&init_file, credentials.to_init_sql().as_bytes(), Readers::Owner)?;
+    Ok(ProcessCommand::new(install::program("mariadbd")?)
+        .arg("--no-defaults")
+        .args(run_as())
+        .arg(option("--datadir", &data))
+        .arg(option("--tmpdir", &scratch))
+        .arg(option("--init-file", &init_file))
+        .arg(format!("--socket={SOCKET}"))
+        .arg("--pid-file=mariadb.pid")
+        .arg(format!("--bind-address={}", settings.address.ip()))
+        .arg(format!("--port={}", settings.address.port()))
+        .arg(format!("--innodb-buffer-pool-size={}M", settings.buffer_pool_mib))
+        .args(["--innodb-log-file-size=256M", "--innodb-flush-log-at-trx-commit=1"])
+        .args(["--skip-name-resolve", "--skip-log-bin", "--max-allowed-packet=64M"])
+        .args(["--max-connections=300", "--character-set-server=utf8mb4"]))
+}
+
+fn option(name: &str, path: &Path) -> std::ffi::OsString {
+    let mut text = std::ffi::OsString::from(name);
+    text.push("=");
+    text.push(path);
+    text
+}
+
+/// Root must say that it means to be root.
+fn run_as() -> Option<&'static str> {
+    nix::unistd::geteuid().is_root().then_some("--user=root")
+}
+
+/// Made under another name and renamed: a folder that is there is complete.
+fn create_data_folder(data: &Path) -> Result<()> {
+    if data.is_dir() {
+        return Ok(());
+    }
+    let new: PathBuf = data.with_extension("new");
+    atomic_file::remove_folder(&new)?;
+    let mut command = Command::new(install::program("mariadb-install-db")?);
+    command.arg("--no-defaults").args(run_as()).arg(option("--datadir", &new)).args([
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve",
+    ]);
+    let output = command.stdin(Stdio::null()).output().context("cannot run mariadb-install-db")?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(output.status.success(), "mariadb-install-db failed: {}", said.trim());
+    fs::rename(&new, data)?;
+    Ok(atomic_file::sync_folder_of(data)?)
+}

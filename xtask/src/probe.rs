@@ -1,0 +1,152 @@
+//! Whether a server truly answers, asked in its own protocol: MariaDB's greeting, Kafka's list of
+//! brokers, an HTTP status. A port that accepts proves nothing.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::http::HttpClient;
+
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// MariaDB sends its greeting.
+    MariaDb(SocketAddr),
+    /// Kafka names at least one broker that takes requests.
+    Kafka(SocketAddr),
+    /// The address answers GET with 200.
+    Http(String),
+}
+
+impl Probe {
+    /// Asks once.
+    ///
+    /// # Errors
+    /// Why it is not ready.
+    pub fn ask(&self) -> Result<()> {
+        match self {
+            Self::MariaDb(address) => ask_mariadb(*address),
+            Self::Kafka(address) => ask_kafka(*address),
+            Self::Http(url) => ask_http(url),
+        }
+    }
+
+    /// Asks until it is ready.
+    ///
+    /// # Errors
+    /// The last answer when `limit` is over, or what `give_up` says between two questions.
+    pub fn wait(&self, limit: Duration, give_up: impl Fn() -> Result<()>) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            let Err(error) = self.ask() else { return Ok(()) };
+            give_up()?;
+            if begin.elapsed() >= limit {
+                return Err(error.context(format!("not ready after {} s", limit.as_secs())));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+/// Waits until `url` answers GET with 200.
+///
+/// # Errors
+/// The last answer when `limit` is over.
+pub fn wait_for_http(url: &str, limit: Duration) -> Result<()> {
+    Probe::Http(url.to_owned()).wait(limit, || Ok(()))
+}
+
+fn ask_http(url: &str) -> Result<()> {
+    let answer = HttpClient::new(ANSWER_LIMIT).get(url)?;
+    ensure!(answer.status == 200, "GET {url} answers {}: {}", answer.status, answer.body.trim());
+    Ok(())
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream =
+        TcpStream::connect_timeout(&address, ANSWER_LIMIT).with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    stream.set_write_timeout(Some(ANSWER_LIMIT))?;
+    Ok(stream)
+}
+
+/// The first packet of a server: three bytes of length, one of sequence, then the protocol version
+/// (10) or 255 for an error such as "too many connections".
+fn ask_mariadb(address: SocketAddr) -> Result<()> {
+    let mut stream = connect(address)?;
+    let mut packet = [0_u8; 5];
+    stream.read_exact(&mut packet).with_context(|| format!("no greeting from {address}"))?;
+    ensure!(packet[4] == 10, "{address} greets with {}, not with protocol version 10", packet[4]);
+    Ok(())
+}
+
+/// Metadata (key 3), version 1, correlation id 1, no client id, no topics. A broker that does not yet
+/// take requests is not in the list.
+const METADATA_REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0, 0, 0, 0];
+
+fn ask_kafka(address: SocketAddr) -> Result<()> {
+    let mut stream = connect(address)?;
+    stream.write_all(&METADATA_REQUEST)?;
+    let mut head = [0_u8; 12];
+    stream.read_exact(&mut head).with_context(|| format!("no answer from {address}"))?;
+    match brokers_in(head) {
+        Some(count) if count > 0 => Ok(()),
+        Some(_) => bail!("{address} names no broker that takes requests yet"),
+        None => bail!("{address} does not answer as Kafka does"),
+    }
+}
+
+/// The count of brokers, after the length and the correlation id.
+fn brokers_in(head: [u8; 12]) -> Option<i32> {
+    let [_, _, _, _, c0, c1, c2, c3, b0, b1, b2, b3] = head;
+    (i32::from_be_bytes([c0, c1, c2, c3]) == 1).then(|| i32::from_be_bytes([b0, b1, b2, b3]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A server that reads `expected` bytes and then answers every connection alike.
+    fn server(answer: &'static [u8], expected: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = vec![0; expected];
+                let _ = stream.read_exact(&mut request);
+                let _ = stream.write_all(answer);
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn mariadb_is_ready_when_it_greets_and_not_when_it_complains() {
+        Probe::MariaDb(server(&[80, 0, 0, 0, 10], 0)).ask().unwrap();
+        assert!(Probe::MariaDb(server(&[20, 0, 0, 0, 255], 0)).ask().is_err());
+        assert!(Probe::MariaDb(server(&[], 0)).ask().is_err());
+    }
+
+    #[test]
+    fn kafka_is_ready_when_it_names_a_broker() {
+        let sent = METADATA_REQUEST.len();
+        Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 1], sent)).ask().unwrap();
+        assert!(Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 0], sent)).ask().is_err());
+        assert!(Probe::Kafka(server(b"HTTP/1.1 400", sent)).ask().is_err());
+    }
+
+    #[test]
+    fn http_is_ready_at_200_only() {
+        let get = |answer| Probe::Http(format!("http://{}/readyz", server(answer, 20))).ask();
+        get(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+        let error = get(b"HTTP/1.1 503 No\r\ncontent-length: 3\r\nconnection: close\r\n\r\nnot").unwrap_err();
+        assert!(error.to_string().contains("answers 503: not"), "{error}");
+    }
+}

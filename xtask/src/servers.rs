@@ -1,0 +1,190 @@
+//! A Kafka and a MariaDB of their own for tests: `cargo xtask test` starts them on fresh data and
+//! stops them again; `cargo xtask servers` keeps a pair running for single tests by hand.
+//!
+//! They never touch the data or the ports of `up`.
+
+use std::env;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::credentials::Credentials;
+use crate::interrupt::Interrupt;
+use crate::kafka::{self, KafkaSettings};
+use crate::mariadb::{self, MariaDbSettings};
+use crate::probe::Probe;
+use crate::process::ProcessCommand;
+use crate::process::record::ProcessRecord;
+use crate::progress::Step;
+use crate::state_dir::StateDir;
+use crate::{atomic_file, install, jars, ports, repository};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// Where a pair of servers lives and listens.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    state: StateDir,
+    kafka: KafkaSettings,
+    mariadb: MariaDbSettings,
+}
+
+impl Servers {
+    /// The pair of `cargo xtask test`.
+    #[must_use]
+    pub fn for_tests() -> Self {
+        Self::at(Path::new(".ledger/test"), 39092, 33306)
+    }
+
+    /// The pair of `cargo xtask servers`.
+    #[must_use]
+    pub fn for_hand() -> Self {
+        Self::at(Path::new(".ledger/servers"), 39192, 33307)
+    }
+
+    fn at(state: &Path, kafka_port: u16, mariadb_port: u16) -> Self {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            state: StateDir::at(state),
+            kafka: KafkaSettings {
+                address: address(kafka_port),
+                controller_address: address(kafka_port + 1),
+                heap_mib: 512,
+            },
+            mariadb: MariaDbSettings { address: address(mariadb_port), buffer_pool_mib: 256 },
+        }
+    }
+
+    /// Their state folder.
+    #[must_use]
+    pub fn state(&self) -> &StateDir {
+        &self.state
+    }
+
+    /// Starts both on fresh data and waits until they are ready.
+    ///
+    /// # Errors
+    /// When a port is taken, or a server does not start; then both are stopped.
+    pub fn start_fresh(&self, interrupt: &Interrupt) -> Result<()> {
+        self.stop()?;
+        self.wipe()?;
+        self.state.create()?;
+        ports::check_free("Kafka", self.kafka.address)?;
+        ports::check_free("Kafka's controller", self.kafka.controller_address)?;
+        ports::check_free("MariaDB", self.mariadb.address)?;
+        let jars = jars::fetch()?;
+        let step =
+            Step::begin(format!("starting Kafka on {} and MariaDB on {}", self.kafka.address, self.mariadb.address));
+        let credentials = self.credentials()?;
+        let mariadb = mariadb::prepare(&self.state, self.mariadb, &credentials)?;
+        let kafka = kafka::prepare(&self.state, self.kafka, &jars)?;
+        let started = self.start_both(&mariadb, &kafka, interrupt);
+        if started.is_err() {
+            self.stop()?;
+        }
+        started?;
+        step.done();
+        Ok(())
+    }
+
+    fn start_both(&self, mariadb: &ProcessCommand, kafka: &ProcessCommand, interrupt: &Interrupt) -> Result<()> {
+        let mut mariadb = self.spawn(mariadb::NAME, mariadb)?;
+        let mut kafka = self.spawn(kafka::NAME, kafka)?;
+        self.wait_for(&mut mariadb, mariadb::NAME, &self.mariadb.probe(), interrupt)?;
+        self.wait_for(&mut kafka, kafka::NAME, &self.kafka.probe(), interrupt)
+    }
+
+    fn spawn(&self, name: &str, command: &ProcessCommand) -> Result<Child> {
+        let launcher = env::current_exe().context("cannot tell our own path")?;
+        let record = ProcessRecord::new(&self.state.run(), name);
+        record.spawn(&launcher, command, &self.state.log(name))
+    }
+
+    fn wait_for(&self, child: &mut Child, name: &str, probe: &Probe, interrupt: &Interrupt) -> Result<()> {
+        let child = std::cell::RefCell::new(child);
+        let give_up = || {
+            interrupt.check()?;
+            match child.borrow_mut().try_wait()? {
+                Some(status) => bail!("it ended: {status}"),
+                None => Ok(()),
+            }
+        };
+        let log = self.state.log(name);
+        probe.wait(START_LIMIT, give_up).with_context(|| format!("{name} did not start; see {}", log.display()))
+    }
+
+    /// Stops both, by their records. Answers whether one of them ran.
+    ///
+    /// # Errors
+    /// When one cannot be ended.
+    pub fn stop(&self) -> Result<bool> {
+        let mut one_ran = false;
+        for name in [kafka::NAME, mariadb::NAME] {
+            one_ran |= ProcessRecord::new(&self.state.run(), name).end(STOP_LIMIT)?;
+        }
+        Ok(one_ran)
+    }
+
+    /// Removes their data, logs and passwords.
+    ///
+    /// # Errors
+    /// Any fault of the file system.
+    pub fn wipe(&self) -> Result<()> {
+        for folder in [self.state.data(), self.state.logs(), self.state.run()] {
+            atomic_file::remove_folder(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn credentials(&self) -> Result<Credentials> {
+        Credentials::load_or_generate(&self.state.credentials(), self.mariadb.address)
+    }
+
+    /// The variables by which a test finds the servers and the built binaries.
+    ///
+    /// # Errors
+    /// When the passwords cannot be read.
+    pub fn test_environment(&self) -> Result<Vec<(String, String)>> {
+        let credentials = self.credentials()?;
+        let (_, admin_url) = credentials.database_url("root").context("root has an address")?;
+        let variable = |name: &str, value: String| (name.to_owned(), value);
+        Ok(vec![
+            variable("LEDGER_TEST_KAFKA_BROKERS", self.kafka.address.to_string()),
+            variable("LEDGER_TEST_ADMIN_DATABASE_URL", admin_url),
+            variable("LEDGER_TEST_BIN_DIR", repository::binary_dir().display().to_string()),
+        ])
+    }
+}
+
+/// `cargo xtask servers start`: starts the pair, or says that it runs, and prints what to `eval`.
+///
+/// # Errors
+/// As [`Servers::start_fresh`].
+pub fn start_for_hand(interrupt: &Interrupt) -> Result<()> {
+    install::install_missing()?;
+    let servers = Servers::for_hand();
+    let ready = servers.mariadb.probe().ask().is_ok() && servers.kafka.probe().ask().is_ok();
+    let ours = ProcessRecord::new(&servers.state.run(), mariadb::NAME).running().is_some();
+    if !(ready && ours) {
+        servers.start_fresh(interrupt)?;
+    }
+    for (name, value) in servers.test_environment()? {
+        crate::progress::result(&format!("export {name}='{value}'"));
+    }
+    Ok(())
+}
+
+/// `cargo xtask servers stop`.
+///
+/// # Errors
+/// When one cannot be ended.
+pub fn stop_for_hand() -> Result<()> {
+    let servers = Servers::for_hand();
+    let text = if servers.stop()? { "stopped" } else { "nothing ran" };
+    crate::progress::line(text);
+    servers.wipe()
+}
