@@ -1,0 +1,94 @@
+//! The auditor: reads the raw log, decides by itself what every record must have done ([`expected`]), reads the tables
+//! ([`tables`]), and names what differs. It shares no code with the system: where both are wrong in the same way, that is
+//! at least not because they are the same lines.
+
+pub mod expected;
+pub mod tables;
+pub mod topic;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use sqlx::MySqlPool;
+
+pub use expected::Expected;
+
+/// A table as the auditor compares it: key and row, both as text.
+pub type Rows = BTreeMap<String, String>;
+
+/// What an audit found.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub record_count: usize,
+    pub confirmed_count: usize,
+    pub rejected_count: usize,
+    pub parked_count: usize,
+    pub duplicate_count: usize,
+    /// Empty when all is right.
+    pub differences: Vec<String>,
+}
+
+/// Audits a ledger at rest: everything that is on the topic must be folded.
+///
+/// # Errors
+/// When Kafka or MariaDB cannot be read; differences are not errors, they are in the report.
+pub async fn audit(brokers: &str, orders_topic: &str, pool: &MySqlPool) -> Result<Report> {
+    let (brokers, topic) = (brokers.to_owned(), orders_topic.to_owned());
+    let log = tokio::task::spawn_blocking(move || topic::read_all(&brokers, &topic)).await??;
+    let expected = Expected::of(&log);
+    let mut report = Report {
+        record_count: log.record_count(),
+        confirmed_count: expected.confirmed_count,
+        rejected_count: expected.rejected_count,
+        parked_count: expected.dead_letters.len(),
+        duplicate_count: expected.duplicate_count,
+        differences: Vec::new(),
+    };
+    let actual = tables::read(pool, orders_topic).await?;
+    for (table, expected, actual) in [
+        ("orders", &expected.orders, &actual.orders),
+        ("stock", &expected.stock, &actual.stock),
+        ("stock_movements", &expected.movements, &actual.movements),
+        ("dead_letters", &expected.dead_letters, &actual.dead_letters),
+        ("positions", &expected.positions, &actual.positions),
+    ] {
+        report.differences.extend(differences(table, expected, actual));
+    }
+    Ok(report)
+}
+
+/// One line for each row that is missing, too many, or other than expected.
+fn differences(table: &str, expected: &Rows, actual: &Rows) -> Vec<String> {
+    let missing = expected.iter().filter_map(|(key, row)| match actual.get(key) {
+        None => Some(format!("{table} {key}: expected {row}, found nothing")),
+        Some(found) if found != row => Some(format!("{table} {key}: expected {row}, found {found}")),
+        Some(_) => None,
+    });
+    let extra = actual
+        .iter()
+        .filter(|(key, _)| !expected.contains_key(*key))
+        .map(|(key, row)| format!("{table} {key}: expected nothing, found {row}"));
+    missing.chain(extra).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_difference_is_named() {
+        let rows =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(key, row)| ((*key).into(), (*row).into())).collect::<Rows>();
+        let expected = rows(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        let actual = rows(&[("a", "1"), ("b", "x"), ("d", "4")]);
+        assert_eq!(
+            differences("stock", &expected, &actual),
+            [
+                "stock b: expected 2, found x",
+                "stock c: expected 3, found nothing",
+                "stock d: expected nothing, found 4"
+            ]
+        );
+        assert!(differences("stock", &expected, &expected).is_empty());
+    }
+}

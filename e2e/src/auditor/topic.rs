@@ -1,0 +1,92 @@
+//! Reads a whole topic as it lies in Kafka, committed records only.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+const READ_LIMIT: Duration = Duration::from_secs(120);
+
+/// One record, bytes as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRecord {
+    pub offset: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A topic's records by partition, in order of offset.
+#[derive(Debug, Default)]
+pub struct RawLog {
+    pub partitions: BTreeMap<i32, Vec<RawRecord>>,
+}
+
+impl RawLog {
+    pub fn record_count(&self) -> usize {
+        self.partitions.values().map(Vec::len).sum()
+    }
+}
+
+/// Reads every partition to the end it has now.
+///
+/// # Errors
+/// When the topic is not there, its beginning is gone, or it cannot be read in two minutes.
+pub fn read_all(brokers: &str, topic: &str) -> Result<RawLog> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "auditor-without-a-group")
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), CALL_LIMIT)?;
+    let partition_count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    ensure!(partition_count > 0, "topic {topic} is not there");
+    let mut log = RawLog::default();
+    let mut assignment = TopicPartitionList::new();
+    for partition in 0..i32::try_from(partition_count)? {
+        let (low, _) = consumer.fetch_watermarks(topic, partition, CALL_LIMIT)?;
+        ensure!(low == 0, "topic {topic} partition {partition} begins at {low}");
+        assignment.add_partition_offset(topic, partition, Offset::Offset(0))?;
+        log.partitions.insert(partition, Vec::new());
+    }
+    consumer.assign(&assignment)?;
+    read_assigned(&consumer, &mut log, partition_count)?;
+    Ok(log)
+}
+
+fn read_assigned(consumer: &BaseConsumer, log: &mut RawLog, partition_count: usize) -> Result<()> {
+    let begin = Instant::now();
+    let mut ended = 0;
+    while ended < partition_count {
+        ensure!(begin.elapsed() < READ_LIMIT, "the topic could not be read in {READ_LIMIT:?}");
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => bail!("cannot read the topic: {error}"),
+            Some(Ok(message)) => {
+                let headers = message.headers().map(|headers| {
+                    headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+                });
+                let record = RawRecord {
+                    offset: message.offset(),
+                    key: message.key().map(<[u8]>::to_vec),
+                    value: message.payload().map(<[u8]>::to_vec),
+                    headers: headers.unwrap_or_default(),
+                };
+                let records =
+                    log.partitions.get_mut(&message.partition()).context("a partition that was not assigned")?;
+                records.push(record);
+            }
+        }
+    }
+    Ok(())
+}

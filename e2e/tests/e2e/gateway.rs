@@ -1,0 +1,62 @@
+//! What the gateway answers by itself.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::ledger::Ledger;
+use reqwest::Method;
+
+use super::{order, run};
+
+const HEADERS: [(&str, &str); 1] = [("content-type", "application/json")];
+
+#[test]
+fn the_gateways_own_errors_are_problems() -> Result<()> {
+    run(async {
+        let mut ledger = Ledger::start("gateway").await?;
+        let (gateway, a, _) = ledger.clients()?;
+        a.receive("p", 10).await?;
+
+        // 64 KiB exactly pass (and are refused for what is in them, not for their size); one byte more does not.
+        let padded = |size: usize| {
+            let body = order("u", "p", 1).to_string();
+            format!("{}{body}", " ".repeat(size - body.len())).into_bytes()
+        };
+        let exact = gateway.send(Method::POST, "/orders", &HEADERS, Some(padded(65_536))).await?;
+        assert_eq!(exact.status, 202, "{exact:?}");
+        for client in [&gateway, &a] {
+            let over = client.send(Method::POST, "/orders", &HEADERS, Some(padded(65_537))).await?;
+            assert_eq!((over.status, over.problem()), (413, "body-too-large"), "{over:?}");
+            assert_eq!(over.content_type.as_deref(), Some("application/problem+json"));
+        }
+
+        for path in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(gateway.get(path).await?.status, 200, "{path}");
+        }
+
+        // One service gone: the other serves everything.
+        ledger.service_a.process.kill()?;
+        for _ in 0..6 {
+            let answer = gateway.post("/orders", &[], &order("u", "p", 1)).await?;
+            assert_eq!((answer.status, answer.service.as_deref()), (202, Some("b")), "{answer:?}");
+        }
+        // Both gone: 503 and when to come back.
+        ledger.service_b.process.kill()?;
+        for path in ["/stock/p", "/readyz"] {
+            let answer = gateway.get(path).await?;
+            assert_eq!((answer.status, answer.problem()), (503, "unavailable"), "{answer:?}");
+            assert!(answer.retry_after.is_some());
+        }
+        assert_eq!(gateway.get("/healthz").await?.status, 200);
+
+        // Back again: served within moments.
+        ledger.service_a.restart()?;
+        ledger.service_a.wait_ready()?;
+        let begin = std::time::Instant::now();
+        while gateway.get("/stock/p").await?.status != 200 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "the gateway does not come back");
+        }
+        ledger.service_b.restart()?;
+        ledger.finish().await
+    })
+}
