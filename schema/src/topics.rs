@@ -7,6 +7,8 @@ pub const DEFAULT_PARTITION_COUNT: i32 = 8;
 pub const ORDERS: &str = "orders";
 pub const OUTCOMES: &str = "orders.outcomes";
 pub const DEAD_LETTERS: &str = "orders.dead-letters";
+/// Where the relay keeps how far it has published: the projector's own.
+pub const CURSORS: &str = "orders.outcomes.cursors";
 
 /// Largest record the log takes, in bytes as the broker counts them (after compression). Above the broker's default of
 /// 1 MiB, so that another writer's oversized record is parked with a reason, where a refusal would leave its producer
@@ -24,6 +26,19 @@ pub struct TopicSpec {
 }
 
 impl TopicSpec {
+    /// The topic of the relay's cursors: the last record of each partition is what counts, and it never expires (a
+    /// consumer group's offset would, after idle days). Short segments keep it small.
+    pub fn cursors(name: &str, partition_count: i32, replication_factor: i32) -> Self {
+        let mut spec = Self::never_expiring(name, partition_count, replication_factor);
+        spec.config.retain(|(key, _)| *key != "cleanup.policy" && *key != "max.message.bytes");
+        spec.config.extend([
+            ("cleanup.policy", "compact".to_owned()),
+            ("segment.ms", "3600000".to_owned()),
+            ("min.cleanable.dirty.ratio", "0.1".to_owned()),
+        ]);
+        spec
+    }
+
     /// A topic that never loses a record: no retention by time or size, no unclean leader, and an acknowledgement
     /// (`acks=all`) means `min.insync.replicas` copies: 2 of 3 or more replicas, else 1.
     pub fn never_expiring(name: &str, partition_count: i32, replication_factor: i32) -> Self {
@@ -58,5 +73,13 @@ mod tests {
         assert_eq!(spec.partition_count, 8);
         let single = TopicSpec::never_expiring(ORDERS, 8, 1);
         assert!(single.config.contains(&("min.insync.replicas", "1".to_owned())));
+    }
+
+    #[test]
+    fn cursors_are_compacted_and_never_expire() {
+        let spec = TopicSpec::cursors(CURSORS, 8, 1);
+        let values = |name: &str| spec.config.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+        assert_eq!(values("cleanup.policy").collect::<Vec<_>>(), ["compact"]);
+        assert_eq!(values("retention.ms").collect::<Vec<_>>(), ["-1"]);
     }
 }
