@@ -8,19 +8,29 @@
 //! another and ended), [`mariadb`] and [`kafka`] and [`gateway`] (one server each), [`parts`] (all of
 //! them with their settings), [`supervisor`] (keeps them running), [`up`] (the command people type).
 
+pub mod addresses;
 pub mod atomic_file;
+pub mod checks;
 pub mod credentials;
+pub mod down;
 pub mod gateway;
 pub mod http;
 pub mod install;
 pub mod interrupt;
 pub mod jars;
 pub mod kafka;
+pub mod logs;
 pub mod mariadb;
+pub mod operator;
+pub mod parts;
 pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod progress;
 pub mod repository;
+pub mod samples;
 pub mod servers;
 pub mod state_dir;
+pub mod supervisor;
+pub mod table;
+pub mod up;

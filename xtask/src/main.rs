@@ -6,9 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use xtask::down::DownArguments;
 use xtask::interrupt::Interrupt;
 use xtask::process::record;
-use xtask::{progress, servers};
+use xtask::supervisor::Settings;
+use xtask::up::UpArguments;
+use xtask::{checks, down, operator, progress, servers, supervisor, up};
 
 /// The order ledger's own commands.
 #[derive(Debug, Parser)]
@@ -20,9 +23,32 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum XtaskCommand {
+    /// Start the whole system, getting what is missing, and show its logs until Ctrl-C
+    Up(UpArguments),
+    /// Stop what `up` started
+    Down(DownArguments),
+    /// Everything that CI checks, on ports and data of its own; words after `--` go to `cargo test`
+    Test {
+        #[arg(last = true)]
+        cargo_test: Vec<String>,
+    },
+    /// Change the fold line by line and see whether a test notices; words after `--` go to cargo-mutants
+    Mutants {
+        #[arg(last = true)]
+        cargo_mutants: Vec<String>,
+    },
+    /// The operator's binary, with the addresses and credentials of the running `up`
+    #[command(disable_help_flag = true)]
+    Ledger {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// A Kafka and a MariaDB for running single tests by hand
     #[command(subcommand)]
     Servers(ServersCommand),
+    /// Keeps the parts running; `up` starts it
+    #[command(hide = true)]
+    Supervise(Settings),
     /// Records the calling process and becomes PROGRAM
     #[command(hide = true)]
     Launch(LaunchArguments),
@@ -48,7 +74,7 @@ struct LaunchArguments {
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(code) => code,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             progress::line(&format!("error: {error:#}"));
             ExitCode::FAILURE
@@ -56,14 +82,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: XtaskCommand) -> Result<ExitCode> {
-    let done = ExitCode::SUCCESS;
+fn run(command: XtaskCommand) -> Result<()> {
     match command {
-        XtaskCommand::Servers(ServersCommand::Start) => servers::start_for_hand(&Interrupt::install()?).map(|()| done),
-        XtaskCommand::Servers(ServersCommand::Stop) => servers::stop_for_hand().map(|()| done),
+        XtaskCommand::Up(arguments) => up::run(&arguments),
+        XtaskCommand::Down(arguments) => down::run(&arguments),
+        XtaskCommand::Test { cargo_test } => checks::run(&cargo_test),
+        XtaskCommand::Mutants { cargo_mutants } => checks::run_mutants(&cargo_mutants),
+        XtaskCommand::Ledger { arguments } => operator::run(&arguments),
+        XtaskCommand::Supervise(settings) => supervisor::run(&settings),
+        XtaskCommand::Servers(ServersCommand::Start) => servers::start_for_hand(&Interrupt::install()?),
+        XtaskCommand::Servers(ServersCommand::Stop) => servers::stop_for_hand(),
         XtaskCommand::Launch(LaunchArguments { run_dir, name, command }) => {
             let (program, arguments) = command.split_first().context("no program")?;
-            record::launch(&run_dir, &name, program, arguments).map(|()| done)
+            record::launch(&run_dir, &name, program, arguments)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The gateway with real nginx before services of a few lines: who gets which request, and what a
 //! client sees when nginx itself has to answer. No ledger is needed for it.
+#![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
