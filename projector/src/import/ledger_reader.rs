@@ -1,0 +1,90 @@
+//! The import's connection to MariaDB, as the reader. Every query is a plain read, so one that failed with the connection is
+//! simply asked again. It must never write. Next: [`super::stored`], the queries.
+
+use std::time::{Duration, Instant};
+
+use ledger_fold::log_safety::LogRefusal;
+use sqlx::mysql::MySqlConnection;
+use uuid::Uuid;
+
+use super::error::ImportError;
+use super::stored::{self, Stored, StoredMovement, StoredOrder};
+use crate::database::{self, DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
+
+/// How long a server that is away is waited for: longer than it takes to restart.
+const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+pub(super) struct LedgerReader {
+    url: DatabaseUrl,
+    connection: MySqlConnection,
+}
+
+impl LedgerReader {
+    pub(super) async fn connect(url: DatabaseUrl) -> Result<Self, ImportError> {
+        let connection = database::connect(&url).await?;
+        Ok(Self { url, connection })
+    }
+
+    /// Checks that the tables are there, and that the positions in them, if there are any, are those of `topic` with
+    /// `partition_count` partitions: another count would send keys where the fold does not look for them.
+    pub(super) async fn check_positions(&mut self, topic: &str, partition_count: i32) -> Result<(), ImportError> {
+        let rows: Result<Vec<(String, i32)>, sqlx::Error> =
+            sqlx::query_as("SELECT topic, partition_count FROM positions").fetch_all(&mut self.connection).await;
+        let rows = rows.map_err(|error| match number_of(&error) {
+            Some(NO_SUCH_TABLE) => ImportError::NoTables,
+            _ => ImportError::Query(error),
+        })?;
+        let topic = topic.to_owned();
+        for (found, expected) in rows {
+            if found != topic {
+                return Err(LogRefusal::PositionsOfAnotherTopic { expected: topic, found }.into());
+            }
+            if expected != partition_count {
+                return Err(LogRefusal::PartitionCount { topic, expected, found: partition_count }.into());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn orders(&mut self, ids: &[Uuid]) -> Result<Stored<StoredOrder>, ImportError> {
+        self.asked(async |connection| stored::orders(connection, ids).await).await
+    }
+
+    pub(super) async fn movements(&mut self, ids: &[Uuid]) -> Result<Stored<StoredMovement>, ImportError> {
+        self.asked(async |connection| stored::movements(connection, ids).await).await
+    }
+
+    /// Asks until there is an answer, for [`PATIENCE`].
+    async fn asked<T>(
+        &mut self,
+        query: impl AsyncFn(&mut MySqlConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, ImportError> {
+        let started = Instant::now();
+        loop {
+            let failed = match query(&mut self.connection).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !matches!(fault_of(&failed), Fault::ConnectionLost | Fault::Retry) || started.elapsed() > PATIENCE {
+                return Err(ImportError::Query(failed));
+            }
+            tracing::warn!(error = %failed, "the database did not answer a look-up: asking again");
+            self.reconnect(started).await?;
+        }
+    }
+
+    async fn reconnect(&mut self, started: Instant) -> Result<(), ImportError> {
+        loop {
+            tokio::time::sleep(RETRY_INTERVAL).await;
+            match database::connect(&self.url).await {
+                Ok(connection) => {
+                    self.connection = connection;
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() && started.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
