@@ -1,0 +1,83 @@
+//! What stands on every answer, whatever it is: `X-Order-Service`, `X-Request-Id`; and what is counted and logged of it.
+//!
+//! It is also the last place where a bare 404 or 405 (of the vendored pages) becomes a problem.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+
+use crate::problem::Problem;
+use crate::state::{App, Shared};
+
+const X_ORDER_SERVICE: HeaderName = HeaderName::from_static("x-order-service");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const MAX_REQUEST_ID_BYTES: usize = 128;
+
+/// The outermost layer.
+pub(crate) async fn mark(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let request_id = request_id(&app, request.headers());
+    // Only made where somebody listens at this level: a span per request is not free.
+    let span =
+        tracing::debug_span!("request", id = ?request_id, method = %request.method(), path = request.uri().path());
+    let mut response = as_problem(next.run(request).instrument(span.clone()).await);
+    let status = response.status();
+    if status.is_server_error() {
+        let cause = response.extensions().get::<Problem>().and_then(Problem::cause).unwrap_or_default();
+        let route = route.as_ref().map_or("none", MatchedPath::as_str);
+        tracing::warn!(status = status.as_u16(), route, ?request_id, cause, "request not served");
+    }
+    tracing::debug!(parent: &span, status = status.as_u16(), "answered");
+    app.metrics.route(route.as_ref().map(MatchedPath::as_str)).record(status.as_u16(), started.elapsed());
+    let headers = response.headers_mut();
+    headers.insert(X_ORDER_SERVICE, app.name.clone());
+    headers.insert(X_REQUEST_ID, request_id);
+    response
+}
+
+/// The client's own id where it is short and printable, else one of ours: unique without a lock and without a system call.
+fn request_id(app: &App, headers: &HeaderMap) -> HeaderValue {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let sent = headers
+        .get(X_REQUEST_ID)
+        .filter(|id| (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic));
+    sent.cloned().unwrap_or_else(|| {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{number:x}", app.request_id_prefix);
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown"))
+    })
+}
+
+fn as_problem(response: Response) -> Response {
+    if response.headers().get(CONTENT_TYPE).is_some_and(|value| value == crate::problem::PROBLEM_JSON) {
+        return response;
+    }
+    match response.status() {
+        StatusCode::NOT_FOUND => Problem::NotFound("no such address".to_owned()).into_response(),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allow = response.headers().get(ALLOW).cloned();
+            let mut problem = Problem::MethodNotAllowed.into_response();
+            if let Some(allow) = allow {
+                problem.headers_mut().insert(ALLOW, allow);
+            }
+            problem
+        }
+        _ => response,
+    }
+}
+
+/// A panic of a handler, as the catch-panic layer hands it over: the one cause of a 500.
+pub(crate) fn on_panic(app: &App, payload: &(dyn std::any::Any + Send)) -> Response {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    tracing::error!(panic = text, "a handler panicked");
+    app.metrics.panics.increment(1);
+    Problem::Panic.into_response()
+}

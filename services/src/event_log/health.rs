@@ -1,0 +1,143 @@
+//! What librdkafka tells about itself: whether a broker is up, and fatal errors.
+//!
+//! An outage is known when librdkafka said that all brokers are down and none came back for a moment. The moment
+//! matters: a broker closes idle connections, which looks the same until the next connection a second later.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use serde::Deserialize;
+use tokio::sync::Notify;
+
+/// How often librdkafka reports its brokers' states.
+pub(super) const STATISTICS_INTERVAL_MS: &str = "500";
+/// All brokers down for this long is an outage.
+const OUTAGE_AFTER: Duration = Duration::from_millis(1_500);
+const UP: u64 = u64::MAX;
+
+/// Shared by all producers of a process, old and new.
+#[derive(Debug)]
+pub(super) struct BrokerHealth {
+    started: Instant,
+    /// Milliseconds from `started` to when all brokers went down, or [`UP`]. One relaxed load on the hot path.
+    down_since_ms: AtomicU64,
+    fatal: Notify,
+}
+
+impl Default for BrokerHealth {
+    fn default() -> Self {
+        Self { started: Instant::now(), down_since_ms: AtomicU64::new(UP), fatal: Notify::new() }
+    }
+}
+
+impl BrokerHealth {
+    /// Whether it is known that no broker is up.
+    pub(super) fn is_away(&self) -> bool {
+        let down_since_ms = self.down_since_ms.load(Ordering::Relaxed);
+        down_since_ms != UP
+            && self.started.elapsed().saturating_sub(Duration::from_millis(down_since_ms)) >= OUTAGE_AFTER
+    }
+
+    pub(super) async fn next_fatal_error(&self) {
+        self.fatal.notified().await;
+    }
+
+    fn all_down(&self) {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
+        // The first time counts; librdkafka may repeat itself.
+        let _ = self.down_since_ms.compare_exchange(UP, now_ms, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn one_up(&self) {
+        self.down_since_ms.store(UP, Ordering::Relaxed);
+    }
+}
+
+/// The context of one producer.
+pub(crate) struct ProducerContext {
+    health: Arc<BrokerHealth>,
+    fatal_seen: AtomicBool,
+}
+
+impl ProducerContext {
+    pub(super) fn new(health: Arc<BrokerHealth>) -> Self {
+        Self { health, fatal_seen: AtomicBool::new(false) }
+    }
+}
+
+#[derive(Deserialize)]
+struct Statistics {
+    brokers: HashMap<String, BrokerStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    state: String,
+}
+
+impl ClientContext for ProducerContext {
+    fn stats_raw(&self, statistics: &[u8]) {
+        match serde_json::from_slice::<Statistics>(statistics) {
+            Ok(statistics) if statistics.brokers.values().any(|broker| broker.state == "UP") => self.health.one_up(),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "librdkafka's statistics cannot be read"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                tracing::warn!(reason, "all Kafka brokers are down");
+                self.health.all_down();
+            }
+            Some(RDKafkaErrorCode::Fatal) => {
+                tracing::error!(reason, "fatal error of the producer");
+                // Each producer is replaced once, however often it complains.
+                if !self.fatal_seen.swap(true, Ordering::Relaxed) {
+                    self.health.fatal.notify_one();
+                }
+            }
+            _ => tracing::warn!(%error, reason, "librdkafka"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_needs_a_moment_and_ends_at_once() {
+        let health = Arc::new(BrokerHealth::default());
+        let context = ProducerContext::new(health.clone());
+        assert!(!health.is_away());
+        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "test");
+        assert!(!health.is_away(), "an idle connection was closed, perhaps");
+        let long_ago = BrokerHealth {
+            started: Instant::now().checked_sub(OUTAGE_AFTER * 2).expect("a clock older than three seconds"),
+            down_since_ms: AtomicU64::new(0),
+            fatal: Notify::new(),
+        };
+        assert!(long_ago.is_away());
+        let context = ProducerContext::new(Arc::new(long_ago));
+        context.stats_raw(br#"{"brokers":{"a":{"state":"TRY_CONNECT"}}}"#);
+        assert!(context.health.is_away());
+        context.stats_raw(br#"{"brokers":{"a":{"state":"DOWN"},"b":{"state":"UP"}}}"#);
+        assert!(!context.health.is_away());
+    }
+
+    #[tokio::test]
+    async fn a_fatal_error_is_told_once() {
+        let health = Arc::new(BrokerHealth::default());
+        let context = ProducerContext::new(health.clone());
+        context.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "test");
+        context.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "test");
+        health.next_fatal_error().await;
+        let again = tokio::time::timeout(Duration::from_millis(1), health.next_fatal_error()).await;
+        assert!(again.is_err(), "one replacement per producer");
+    }
+}

@@ -1,0 +1,243 @@
+//! Appends events to the log: acknowledged by all in-sync replicas, or an error that says whether it may still be there.
+//!
+//! It must never claim a failure that is a doubt, never wait for room in a full queue, and never let a broken producer
+//! stay: a fatal error disables an idempotent producer for good, so it is replaced ([`EventLog::supervise`]).
+//! See `health` for how an outage is known, `topic` for what is checked at start.
+
+mod health;
+mod topic;
+
+pub(crate) use topic::TopicError;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use axum::http::HeaderValue;
+use ledger_schema::wire::{Event, encode};
+use ledger_schema::{Position, cloudevents, partitioner};
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use self::health::{BrokerHealth, ProducerContext};
+use crate::metrics::Metrics;
+use crate::readiness::Dependency;
+
+type EventProducer = FutureProducer<ProducerContext>;
+
+/// How the producer behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct EventLogOptions {
+    pub(crate) brokers: String,
+    /// More settings of librdkafka, by name. They cannot weaken what exactly-once rests on: those are set after them.
+    pub(crate) properties: Vec<(String, String)>,
+    pub(crate) topic: Arc<str>,
+    pub(crate) service_name: String,
+    pub(crate) linger: Duration,
+    /// Longest time from append to acknowledgement; after it the outcome is unknown.
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) queue_max_messages: u32,
+    pub(crate) queue_max_kbytes: u32,
+    /// Limit of a metadata request.
+    pub(crate) metadata_timeout: Duration,
+}
+
+/// Why an event has no position. Both are retryable.
+#[derive(Debug, Error)]
+pub(crate) enum AppendError {
+    /// Certainly not appended.
+    #[error("not appended: {0}")]
+    Refused(String),
+    /// Appended or not: a timed-out message may still be written.
+    #[error("no acknowledgement: {0}")]
+    Unknown(String),
+}
+
+pub(crate) struct EventLog {
+    producer: ArcSwap<EventProducer>,
+    config: ClientConfig,
+    health: Arc<BrokerHealth>,
+    topic: Arc<str>,
+    source: String,
+    metadata_timeout: Duration,
+    /// Frozen when the topic was made, read once at start.
+    partition_count: i32,
+    metrics: Arc<Metrics>,
+}
+
+fn client_config(options: &EventLogOptions) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    let delivery_timeout_ms = options.delivery_timeout.as_millis().to_string();
+    config
+        .set("bootstrap.servers", &options.brokers)
+        .set("client.id", format!("order-service-{}", options.service_name))
+        .set("linger.ms", options.linger.as_millis().to_string())
+        .set("queue.buffering.max.messages", options.queue_max_messages.to_string())
+        .set("queue.buffering.max.kbytes", options.queue_max_kbytes.to_string())
+        .set("socket.nagle.disable", "true")
+        .set("socket.keepalive.enable", "true")
+        // After an outage the first connection is tried within a second, not within ten.
+        .set("reconnect.backoff.max.ms", "1000");
+    for (name, value) in &options.properties {
+        config.set(name, value);
+    }
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("partitioner", partitioner::PARTITIONER)
+        .set("delivery.timeout.ms", &delivery_timeout_ms)
+        .set("request.timeout.ms", &delivery_timeout_ms)
+        .set("statistics.interval.ms", health::STATISTICS_INTERVAL_MS);
+    config
+}
+
+impl EventLog {
+    /// Connects, and checks that the topic is there.
+    ///
+    /// # Errors
+    /// [`TopicError`]: bad settings, no broker within the metadata timeout, no such topic.
+    pub(crate) fn open(options: &EventLogOptions, metrics: Arc<Metrics>) -> Result<Self, TopicError> {
+        let config = client_config(options);
+        let health = Arc::new(BrokerHealth::default());
+        let producer = create(&config, &health).map_err(TopicError::Settings)?;
+        let partition_count =
+            topic::partition_count(producer.client(), &options.brokers, &options.topic, options.metadata_timeout)?;
+        Ok(Self {
+            producer: ArcSwap::from_pointee(producer),
+            config,
+            health,
+            topic: options.topic.clone(),
+            source: format!("/order-service/{}", options.service_name),
+            metadata_timeout: options.metadata_timeout,
+            partition_count,
+            metrics,
+        })
+    }
+
+    pub(crate) fn partition_count(&self) -> i32 {
+        self.partition_count
+    }
+
+    /// Kafka's cluster id, if the brokers say one in time. Blocks.
+    pub(crate) fn cluster_id(&self) -> Option<String> {
+        self.producer.load().client().fetch_cluster_id(self.metadata_timeout)
+    }
+
+    /// Appends `event` and waits until all in-sync replicas have it.
+    ///
+    /// # Errors
+    /// [`AppendError`]. Never slower than the delivery timeout; at once when the queue is full or no broker is up.
+    pub(crate) async fn append(
+        &self,
+        event: &Event,
+        traceparent: Option<&HeaderValue>,
+    ) -> Result<Position, AppendError> {
+        if self.health.is_away() {
+            return Err(AppendError::Refused("no broker is up".to_owned()));
+        }
+        let payload = encode(event);
+        let key = event.product_id().as_str();
+        let record = FutureRecord::to(&self.topic).key(key).payload(&payload).headers(self.headers(event, traceparent));
+        // The guard is not held across the wait, so a replaced producer can end.
+        let delivery = self.producer.load().send_result(record).map_err(|(error, _)| self.refused(&error))?;
+        match delivery.await {
+            Ok(Ok(delivered)) => {
+                let position = Position { partition: delivered.partition, offset: delivered.offset };
+                self.check_partition(key, position);
+                self.metrics.appends.increment(1);
+                Ok(position)
+            }
+            Ok(Err((error, _))) => Err(self.unknown(error.to_string())),
+            Err(_) => Err(self.unknown("the producer was replaced".to_owned())),
+        }
+    }
+
+    fn headers(&self, event: &Event, traceparent: Option<&HeaderValue>) -> OwnedHeaders {
+        let id = event.id();
+        let attributes = cloudevents::headers(&id, event.event_type(), &self.source, event.product_id().as_str());
+        let mut headers = OwnedHeaders::new_with_capacity(attributes.len() + 1);
+        for (key, value) in attributes {
+            headers = headers.insert(Header { key, value: Some(value) });
+        }
+        match traceparent {
+            Some(traceparent) => headers.insert(Header { key: "traceparent", value: Some(traceparent.as_bytes()) }),
+            None => headers,
+        }
+    }
+
+    fn refused(&self, error: &KafkaError) -> AppendError {
+        self.metrics.refused_appends.increment(1);
+        AppendError::Refused(error.to_string())
+    }
+
+    fn unknown(&self, cause: String) -> AppendError {
+        self.metrics.unknown_acknowledgements.increment(1);
+        AppendError::Unknown(cause)
+    }
+
+    /// The fold parks what lies in another partition than its key hashes to, so this must never happen.
+    fn check_partition(&self, key: &str, position: Position) {
+        let expected = partitioner::partition_of(key.as_bytes(), self.partition_count);
+        if position.partition != expected {
+            self.metrics.wrong_partitions.increment(1);
+            tracing::error!(
+                topic = %self.topic, key, expected, found = position.partition, offset = position.offset,
+                "a record landed in another partition than its key hashes to; was the topic's partition count changed?"
+            );
+        }
+    }
+
+    /// Replaces the producer after each fatal error, until `stop`.
+    pub(crate) async fn supervise(&self, stop: CancellationToken) {
+        while stop.run_until_cancelled(self.health.next_fatal_error()).await.is_some() {
+            match create(&self.config, &self.health) {
+                Ok(producer) => {
+                    self.metrics.producer_restarts.increment(1);
+                    tracing::warn!(topic = %self.topic, "the producer had a fatal error and was replaced");
+                    let broken = self.producer.swap(Arc::new(producer));
+                    // Dropping joins its thread and purges what it held: blocking work.
+                    tokio::task::spawn_blocking(move || drop(broken));
+                }
+                Err(error) => tracing::error!(%error, "the producer had a fatal error and cannot be replaced"),
+            }
+        }
+    }
+
+    /// Waits until nothing is in flight, at most `limit`. Blocks; the last step of a stop.
+    pub(crate) fn flush(&self, limit: Duration) -> Result<(), KafkaError> {
+        self.producer.load().flush(limit)
+    }
+}
+
+fn create(config: &ClientConfig, health: &Arc<BrokerHealth>) -> Result<EventProducer, KafkaError> {
+    config.create_with_context(ProducerContext::new(health.clone()))
+}
+
+#[async_trait]
+impl Dependency for EventLog {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    async fn probe(&self) -> Result<(), String> {
+        let producer = self.producer.load_full();
+        let (topic, limit) = (self.topic.clone(), self.metadata_timeout.min(Duration::from_secs(1)));
+        let found = tokio::task::spawn_blocking(move || {
+            topic::partition_count(producer.client(), "the brokers", &topic, limit)
+        })
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
+        let expected = self.partition_count;
+        if found == expected {
+            Ok(())
+        } else {
+            Err(format!("topic {}: expected {expected} partitions, found {found}", self.topic))
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What `/openapi.json` says beyond the handlers' own attributes: bodies, common parameters, common problems, and the
+//! headers that stand on every answer. The types here describe; they are never parsed into.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, PathItem};
+use utoipa::openapi::{
+    ContentBuilder, Header, HeaderBuilder, InfoBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
+    ResponseBuilder, Type,
+};
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
+
+use crate::problem::ProblemDocument;
+
+/// An order. `totalPrice`, when given, must be `quantity * unitPrice`.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OrderBody {
+    #[schema(min_length = 1, max_length = 64, example = "alice")]
+    pub user_id: String,
+    #[schema(min_length = 1, max_length = 64, example = "chocolate")]
+    pub product_id: String,
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 3)]
+    pub quantity: i64,
+    /// Minor units of the currency.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 250)]
+    pub unit_price: i64,
+    /// Minor units of the currency.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750)]
+    pub total_price: Option<i64>,
+    /// Chosen by the client; the order's identity for ever.
+    #[schema(format = Uuid)]
+    pub order_id: Option<String>,
+}
+
+/// An order of the user in the path.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OrderOfUserBody {
+    #[schema(min_length = 1, max_length = 64, example = "chocolate")]
+    pub product_id: String,
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 3)]
+    pub quantity: i64,
+    /// Minor units of the currency.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 250)]
+    pub unit_price: i64,
+    /// Minor units of the currency.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750)]
+    pub total_price: Option<i64>,
+    /// Chosen by the client; the order's identity for ever.
+    #[schema(format = Uuid)]
+    pub order_id: Option<String>,
+}
+
+/// Goods that arrived.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptBody {
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 10)]
+    pub quantity: i64,
+}
+
+/// A count that differed.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustmentBody {
+    /// Not zero.
+    #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = -3)]
+    pub delta: i64,
+    #[schema(min_length = 1, max_length = 200, example = "three bars melted")]
+    pub reason: String,
+}
+
+/// Headers of every POST.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct WriteParams {
+    /// 1 to 255 printable ASCII characters, scoped by user (orders) or product (movements): the same key gives the same id for ever.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    pub idempotency_key: Option<String>,
+    /// `wait=SECONDS`: answer when it is decided (201 or 409), or with 202 when the time is over.
+    #[param(rename = "Prefer", example = "wait=5")]
+    pub prefer: Option<String>,
+    /// W3C Trace Context; travels with the event.
+    pub traceparent: Option<String>,
+}
+
+/// Parameters of a list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// Items per page; 50 unless given.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u16>,
+    /// `nextCursor` of the page before; opaque.
+    pub cursor: Option<String>,
+}
+
+/// Problems of a POST.
+pub struct WriteProblems;
+/// Problems of a read.
+pub struct ReadProblems;
+/// Problems of a read that can wait for `after`.
+pub struct LimitedReadProblems;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for WriteProblems {
+    fn responses() -> Responses {
+        problems(&[
+            (400, "invalid-request: malformed JSON, path, query or header"),
+            (408, "request-timeout: the body did not arrive in time"),
+            (409, "with `Prefer: wait`: rejected (out-of-stock, unknown-product, below-zero) or parked"),
+            (413, "body-too-large: more than 65536 bytes"),
+            (415, "unsupported-media-type: not application/json"),
+            (422, "invalid-field, or idempotency-conflict: another request came first under this id"),
+            (503, "unavailable: nothing was appended; unknown-outcome: retry with the same key"),
+        ])
+    }
+}
+
+impl IntoResponses for ReadProblems {
+    fn responses() -> Responses {
+        problems(&[(400, "invalid-request: path or query"), (404, "not-found"), (503, "unavailable")])
+    }
+}
+
+impl IntoResponses for LimitedReadProblems {
+    fn responses() -> Responses {
+        problems(&[
+            (400, "invalid-request: path or query"),
+            (404, "not-found"),
+            (503, "unavailable, or not-yet-projected: the wait of `after` is over"),
+        ])
+    }
+}
+
+fn problems(statuses: &[(u16, &str)]) -> Responses {
+    let one = |(status, description): &(u16, &str)| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemDocument"))).build();
+        let mut response =
+            ResponseBuilder::new().description(*description).content("application/problem+json", content);
+        if *status == 503 {
+            response = response.header("Retry-After", header("Seconds"));
+        }
+        (status.to_string(), RefOr::T(response.build()))
+    };
+    statuses.iter().map(one).collect()
+}
+
+fn header(description: &str) -> Header {
+    HeaderBuilder::new().schema(Some(Object::with_type(Type::String))).description(Some(description)).build()
+}
+
+/// The document before the routes are added.
+pub(crate) fn frame() -> OpenApi {
+    let info = InfoBuilder::new().title("Order service").version(env!("CARGO_PKG_VERSION")).description(Some(
+        "Orders and stock over one log. Errors are RFC 9457 problems; GET /problems/{word} explains each.",
+    ));
+    OpenApiBuilder::new().info(info.build()).build()
+}
+
+/// Adds what all routes share.
+pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
+    let components = api.components.get_or_insert_default();
+    let mut schemas = vec![("ProblemDocument".to_owned(), ProblemDocument::schema())];
+    ProblemDocument::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    api.paths.paths.extend(documents());
+    for item in api.paths.paths.values_mut() {
+        for operation in operations(item) {
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response {
+                    response
+                        .headers
+                        .insert("X-Order-Service".to_owned(), header("The name of the service that answered").into());
+                    response.headers.insert(
+                        "X-Request-Id".to_owned(),
+                        header("The client's own, or one that the service made").into(),
+                    );
+                }
+            }
+        }
+    }
+    api
+}
+
+/// The two pages that the vendored UI serves by itself.
+fn documents() -> [(String, PathItem); 2] {
+    let page = |summary: &str, content_type: &str| {
+        let content = ContentBuilder::new().schema(Some(Object::with_type(Type::String))).build();
+        let response = ResponseBuilder::new().description(summary).content(content_type, content);
+        let operation = OperationBuilder::new().summary(Some(summary)).tag("operations").response("200", response);
+        PathItem::new(HttpMethod::Get, operation)
+    };
+    [
+        ("/openapi.json".to_owned(), page("This document", "application/json")),
+        ("/docs".to_owned(), page("This document, to try out", "text/html")),
+    ]
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post].into_iter().filter_map(Option::as_mut)
+}

@@ -1,0 +1,171 @@
+//! The words that problem types end in, and what each means to a client: the pages behind `GET /problems/{word}`.
+//!
+//! A word is a promise: it is never renamed and never reused. The statuses: [`crate::problem`].
+
+use ledger_schema::{ParkReason, RejectionReason};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What every problem `type` begins with.
+pub(crate) const PREFIX: &str = "/problems/";
+
+pub(crate) const INVALID_REQUEST: &str = "invalid-request";
+pub(crate) const INVALID_FIELD: &str = "invalid-field";
+pub(crate) const NOT_FOUND: &str = "not-found";
+pub(crate) const METHOD_NOT_ALLOWED: &str = "method-not-allowed";
+pub(crate) const REQUEST_TIMEOUT: &str = "request-timeout";
+pub(crate) const BODY_TOO_LARGE: &str = "body-too-large";
+pub(crate) const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported-media-type";
+pub(crate) const IDEMPOTENCY_CONFLICT: &str = "idempotency-conflict";
+pub(crate) const UNAVAILABLE: &str = "unavailable";
+pub(crate) const UNKNOWN_OUTCOME: &str = "unknown-outcome";
+pub(crate) const NOT_YET_PROJECTED: &str = "not-yet-projected";
+pub(crate) const INTERNAL_ERROR: &str = "internal-error";
+
+/// What a problem type means.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemPage {
+    /// The problem type that it explains.
+    #[serde(rename = "type")]
+    #[schema(rename = "type")]
+    pub(crate) word: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) status: u16,
+    pub(crate) meaning: &'static str,
+    pub(crate) what_to_do: &'static str,
+}
+
+const fn page(
+    word: &'static str,
+    status: u16,
+    title: &'static str,
+    meaning: &'static str,
+    what_to_do: &'static str,
+) -> ProblemPage {
+    ProblemPage { word, title, status, meaning, what_to_do }
+}
+
+const PAGES: &[ProblemPage] = &[
+    page(
+        INVALID_REQUEST,
+        400,
+        "The request cannot be read",
+        "The body is no JSON object, or the path, the query or a header is malformed; `errors` names which. Nothing was appended.",
+        "Mend the request; the same one is refused again.",
+    ),
+    page(
+        INVALID_FIELD,
+        422,
+        "A field is wrong",
+        "Fields are missing, unknown, of the wrong type, out of range, or disagree; `errors` names all of them. Nothing was appended.",
+        "Mend the fields; the same request is refused again.",
+    ),
+    page(
+        NOT_FOUND,
+        404,
+        "Nothing there",
+        "No such address, order, or product with stock.",
+        "Check the id. A new order shows once it is projected: ask with ?after=POSITION to wait for that.",
+    ),
+    page(
+        METHOD_NOT_ALLOWED,
+        405,
+        "Wrong method",
+        "The address exists, but not with this method.",
+        "Use a method that the header Allow names.",
+    ),
+    page(
+        REQUEST_TIMEOUT,
+        408,
+        "The request was too slow",
+        "The body did not arrive in time. Nothing was appended.",
+        "Send it again.",
+    ),
+    page(
+        BODY_TOO_LARGE,
+        413,
+        "The body is too large",
+        "A body has at most 65536 bytes. Nothing was appended.",
+        "Send less.",
+    ),
+    page(
+        UNSUPPORTED_MEDIA_TYPE,
+        415,
+        "Not JSON",
+        "Bodies are application/json in UTF-8, without a content encoding. Nothing was appended.",
+        "Set Content-Type: application/json.",
+    ),
+    page(
+        IDEMPOTENCY_CONFLICT,
+        422,
+        "The id belongs to another request",
+        "This orderId or Idempotency-Key was used before with other contents. What came first stands; this request has no effect.",
+        "Use a new key or id for a new request; repeat the first request's contents for a retry.",
+    ),
+    page(
+        "unknown-product",
+        409,
+        "Unknown product",
+        "The product never had stock. Only a receipt introduces a product.",
+        "Check the product id, or receive goods first. The same id is answered the same for ever: order again under a new one.",
+    ),
+    page(
+        "out-of-stock",
+        409,
+        "Out of stock",
+        "Fewer pieces were available than were ordered when the order's turn came; `available` is what is left now.",
+        "Order fewer, or later, under a new key or id.",
+    ),
+    page(
+        "below-zero",
+        409,
+        "Below zero",
+        "The adjustment would have taken the stock below zero; it is recorded as rejected.",
+        "Check the count; adjust by less, under a new key.",
+    ),
+    page(
+        UNAVAILABLE,
+        503,
+        "A server is away",
+        "Kafka or the database cannot be reached, or too much is queued. Nothing was appended.",
+        "Try again after Retry-After seconds.",
+    ),
+    page(
+        UNKNOWN_OUTCOME,
+        503,
+        "Unknown outcome",
+        "No acknowledgement arrived in time: the request may have been accepted or not.",
+        "Retry after Retry-After seconds with the same Idempotency-Key (or the orderId of this answer): it takes effect at most once.",
+    ),
+    page(
+        NOT_YET_PROJECTED,
+        503,
+        "Not projected yet",
+        "The projection did not pass the position of ?after= in time; without ?after= the answer would be older than that.",
+        "Try again after Retry-After seconds.",
+    ),
+    page(INTERNAL_ERROR, 500, "Internal error", "A bug in the service.", "Report the X-Request-Id of the answer."),
+];
+
+const PARKED_TITLE: &str = "The record was parked";
+const PARKED_MEANING: &str = "The request is in the log, but it could not be folded and stands in dead_letters under this reason. It has no effect.";
+const PARKED_WHAT_TO_DO: &str = "Tell the operators the position in this answer.";
+
+/// The page of a word, if it is one.
+pub(crate) fn explain(word: &str) -> Option<ProblemPage> {
+    let known = PAGES.iter().find(|page| page.word == word).copied();
+    known.or_else(|| {
+        ParkReason::from_word(word)
+            .map(|reason| page(reason.as_str(), 409, PARKED_TITLE, PARKED_MEANING, PARKED_WHAT_TO_DO))
+    })
+}
+
+/// A short text for `title`; a reason that only a newer projector knows gets its own word.
+pub(crate) fn title(word: &str) -> String {
+    if let Some(page) = explain(word) {
+        return page.title.to_owned();
+    }
+    debug_assert!(RejectionReason::from_word(word).is_none(), "every rejection has a page");
+    word.to_owned()
+}

@@ -1,0 +1,39 @@
+//! Where the projection stands, and which log its positions belong to.
+
+use sqlx::FromRow;
+
+use super::{ReadError, Reader};
+
+/// The log that the projection was made from, as the projector recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub(crate) struct LogIdentity {
+    pub(crate) topic: String,
+    pub(crate) cluster_id: String,
+    pub(crate) partition_count: i32,
+}
+
+impl Reader {
+    /// Partition and next offset of every partition that was ever folded.
+    pub(crate) async fn next_offsets(&self) -> Result<Vec<(i32, i64)>, ReadError> {
+        let topic = self.orders_topic.clone();
+        self.run(move |connection| {
+            Box::pin(
+                sqlx::query_as("SELECT kafka_partition, next_offset FROM positions WHERE topic = ?")
+                    .bind(topic.to_string())
+                    .fetch_all(connection),
+            )
+        })
+        .await
+    }
+
+    /// The identities in `positions`: none before the projector's first start, else one (unless something is wrong).
+    pub(crate) async fn identities(&self) -> Result<Vec<LogIdentity>, ReadError> {
+        self.run(|connection| {
+            Box::pin(
+                sqlx::query_as("SELECT DISTINCT topic, cluster_id, partition_count FROM positions LIMIT 16")
+                    .fetch_all(connection),
+            )
+        })
+        .await
+    }
+}

@@ -1,0 +1,147 @@
+//! The body of a POST as bytes: JSON by its media type, at most 64 KiB, arriving within a time limit.
+//!
+//! A longer body is never read into memory. A bounded part of it is read and thrown away before the answer, because a
+//! socket closed with unread bytes resets the connection and the client may never see its 413.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::{Duration, timeout};
+
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// Largest body, in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+/// How much of a body that is too long is read and dropped, and for how long, before the answer.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// The bytes of a JSON body, not parsed yet.
+pub(crate) struct JsonBody(pub(crate) Bytes);
+
+impl FromRequest<Shared> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        check_media_type(&parts.headers)?;
+        if declared_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+            // A client that asked first (Expect: 100-continue) has not sent it.
+            if !parts.headers.contains_key(EXPECT) {
+                linger(body).await;
+            }
+            return Err(Problem::BodyTooLarge);
+        }
+        timeout(app.limits.body_timeout, read(body)).await.unwrap_or(Err(Problem::RequestTimeout)).map(Self)
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn read(mut body: Body) -> Result<Bytes, Problem> {
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("body", "ended before its stated length"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(all.len()) + data.len() > MAX_BODY_BYTES {
+            linger(body).await;
+            return Err(Problem::BodyTooLarge);
+        }
+        // Nearly every body is one frame, and then is not copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+async fn linger(mut body: Body) {
+    let drain = async {
+        let mut dropped = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+            if dropped > LINGER_BYTES {
+                break;
+            }
+        }
+    };
+    // Out of time: the answer goes out, and the connection is closed behind it.
+    let _ = timeout(LINGER_TIME, drain).await;
+}
+
+/// `application/json`, with any parameters but a charset other than UTF-8, and no content encoding.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        let found = if headers.contains_key(CONTENT_TYPE) { "several" } else { "none" };
+        return Err(Problem::UnsupportedMediaType(found.to_owned()));
+    };
+    let text = value.to_str().unwrap_or("a value that is not ASCII");
+    if !is_json(text) {
+        return Err(Problem::UnsupportedMediaType(text.chars().take(100).collect()));
+    }
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Problem::UnsupportedMediaType("a content encoding".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json")
+        && parts.all(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn media_types() {
+        for (content_type, good) in [
+            ("application/json", true),
+            ("Application/JSON; charset=UTF-8", true),
+            ("application/json;charset=\"utf-8\"", true),
+            ("application/json; profile=x", true),
+            ("application/json; charset=latin1", false),
+            ("text/plain", false),
+            ("application/vnd.order+json", false),
+            ("application/jsonx", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            assert_eq!(check_media_type(&headers).is_ok(), good, "{content_type}");
+        }
+        assert!(check_media_type(&HeaderMap::new()).is_err(), "none at all");
+        let mut encoded = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        encoded.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(check_media_type(&encoded).is_err());
+    }
+
+    #[tokio::test]
+    async fn exactly_the_limit_passes() {
+        for (length, good) in [(0, true), (1, true), (MAX_BODY_BYTES, true), (MAX_BODY_BYTES + 1, false)] {
+            let read = read(Body::from(vec![b'x'; length])).await;
+            assert_eq!(read.map(|bytes| bytes.len()).ok(), good.then_some(length));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Cursors of the lists: opaque to clients, inside the key of the last item shown, so that a page continues exactly
+//! there whatever was added meanwhile. Version and kind stand in front: a cursor of another list is refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Datelike, Utc};
+use ledger_schema::ProductId;
+use uuid::Uuid;
+
+const VERSION: u8 = 1;
+const ORDERS: u8 = b'o';
+const STOCK: u8 = b's';
+
+/// A list's place to continue at.
+pub(crate) trait Cursor: Sized {
+    fn encode(&self) -> String;
+    /// `None` for anything that [`Cursor::encode`] did not make.
+    fn decode(text: &str) -> Option<Self>;
+}
+
+/// The key of an order in a user's list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderCursor {
+    pub(crate) placed_at: DateTime<Utc>,
+    pub(crate) order_id: Uuid,
+    pub(crate) partition: i32,
+    pub(crate) line_no: i16,
+}
+
+/// The key of a product in the list of stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StockCursor {
+    pub(crate) product_id: String,
+}
+
+fn bytes_of(text: &str, kind: u8) -> Option<Vec<u8>> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    (bytes.len() > 2 && bytes[0] == VERSION && bytes[1] == kind).then(|| bytes[2..].to_vec())
+}
+
+impl Cursor for OrderCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![VERSION, ORDERS];
+        bytes.extend(self.placed_at.timestamp_micros().to_be_bytes());
+        bytes.extend(self.order_id.as_bytes());
+        bytes.extend(self.partition.to_be_bytes());
+        bytes.extend(self.line_no.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let bytes = bytes_of(text, ORDERS)?;
+        let (micros, rest) = bytes.split_first_chunk::<8>()?;
+        let (order_id, rest) = rest.split_first_chunk::<16>()?;
+        let (partition, rest) = rest.split_first_chunk::<4>()?;
+        let line_no: &[u8; 2] = rest.try_into().ok()?;
+        let placed_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
+        (1970..=9999).contains(&placed_at.year()).then(|| Self {
+            placed_at,
+            order_id: Uuid::from_bytes(*order_id),
+            partition: i32::from_be_bytes(*partition),
+            line_no: i16::from_be_bytes(*line_no),
+        })
+    }
+}
+
+impl Cursor for StockCursor {
+    fn encode(&self) -> String {
+        let mut bytes = vec![VERSION, STOCK];
+        bytes.extend(self.product_id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let product_id = String::from_utf8(bytes_of(text, STOCK)?).ok()?;
+        ProductId::parse(&product_id).ok()?;
+        Some(Self { product_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn other_texts_are_refused() {
+        let stock = StockCursor { product_id: "chocolate".to_owned() };
+        assert_eq!(StockCursor::decode(&stock.encode()), Some(stock.clone()));
+        assert_eq!(OrderCursor::decode(&stock.encode()), None, "of another list");
+        let newer = URL_SAFE_NO_PAD.encode([2, STOCK, b'x']);
+        for bad in ["", "!", "AQ", "null", "AXM", "AXMg", &*format!("{}=", stock.encode()), &*newer] {
+            assert_eq!(StockCursor::decode(bad), None, "{bad}");
+            assert_eq!(OrderCursor::decode(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_cursors_read_back(micros in 0..253_402_300_799_999_999_i64, id: u128, partition: i32, line_no: i16, cut in 1..10_usize) {
+            let cursor = OrderCursor {
+                placed_at: DateTime::from_timestamp_micros(micros).expect("in range"),
+                order_id: Uuid::from_u128(id),
+                partition,
+                line_no,
+            };
+            let text = cursor.encode();
+            prop_assert_eq!(OrderCursor::decode(&text), Some(cursor));
+            prop_assert_eq!(OrderCursor::decode(&text[..text.len() - cut]), None);
+            prop_assert_eq!(OrderCursor::decode(&format!("{text}A")), None);
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,80}") {
+            let _ = (OrderCursor::decode(&text), StockCursor::decode(&text));
+        }
+    }
+}

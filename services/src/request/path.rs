@@ -1,0 +1,51 @@
+//! Ids in the path: percent-decoded, then parsed by their domain types. What does not parse is a 400 that names the id.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use ledger_schema::{OrderId, ProductId, UserId, Violation};
+
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// A type that can stand in a path, under one name in every route.
+pub(crate) trait InPath: Sized {
+    const NAME: &'static str;
+    fn parse(text: &str) -> Result<Self, Violation>;
+}
+
+/// The one parameter of the path.
+#[derive(Debug)]
+pub(crate) struct PathId<T>(pub(crate) T);
+
+/// The word of `/problems/{word}`, of any spelling.
+#[derive(Debug)]
+pub(crate) struct Word(pub(crate) String);
+
+macro_rules! in_path {
+    ($type:ty, $name:literal, $parse:expr) => {
+        impl InPath for $type {
+            const NAME: &'static str = $name;
+
+            fn parse(text: &str) -> Result<Self, Violation> {
+                $parse(text)
+            }
+        }
+    };
+}
+
+in_path!(OrderId, "orderId", OrderId::parse);
+in_path!(ProductId, "productId", ProductId::parse);
+in_path!(UserId, "userId", UserId::parse);
+in_path!(Word, "word", |text: &str| Ok(Word(text.to_owned())));
+
+impl<T: InPath> FromRequestParts<Shared> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, app)
+            .await
+            .map_err(|_| Problem::invalid(T::NAME, "is not UTF-8 after percent-decoding"))?;
+        let text = params.iter().find(|(name, _)| *name == T::NAME).map_or("", |(_, text)| text);
+        T::parse(text).map(Self).map_err(|violation| Problem::invalid(T::NAME, violation.to_string()))
+    }
+}

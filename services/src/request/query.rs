@@ -1,0 +1,129 @@
+//! Query strings: known parameters, each at most once; anything else is a 400 that names it, because a misspelt
+//! parameter that is ignored gives a wrong answer without a sign.
+
+use std::borrow::Cow;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use ledger_schema::Position;
+
+use super::cursor::Cursor;
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// Items of a page: default and most.
+pub(crate) const DEFAULT_LIMIT: u16 = 50;
+pub(crate) const MAX_LIMIT: u16 = 200;
+const MAX_ECHO_CHARS: usize = 64;
+
+/// No parameters at all.
+#[derive(Debug)]
+pub(crate) struct NoQuery;
+
+/// `?after=PARTITION:OFFSET`, its partition within the topic's count.
+#[derive(Debug)]
+pub(crate) struct After(pub(crate) Option<Position>);
+
+/// `?limit=&cursor=`.
+#[derive(Debug)]
+pub(crate) struct Page<C> {
+    pub(crate) limit: u16,
+    pub(crate) cursor: Option<C>,
+}
+
+/// The values of the `known` parameters, in their order.
+fn parameters<'a, const N: usize>(query: &'a str, known: [&str; N]) -> Result<[Option<Cow<'a, str>>; N], Problem> {
+    let mut values = [const { None }; N];
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let Some(at) = known.iter().position(|known| *known == name) else {
+            let name: String = name.chars().take(MAX_ECHO_CHARS).collect();
+            return Err(Problem::invalid(name, "is not a parameter of this address"));
+        };
+        if values[at].replace(value).is_some() {
+            return Err(Problem::invalid(known[at].to_owned(), "stands more than once"));
+        }
+    }
+    Ok(values)
+}
+
+fn parse_limit(text: &str) -> Result<u16, Problem> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| Problem::invalid("limit", format!("must be an integer from 1 to {MAX_LIMIT}")))
+}
+
+fn parse_after(text: &str, partition_count: i32) -> Result<Position, Problem> {
+    let position: Position = text.parse().map_err(|error| Problem::invalid("after", format!("{error}")))?;
+    if position.partition < partition_count {
+        Ok(position)
+    } else {
+        let last = partition_count - 1;
+        Err(Problem::invalid("after", format!("must have a partition from 0 to {last}, found {}", position.partition)))
+    }
+}
+
+impl FromRequestParts<Shared> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        parameters(parts.uri.query().unwrap_or_default(), []).map(|[]| Self)
+    }
+}
+
+impl FromRequestParts<Shared> for After {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let [after] = parameters(parts.uri.query().unwrap_or_default(), ["after"])?;
+        after.map(|after| parse_after(&after, app.partition_count)).transpose().map(Self)
+    }
+}
+
+impl<C: Cursor> FromRequestParts<Shared> for Page<C> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        let [limit, cursor] = parameters(parts.uri.query().unwrap_or_default(), ["limit", "cursor"])?;
+        let limit = limit.map_or(Ok(DEFAULT_LIMIT), |limit| parse_limit(&limit))?;
+        let cursor = cursor
+            .map(|text| C::decode(&text).ok_or_else(|| Problem::invalid("cursor", "is not a cursor of this list")))
+            .transpose()?;
+        Ok(Self { limit, cursor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        for (text, limit) in [("1", Some(1)), ("200", Some(200)), ("0", None), ("201", None), ("99999999", None)] {
+            assert_eq!(parse_limit(text).ok(), limit, "{text}");
+        }
+        for bad in ["", "-1", "+1", "1.0", "x", " 1"] {
+            assert!(parse_limit(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn positions() {
+        assert_eq!(parse_after("7:9223372036854775807", 8).ok(), Some(Position { partition: 7, offset: i64::MAX }));
+        for bad in ["", "x", "8:0", "1", "1:", "-1:0", "1:-1", "1:9223372036854775808"] {
+            let Err(Problem::InvalidRequest(errors)) = parse_after(bad, 8) else { panic!("{bad}") };
+            assert_eq!(errors[0].field, "after");
+        }
+    }
+
+    #[test]
+    fn unknown_and_repeated_parameters_are_refused() {
+        assert!(parameters("", ["limit"]).is_ok());
+        assert!(parameters("limit=1&", ["limit"]).is_ok());
+        for bad in ["limt=1", "limit=1&limit=2", "x", "=1", "Limit=1"] {
+            assert!(parameters(bad, ["limit"]).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Changes of stock that are no orders: receipts and adjustments.
+
+use axum::extract::State;
+use axum::response::Response;
+use chrono::Utc;
+use ledger_schema::domain::to_microseconds;
+use ledger_schema::wire::Event;
+use ledger_schema::{Movement, MovementId, MovementKind, ProductId};
+
+use super::orders::new_id;
+use super::preferring;
+use crate::answers::{AcceptedMovement, accepted_movement};
+use crate::openapi::{AdjustmentBody, ReceiptBody, WriteParams, WriteProblems};
+use crate::problem::Problem;
+use crate::request::{AdjustStock, JsonBody, NoQuery, PathId, ReceiveStock, WriteHeaders};
+use crate::state::{App, Shared};
+use crate::submission::Submission;
+
+/// Goods arrive; a receipt introduces its product
+#[utoipa::path(post, path = "/stock/{productId}/receipts", tag = "stock", request_body = ReceiptBody,
+params(("productId" = String, Path, description = "1 to 64 printable characters without spaces"), WriteParams), responses(
+    (status = 202, description = "In the log", body = AcceptedMovement,
+     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+    (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedMovement,
+     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+    WriteProblems,
+))]
+pub(crate) async fn receive_stock(
+    State(app): State<Shared>,
+    PathId(product_id): PathId<ProductId>,
+    _: NoQuery,
+    headers: WriteHeaders,
+    JsonBody(body): JsonBody,
+) -> Response {
+    let preference = headers.preference;
+    let kind = ReceiveStock::parse(&body).map(|command| MovementKind::Receipt(command.quantity));
+    preferring(preference, record(&app, product_id, headers, kind).await)
+}
+
+/// A count differed
+#[utoipa::path(post, path = "/stock/{productId}/adjustments", tag = "stock", request_body = AdjustmentBody,
+params(("productId" = String, Path, description = "1 to 64 printable characters without spaces"), WriteParams), responses(
+    (status = 202, description = "In the log", body = AcceptedMovement,
+     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+    (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedMovement,
+     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+    WriteProblems,
+))]
+pub(crate) async fn adjust_stock(
+    State(app): State<Shared>,
+    PathId(product_id): PathId<ProductId>,
+    _: NoQuery,
+    headers: WriteHeaders,
+    JsonBody(body): JsonBody,
+) -> Response {
+    let preference = headers.preference;
+    let kind =
+        AdjustStock::parse(&body).map(|command| MovementKind::Adjustment { delta: command.delta, note: command.note });
+    preferring(preference, record(&app, product_id, headers, kind).await)
+}
+
+async fn record(
+    app: &App,
+    product_id: ProductId,
+    headers: WriteHeaders,
+    kind: Result<MovementKind, Problem>,
+) -> Result<Response, Problem> {
+    let from_key = headers.idempotency_key.as_ref().map(|key| MovementId::from_key(&product_id, key));
+    let movement_id = from_key.unwrap_or_else(|| MovementId::from_uuid(new_id()));
+    let movement = Movement::new(movement_id, product_id.clone(), kind?, to_microseconds(Utc::now()));
+    let preference = headers.preference;
+    let submission = Submission {
+        event: Event::StockMoved(movement),
+        is_identified: from_key.is_some(),
+        preference,
+        traceparent: headers.traceparent,
+    };
+    let accepted = submission.submit(app).await?;
+    Ok(accepted_movement(movement_id, &product_id, accepted, preference.wait.is_some()))
+}

@@ -1,0 +1,137 @@
+//! The service's life: start, serve, stop. In a stop the order matters: `/readyz` says no first, then no connection is
+//! accepted, then requests in flight get their answers, then the producer is flushed; an acknowledgement that a client
+//! still waits for is never thrown away before its time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio::time::{interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::serve::{ServeOptions, serve};
+use crate::settings::Settings;
+use crate::start::{StartError, check_identity, open_log, open_reader};
+use crate::state::{App, Limits, Shared};
+use crate::waiting::Waits;
+
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A started service: everything was checked, and its tasks run; connections are accepted by [`Service::run`].
+pub struct Service {
+    app: Shared,
+    settings: Settings,
+    tasks: TaskTracker,
+    /// Ends the tasks behind the requests, when the last request is answered.
+    end: CancellationToken,
+}
+
+impl Service {
+    /// Checks everything and starts the tasks. `stop` begins a clean stop.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was changed anywhere.
+    pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let (reader, identities) = open_reader(&settings, &metrics).await?;
+        let log = open_log(&settings, &metrics).await?;
+        check_identity(&settings, &log, &identities).await?;
+        let partition_count = log.partition_count();
+        let app = Arc::new(App {
+            // Letters and digits, checked by the settings.
+            name: HeaderValue::try_from(settings.name.as_str()).unwrap_or(HeaderValue::from_static("order-service")),
+            request_id_prefix: request_id_prefix(&settings.name),
+            limits: Limits {
+                max_wait: Duration::from_secs(settings.max_wait_seconds),
+                body_timeout: Duration::from_secs(settings.body_timeout_seconds),
+            },
+            partition_count,
+            waits: Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()),
+            readiness: Readiness::new(vec![log.clone(), Arc::new(reader.clone())]),
+            log,
+            reader,
+            metrics,
+            stop,
+        });
+        let service = Self { app, settings, tasks: TaskTracker::new(), end: CancellationToken::new() };
+        service.spawn_tasks();
+        Ok(service)
+    }
+
+    fn spawn_tasks(&self) {
+        let (app, end) = (self.app.clone(), self.end.clone());
+        self.tasks.spawn(async move { app.log.supervise(end).await });
+        let app = self.app.clone();
+        self.tasks.spawn(async move { app.waits.poll(&app.reader).await });
+        let (metrics, end) = (self.app.metrics.clone(), self.end.clone());
+        self.tasks.spawn(async move {
+            let mut ticks = interval(UPKEEP_INTERVAL);
+            while end.run_until_cancelled(ticks.tick()).await.is_some() {
+                metrics.run_upkeep();
+            }
+        });
+    }
+
+    /// The service as a router, for tests without a socket.
+    pub fn router(&self) -> Router {
+        crate::routes::router(self.app.clone())
+    }
+
+    /// Serves until the stop, and returns when everything is flushed.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`] when the address cannot be bound.
+    pub async fn run(self) -> Result<(), StartError> {
+        let address = self.settings.listen;
+        let listen_error = |cause| StartError::Listen { address: address.to_string(), cause };
+        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let bound: SocketAddr = listener.local_addr().map_err(listen_error)?;
+        tracing::info!(
+            name = self.settings.name, address = %bound, topic = self.settings.orders_topic,
+            partitions = self.app.partition_count, "serving"
+        );
+        let options = ServeOptions {
+            max_connections: self.settings.max_connections,
+            idle_timeout: Duration::from_secs(self.settings.idle_timeout_seconds),
+            stop_timeout: self.settings.stop_timeout(),
+        };
+        let (stop, drained) = (self.app.stop.clone(), CancellationToken::new());
+        let serving = tokio::spawn(serve(listener, self.router(), options, drained.clone()));
+        stop.cancelled().await;
+        tracing::info!("stopping: not ready any more");
+        sleep(Duration::from_millis(self.settings.drain_ms)).await;
+        drained.cancel();
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "serving ended badly");
+        }
+        self.finish().await;
+        Ok(())
+    }
+
+    async fn finish(self) {
+        self.end.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        // Longer than a delivery can take there is nothing to wait for.
+        let limit = Duration::from_millis(self.settings.delivery_timeout_ms) + Duration::from_secs(1);
+        let app = self.app.clone();
+        match tokio::task::spawn_blocking(move || app.log.flush(limit)).await {
+            Ok(Ok(())) => tracing::info!("stopped: every event is acknowledged"),
+            Ok(Err(error)) => tracing::warn!(%error, "stopped with events whose outcome is unknown"),
+            Err(error) => tracing::error!(%error, "the flush ended badly"),
+        }
+        self.app.reader.close().await;
+    }
+}
+
+/// Name and start time of this process: a restart makes other ids.
+fn request_id_prefix(name: &str) -> String {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    format!("{name}-{micros:x}")
+}

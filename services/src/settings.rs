@@ -1,0 +1,188 @@
+//! Every setting: a flag and an environment variable each. Secrets are never printed, not even when they are wrong.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// REST for orders and stock over the ledger's log. Stateless: run any number of them behind a gateway.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "order-service", version, about)]
+pub struct Settings {
+    /// Kafka's bootstrap servers, comma separated
+    #[arg(long, env = "LEDGER_KAFKA_BROKERS", default_value = "127.0.0.1:29092")]
+    pub kafka_brokers: String,
+    /// More librdkafka settings, NAME=VALUE comma separated, such as security.protocol=ssl
+    #[arg(long, env = "LEDGER_KAFKA_PROPERTIES", default_value = "", hide_env_values = true)]
+    pub kafka_properties: KafkaProperties,
+    /// The topic of the log
+    #[arg(long, env = "LEDGER_ORDERS_TOPIC", default_value = ledger_schema::topics::ORDERS)]
+    pub orders_topic: String,
+    /// The database user that may only read: mysql://ledger_reader:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
+    pub reader_database_url: Secret,
+    /// Address to serve on
+    #[arg(long, env = "LEDGER_SERVICE_LISTEN", default_value = "127.0.0.1:8081")]
+    pub listen: SocketAddr,
+    /// Name of this service, in X-Order-Service and in the events' ce_source
+    #[arg(long, env = "LEDGER_SERVICE_NAME", default_value = "a", value_parser = parse_name)]
+    pub name: String,
+    /// Longest that a request waits for the projection (Prefer: wait, ?after=)
+    #[arg(long, env = "LEDGER_MAX_WAIT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=300))]
+    pub max_wait_seconds: u64,
+    /// Requests that wait at the same time; the next are answered as if their time were over
+    #[arg(long, env = "LEDGER_MAX_WAITERS", default_value_t = 4096)]
+    pub max_waiters: usize,
+    /// Longest from append to acknowledgement; after it the outcome is unknown
+    #[arg(long, env = "LEDGER_DELIVERY_TIMEOUT_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    pub delivery_timeout_ms: u64,
+    /// How long the producer gathers events for one request to the broker
+    #[arg(long, env = "LEDGER_LINGER_MS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000))]
+    pub linger_ms: u64,
+    /// Events in the producer's queue; a full queue is 503 at once
+    #[arg(long, env = "LEDGER_QUEUE_MAX_MESSAGES", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub queue_max_messages: u32,
+    /// KiB in the producer's queue
+    #[arg(long, env = "LEDGER_QUEUE_MAX_KBYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(1..=2_097_151))]
+    pub queue_max_kbytes: u32,
+    /// Connections to the database
+    #[arg(long, env = "LEDGER_DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub database_connections: u32,
+    /// Longest wait for a connection, and again for one query
+    #[arg(long, env = "LEDGER_DATABASE_TIMEOUT_MS", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub database_timeout_ms: u64,
+    /// Longest that each server is waited for at start
+    #[arg(long, env = "LEDGER_STARTUP_TIMEOUT_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub startup_timeout_seconds: u64,
+    /// Longest that a request's body may take to arrive
+    #[arg(long, env = "LEDGER_BODY_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub body_timeout_seconds: u64,
+    /// Connections of clients at the same time
+    #[arg(long, env = "LEDGER_MAX_CONNECTIONS", default_value_t = 8_192, value_parser = parse_max_connections)]
+    pub max_connections: usize,
+    /// Longest that a connection may be idle; keep it above the gateway's own (nginx: 60)
+    #[arg(long, env = "LEDGER_IDLE_TIMEOUT_SECONDS", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub idle_timeout_seconds: u64,
+    /// After SIGTERM, how long /readyz says no before connections are refused
+    #[arg(long, env = "LEDGER_DRAIN_MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub drain_ms: u64,
+    /// After SIGTERM, how long requests in flight may take
+    #[arg(long, env = "LEDGER_STOP_TIMEOUT_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub stop_timeout_seconds: u64,
+    /// What is logged: a level, or TARGET=LEVEL comma separated
+    #[arg(long, env = "LEDGER_LOG", default_value = "info")]
+    pub log: String,
+    /// How it is logged (on stderr)
+    #[arg(long, env = "LEDGER_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Settings {
+    pub(crate) fn database_timeout(&self) -> Duration {
+        Duration::from_millis(self.database_timeout_ms)
+    }
+
+    pub(crate) fn startup_timeout(&self) -> Duration {
+        Duration::from_secs(self.startup_timeout_seconds)
+    }
+
+    pub(crate) fn stop_timeout(&self) -> Duration {
+        Duration::from_secs(self.stop_timeout_seconds)
+    }
+}
+
+/// A value that is never printed. Parsing never fails, because clap would repeat the value in its error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Settings of librdkafka. Passwords can be among them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KafkaProperties(pub(crate) Vec<(String, String)>);
+
+impl FromStr for KafkaProperties {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let property = |part: &str| {
+            let (name, value) = part.split_once('=').ok_or("expected NAME=VALUE, comma separated")?;
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(property).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Debug for KafkaProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, &'static str> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=32).contains(&text.len()) && text.bytes().all(is_allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 32 letters, digits, dots, underscores or hyphens")
+    }
+}
+
+fn parse_max_connections(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or("expected an integer from 1 to 1000000")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Settings::command().debug_assert();
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let url = "mysql://ledger_reader:hunter2@127.0.0.1:1/ledger";
+        let properties = "sasl.password=hunter2, acks=1";
+        let settings = Settings::try_parse_from(["x", "--reader-database-url", url, "--kafka-properties", properties])
+            .expect("valid");
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert_eq!(settings.reader_database_url.reveal(), url);
+        assert_eq!(settings.kafka_properties.0[1], ("acks".to_owned(), "1".to_owned()));
+    }
+
+    #[test]
+    fn names() {
+        for (name, good) in [("a", true), ("order-service_1.b", true), ("", false), ("a b", false), ("ä", false)] {
+            assert_eq!(parse_name(name).is_ok(), good, "{name}");
+        }
+    }
+}
