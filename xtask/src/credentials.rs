@@ -18,12 +18,34 @@ use crate::atomic_file::{self, Readers};
 /// The database of the ledger.
 pub const DATABASE: &str = "ledger";
 
-/// The users, their password's variable, their address's variable and the database they start in.
-const USERS: [(&str, &str, &str, &str); 4] = [
-    ("root", "MARIADB_ROOT_PASSWORD", "LEDGER_ADMIN_DATABASE_URL", ""),
-    ("ledger_owner", "LEDGER_OWNER_PASSWORD", "LEDGER_OWNER_DATABASE_URL", DATABASE),
-    ("ledger_projector", "LEDGER_PROJECTOR_PASSWORD", "LEDGER_PROJECTOR_DATABASE_URL", DATABASE),
-    ("ledger_reader", "LEDGER_READER_PASSWORD", "LEDGER_READER_DATABASE_URL", DATABASE),
+/// A user of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseUser {
+    /// The user's name.
+    pub name: &'static str,
+    /// The variable with the password.
+    pub password_variable: &'static str,
+    /// The variable with the address, password included.
+    pub url_variable: &'static str,
+    /// The database that the address names.
+    pub database: &'static str,
+}
+
+const fn user(
+    name: &'static str,
+    password_variable: &'static str,
+    url_variable: &'static str,
+    database: &'static str,
+) -> DatabaseUser {
+    DatabaseUser { name, password_variable, url_variable, database }
+}
+
+/// All users: root, which makes the database, and one for each role in it.
+pub const USERS: [DatabaseUser; 4] = [
+    user("root", "MARIADB_ROOT_PASSWORD", "LEDGER_ADMIN_DATABASE_URL", ""),
+    user("ledger_owner", "LEDGER_OWNER_PASSWORD", "LEDGER_OWNER_DATABASE_URL", DATABASE),
+    user("ledger_projector", "LEDGER_PROJECTOR_PASSWORD", "LEDGER_PROJECTOR_DATABASE_URL", DATABASE),
+    user("ledger_reader", "LEDGER_READER_PASSWORD", "LEDGER_READER_DATABASE_URL", DATABASE),
 ];
 
 /// The four passwords and where the database is.
@@ -53,12 +75,12 @@ impl Credentials {
         };
         let known = parse(&old);
         let mut passwords = BTreeMap::new();
-        for (user, variable, _, _) in USERS {
-            let password = match known.get(variable) {
+        for user in USERS {
+            let password = match known.get(user.password_variable) {
                 Some(password) if is_safe(password) => (*password).to_owned(),
                 _ => generate_password()?,
             };
-            passwords.insert(user, password);
+            passwords.insert(user.name, password);
         }
         let credentials = Self { address, passwords };
         let new = credentials.to_env_file();
@@ -78,15 +100,15 @@ impl Credentials {
     /// The name and value of the address of one user.
     #[must_use]
     pub fn database_url(&self, user: &str) -> Option<(&'static str, String)> {
-        let (user, _, variable, database) = USERS.into_iter().find(|entry| entry.0 == user)?;
-        let url = format!("mysql://{user}:{}@{}/{database}", self.password(user), self.address);
-        Some((variable, url))
+        let DatabaseUser { name, url_variable, database, .. } = USERS.into_iter().find(|entry| entry.name == user)?;
+        let url = format!("mysql://{name}:{}@{}/{database}", self.password(name), self.address);
+        Some((url_variable, url))
     }
 
     /// The names and values of all four addresses.
     #[must_use]
     pub fn database_urls(&self) -> Vec<(&'static str, String)> {
-        USERS.iter().filter_map(|entry| self.database_url(entry.0)).collect()
+        USERS.iter().filter_map(|user| self.database_url(user.name)).collect()
     }
 
     /// What MariaDB executes at every start, one statement a line: root's password is the file's,
@@ -103,9 +125,9 @@ impl Credentials {
             "DELETE FROM mysql.global_priv WHERE User='root' AND Host NOT IN ('localhost', '127.0.0.1');".to_owned(),
             "FLUSH PRIVILEGES;".to_owned(),
         ];
-        for (user, _, _, _) in USERS.iter().skip(1) {
-            let password = self.password(user);
-            lines.push(format!("ALTER USER IF EXISTS '{user}'@'%' IDENTIFIED BY '{password}';"));
+        for DatabaseUser { name, .. } in USERS.iter().skip(1) {
+            let password = self.password(name);
+            lines.push(format!("ALTER USER IF EXISTS '{name}'@'%' IDENTIFIED BY '{password}';"));
         }
         lines.push(String::new());
         lines.join("\n")
@@ -115,8 +137,8 @@ impl Credentials {
         let mut text = String::from(
             "# Generated at the first start and read at every start. Whoever has this file has the database.\n",
         );
-        for (user, variable, _, _) in USERS {
-            text.push_str(&format!("{variable}={}\n", self.password(user)));
+        for DatabaseUser { name, password_variable, .. } in USERS {
+            text.push_str(&format!("{password_variable}={}\n", self.password(name)));
         }
         for (variable, url) in self.database_urls() {
             text.push_str(&format!("{variable}={url}\n"));

@@ -26,7 +26,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// How nginx lists a service: one failed connection leaves it out for a second, so a service that was
 /// started again is back within that.
-const SERVER_PARAMETERS: &str = "max_fails=1 fail_timeout=1s";
+pub const SERVER_PARAMETERS: &str = "max_fails=1 fail_timeout=1s";
 
 /// Writes the configuration into `folder` and answers the command that runs nginx in the foreground.
 ///

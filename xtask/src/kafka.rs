@@ -19,6 +19,25 @@ use crate::state_dir::StateDir;
 /// Its name in `log/` and `run/`.
 pub const NAME: &str = "kafka";
 
+/// The settings that do not depend on where it runs: one node alone holds every topic, topics are
+/// made by `ledger migrate` only, and nothing expires unless its topic says so. A broker that was
+/// killed may register again only when its old session is over, so a session is short.
+pub const COMMON_PROPERTIES: [(&str, &str); 13] = [
+    ("auto.create.topics.enable", "false"),
+    ("log.retention.ms", "-1"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("offsets.topic.replication.factor", "1"),
+    ("offsets.topic.num.partitions", "4"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("transaction.state.log.num.partitions", "4"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    ("log.cleaner.dedupe.buffer.size", "33554432"),
+    ("broker.session.timeout.ms", "2000"),
+    ("broker.heartbeat.interval.ms", "400"),
+];
+
 /// How it is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -41,6 +60,7 @@ impl KafkaSettings {
     /// a comma in a path for a second one.
     fn properties(&self, log_dirs: &str) -> String {
         let Self { address, controller_address, .. } = self;
+        let common: String = COMMON_PROPERTIES.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         format!(
             "# Written at every start.\n\
              process.roles=broker,controller\n\
@@ -50,21 +70,7 @@ impl KafkaSettings {
              advertised.listeners=PLAINTEXT://{address}\n\
              controller.listener.names=CONTROLLER\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
-             log.dirs={log_dirs}\n\
-             auto.create.topics.enable=false\n\
-             log.retention.ms=-1\n\
-             group.initial.rebalance.delay.ms=0\n\
-             offsets.topic.replication.factor=1\n\
-             offsets.topic.num.partitions=4\n\
-             transaction.state.log.replication.factor=1\n\
-             transaction.state.log.min.isr=1\n\
-             transaction.state.log.num.partitions=4\n\
-             share.coordinator.state.topic.replication.factor=1\n\
-             share.coordinator.state.topic.min.isr=1\n\
-             log.cleaner.dedupe.buffer.size=33554432\n\
-             # A broker that was killed may register again only when its old session is over.\n\
-             broker.session.timeout.ms=3000\n\
-             broker.heartbeat.interval.ms=500\n"
+             log.dirs={log_dirs}\n{common}"
         )
     }
 }

@@ -25,6 +25,17 @@ pub const NAME: &str = "mariadb";
 /// 107 bytes, and a clone may lie deep.
 const SOCKET: &str = "mariadb.sock";
 
+/// The settings that do not depend on where it runs. A commit is on the disk when it is acknowledged.
+pub const SETTINGS: [&str; 7] = [
+    "--innodb-log-file-size=256M",
+    "--innodb-flush-log-at-trx-commit=1",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--max-allowed-packet=64M",
+    "--max-connections=300",
+    "--character-set-server=utf8mb4",
+];
+
 /// How it is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MariaDbSettings {
@@ -65,9 +76,7 @@ pub fn prepare(state: &StateDir, settings: MariaDbSettings, credentials: &Creden
         .arg(format!("--bind-address={}", settings.address.ip()))
         .arg(format!("--port={}", settings.address.port()))
         .arg(format!("--innodb-buffer-pool-size={}M", settings.buffer_pool_mib))
-        .args(["--innodb-log-file-size=256M", "--innodb-flush-log-at-trx-commit=1"])
-        .args(["--skip-name-resolve", "--skip-log-bin", "--max-allowed-packet=64M"])
-        .args(["--max-connections=300", "--character-set-server=utf8mb4"]))
+        .args(SETTINGS))
 }
 
 fn option(name: &str, path: &Path) -> std::ffi::OsString {

@@ -44,6 +44,9 @@ pub struct UpArguments {
     /// Where the state lives
     #[arg(long, env = "LEDGER_STATE_DIR", default_value = ".ledger")]
     state_dir: PathBuf,
+    /// Where built binaries lie; with it nothing is built
+    #[arg(long, env = "LEDGER_BINARY_DIR", value_name = "DIR")]
+    binary_dir: Option<PathBuf>,
     #[command(flatten)]
     addresses: Addresses,
 }
@@ -61,7 +64,7 @@ pub fn run(arguments: &UpArguments) -> Result<()> {
         return show_what_runs(&state);
     }
     let begin = Instant::now();
-    prepare(&state, &arguments.addresses)?;
+    prepare(&state, arguments)?;
     interrupt.check()?;
     progress::section("Starting");
     let settings = Settings { state: state.root().to_path_buf(), empty: arguments.empty };
@@ -76,17 +79,22 @@ pub fn run(arguments: &UpArguments) -> Result<()> {
 }
 
 /// All that needs no running part.
-fn prepare(state: &StateDir, addresses: &Addresses) -> Result<()> {
+fn prepare(state: &StateDir, arguments: &UpArguments) -> Result<()> {
     down::end_orphans(state)?;
-    for (purpose, address) in addresses.named() {
+    for (purpose, address) in arguments.addresses.named() {
         ports::check_free(purpose, address)?;
     }
     install::install_missing()?;
-    build()?;
-    link_binaries(state)?;
+    match &arguments.binary_dir {
+        Some(folder) => link_binaries(state, &repository::root().join(folder))?,
+        None => {
+            build()?;
+            link_binaries(state, &repository::binary_dir())?;
+        }
+    }
     jars::fetch()?;
     set_long_logs_aside(state)?;
-    addresses.save(state)
+    arguments.addresses.save(state)
 }
 
 fn build() -> Result<()> {
@@ -100,10 +108,10 @@ fn build() -> Result<()> {
     Ok(())
 }
 
-fn link_binaries(state: &StateDir) -> Result<()> {
+fn link_binaries(state: &StateDir, folder: &Path) -> Result<()> {
     for name in parts::BINARIES {
-        let (link, target) = (state.bin().join(name), repository::binary_dir().join(name));
-        ensure!(target.is_file(), "{} was not built", target.display());
+        let (link, target) = (state.bin().join(name), folder.join(name));
+        ensure!(target.is_file(), "{} is not there", target.display());
         atomic_file::remove(&link)?;
         symlink(&target, &link).with_context(|| format!("cannot make the link {}", link.display()))?;
     }
