@@ -1,0 +1,48 @@
+//! Benchmarks of the whole, on servers that `cargo xtask bench` starts. What counts are ratios within one run: machines
+//! differ, and the same machine differs from hour to hour. Prints a table; figures go to `target/bench/NAME.json`.
+//!
+//! - `fold`: orders/s and memory of the projector over a backlog, beside LOAD DATA of the same rows into the same table.
+//! - `visible`: from a POST to the order in `GET`, one client, idle system.
+
+mod fold;
+mod visible;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use serde_json::Value;
+
+fn main() -> Result<()> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let asked: Vec<&str> =
+        if asked.is_empty() { vec!["visible", "fold"] } else { asked.iter().map(String::as_str).collect() };
+    if let Some(unknown) = asked.iter().find(|name| !["visible", "fold"].contains(name)) {
+        bail!("there is no benchmark `{unknown}`: expected visible, fold");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    for name in asked {
+        let figures = match name {
+            "visible" => runtime.block_on(visible::run())?,
+            _ => runtime.block_on(fold::run())?,
+        };
+        print(name, &figures);
+        let folder = xtask::repository::root().join("target/bench");
+        write(&folder, name, &figures)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what the command is for")]
+fn print(name: &str, figures: &Value) {
+    println!("{name}");
+    for (figure, value) in figures.as_object().into_iter().flatten() {
+        println!("  {figure:<44} {value:>14}");
+    }
+}
+
+fn write(folder: &Path, name: &str, figures: &Value) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(figures)?)?;
+    Ok(())
+}
