@@ -18,7 +18,8 @@ if ! command -v cc >/dev/null 2>&1; then
     (
         flock 9
         if ! command -v cc >/dev/null 2>&1; then
-            echo "installing a C compiler and make ($packages)" >&2
+            # cargo shows what a linker says only when it fails, so this goes to the terminal itself.
+            { echo "installing a C compiler and make ($packages)" >/dev/tty; } 2>/dev/null || true
             $as_root sh -ec "
                 export DEBIAN_FRONTEND=noninteractive
                 apt-get -o DPkg::Lock::Timeout=300 update -qq

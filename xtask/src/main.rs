@@ -24,7 +24,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum XtaskCommand {
     /// Start the whole system, getting what is missing, and show its logs until Ctrl-C
-    Up(UpArguments),
+    Up(Box<UpArguments>),
     /// Stop what `up` started
     Down(DownArguments),
     /// Everything that CI checks, on ports and data of its own; words after `--` go to `cargo test`
