@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::interrupt::Interrupt;
 use crate::process::{OwnedProcess, ProcessCommand};
@@ -16,7 +16,6 @@ use crate::progress;
 use crate::servers::Servers;
 use crate::{install, repository, table};
 
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// The sections that were passed, with the time each took.
@@ -43,7 +42,7 @@ pub fn run(filter: &[String]) -> Result<()> {
 
 impl Checks {
     fn run_all(&mut self, filter: &[String]) -> Result<()> {
-        let _lock = lock()?;
+        let _lock = lock("test")?;
         install::install_missing()?;
         self.need_component("fmt", "rustfmt")?;
         self.need_component("clippy", "clippy")?;
@@ -114,20 +113,10 @@ impl Checks {
 }
 
 /// Runs cargo in a group of its own, so that an interrupt ends it with all that it started.
-fn cargo(arguments: &[&str], environment: &[(String, String)], interrupt: &Interrupt) -> Result<ExitStatus> {
+pub(crate) fn cargo(arguments: &[&str], environment: &[(String, String)], interrupt: &Interrupt) -> Result<ExitStatus> {
     let mut command = ProcessCommand::new(repository::cargo()).args(arguments).current_dir(repository::root());
     command.environment = environment.to_vec();
-    let process = OwnedProcess::spawn_visible("cargo", &command)?;
-    loop {
-        if interrupt.is_set() {
-            process.terminate(STOP_LIMIT)?;
-            bail!("interrupted");
-        }
-        if let Some(status) = process.try_wait()? {
-            return Ok(status);
-        }
-        std::thread::sleep(POLL_INTERVAL);
-    }
+    OwnedProcess::spawn_visible("cargo", &command)?.wait_unless(interrupt, STOP_LIMIT)
 }
 
 fn is_available(arguments: &[&str]) -> bool {
@@ -136,13 +125,13 @@ fn is_available(arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Two runs at a time would wipe each other's servers.
-fn lock() -> Result<File> {
+/// Two runs of one command at a time would wipe each other's servers.
+pub(crate) fn lock(name: &str) -> Result<File> {
     let folder = repository::root().join(".ledger");
     std::fs::create_dir_all(&folder)?;
-    let file = File::create(folder.join("test.lock"))?;
+    let file = File::create(folder.join(format!("{name}.lock")))?;
     if file.try_lock().is_err() {
-        progress::line("another test run is at work; waiting for it");
+        progress::line(&format!("another `cargo xtask {name}` is at work; waiting for it"));
         file.lock()?;
     }
     Ok(file)
@@ -164,23 +153,16 @@ pub fn run_mutants(arguments: &[String]) -> Result<()> {
     let tool = install_mutants(&interrupt)?;
     let output = repository::target_dir().join("mutants");
     std::fs::create_dir_all(&output)?;
-    let mut command = ProcessCommand::new(tool)
+    let command = ProcessCommand::new(tool)
         .arg("mutants")
         .args(MUTATED.iter().flat_map(|file| ["--file", file]))
         .args(["--cargo-arg=--release", "--output"])
         .arg(output)
         .args(arguments)
         .current_dir(repository::root());
-    command = command.env("CARGO_TERM_COLOR", "never");
-    let process = OwnedProcess::spawn_visible("cargo-mutants", &command)?;
-    loop {
-        interrupt.check()?;
-        if let Some(status) = process.try_wait()? {
-            ensure!(status.success(), "mutants survived or could not be tested ({status})");
-            return Ok(());
-        }
-        std::thread::sleep(POLL_INTERVAL);
-    }
+    let status = OwnedProcess::spawn_visible("cargo-mutants", &command)?.wait_unless(&interrupt, STOP_LIMIT)?;
+    ensure!(status.success(), "mutants survived or could not be tested ({status})");
+    Ok(())
 }
 
 /// Into `.ledger/tools`, unless it is installed already.

@@ -10,6 +10,7 @@
 
 pub mod addresses;
 pub mod atomic_file;
+pub mod bench;
 pub mod checks;
 pub mod credentials;
 pub mod down;

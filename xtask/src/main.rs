@@ -11,7 +11,7 @@ use xtask::interrupt::Interrupt;
 use xtask::process::record;
 use xtask::supervisor::Settings;
 use xtask::up::UpArguments;
-use xtask::{checks, down, operator, progress, servers, supervisor, up};
+use xtask::{bench, checks, down, operator, progress, servers, supervisor, up};
 
 /// The order ledger's own commands.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum XtaskCommand {
         #[arg(last = true)]
         cargo_test: Vec<String>,
     },
+    /// Benchmarks by NAME, or all of them; the figures go to target/bench/
+    Bench { names: Vec<String> },
     /// Change the fold line by line and see whether a test notices; words after `--` go to cargo-mutants
     Mutants {
         #[arg(last = true)]
@@ -87,6 +89,7 @@ fn run(command: XtaskCommand) -> Result<()> {
         XtaskCommand::Up(arguments) => up::run(&arguments),
         XtaskCommand::Down(arguments) => down::run(&arguments),
         XtaskCommand::Test { cargo_test } => checks::run(&cargo_test),
+        XtaskCommand::Bench { names } => bench::run(&names),
         XtaskCommand::Mutants { cargo_mutants } => checks::run_mutants(&cargo_mutants),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),
         XtaskCommand::Supervise(settings) => supervisor::run(&settings),

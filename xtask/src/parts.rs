@@ -31,8 +31,8 @@ pub const NAMES: [&str; 6] = [mariadb::NAME, kafka::NAME, SERVICE_A, SERVICE_B, 
 pub const BINARIES: [&str; 2] = ["order-service", "ledger"];
 
 /// Memory of MariaDB's pages and of Kafka's heap, in MiB.
-const BUFFER_POOL_MIB: u32 = 512;
-const HEAP_MIB: u32 = 1024;
+pub(crate) const BUFFER_POOL_MIB: u32 = 512;
+pub(crate) const HEAP_MIB: u32 = 1024;
 
 /// One part.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! A Kafka and a MariaDB of their own for tests: `cargo xtask test` starts them on fresh data and
 //! stops them again; `cargo xtask servers` keeps a pair running for single tests by hand.
 //!
-//! They never touch the data or the ports of `up`.
+//! `cargo xtask bench` has a pair too. They never touch the data or the ports of `up`.
 
 use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,10 +20,13 @@ use crate::process::ProcessCommand;
 use crate::process::record::ProcessRecord;
 use crate::progress::Step;
 use crate::state_dir::StateDir;
-use crate::{atomic_file, install, jars, ports, repository};
+use crate::{atomic_file, install, jars, parts, ports, repository};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// Kafka's heap and MariaDB's pages for tests, in MiB.
+const TEST_MEMORY_MIB: (u32, u32) = (512, 256);
 
 /// Where a pair of servers lives and listens.
 #[derive(Debug, Clone)]
@@ -37,25 +40,31 @@ impl Servers {
     /// The pair of `cargo xtask test`.
     #[must_use]
     pub fn for_tests() -> Self {
-        Self::at(Path::new(".ledger/test"), 39092, 33306)
+        Self::at(Path::new(".ledger/test"), 39092, 33306, TEST_MEMORY_MIB)
     }
 
     /// The pair of `cargo xtask servers`.
     #[must_use]
     pub fn for_hand() -> Self {
-        Self::at(Path::new(".ledger/servers"), 39192, 33307)
+        Self::at(Path::new(".ledger/servers"), 39192, 33307, TEST_MEMORY_MIB)
     }
 
-    fn at(state: &Path, kafka_port: u16, mariadb_port: u16) -> Self {
+    /// The pair of `cargo xtask bench`, with the memory that `up` gives them.
+    #[must_use]
+    pub fn for_bench() -> Self {
+        Self::at(Path::new(".ledger/bench"), 39292, 33308, (parts::HEAP_MIB, parts::BUFFER_POOL_MIB))
+    }
+
+    fn at(state: &Path, kafka_port: u16, mariadb_port: u16, (heap_mib, buffer_pool_mib): (u32, u32)) -> Self {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
             state: StateDir::at(state),
             kafka: KafkaSettings {
                 address: address(kafka_port),
                 controller_address: address(kafka_port + 1),
-                heap_mib: 512,
+                heap_mib,
             },
-            mariadb: MariaDbSettings { address: address(mariadb_port), buffer_pool_mib: 256 },
+            mariadb: MariaDbSettings { address: address(mariadb_port), buffer_pool_mib },
         }
     }
 

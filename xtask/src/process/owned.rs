@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use super::identity::{ProcessIdentity, ProcessStat};
 use super::record::end_group;
 use super::{ProcessCommand, open_log};
+use crate::interrupt::Interrupt;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -111,6 +112,23 @@ impl OwnedProcess {
             }
             if begin.elapsed() >= limit {
                 bail!("{} (pid {}) still runs after {limit:?}", self.name, self.pid());
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Waits for the process to end by itself; an interrupt ends it, with SIGKILL when `grace` is over.
+    ///
+    /// # Errors
+    /// When it was interrupted.
+    pub fn wait_unless(&self, interrupt: &Interrupt, grace: Duration) -> Result<ExitStatus> {
+        loop {
+            if interrupt.is_set() {
+                self.terminate(grace)?;
+                bail!("interrupted");
+            }
+            if let Some(status) = self.try_wait()? {
+                return Ok(status);
             }
             thread::sleep(POLL_INTERVAL);
         }
