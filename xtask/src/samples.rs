@@ -76,6 +76,7 @@ struct Player {
     service_a: String,
     service_b: String,
     gateway: String,
+    projector: String,
 }
 
 impl Player {
@@ -85,15 +86,15 @@ impl Player {
             service_a: format!("http://{}", addresses.service_a),
             service_b: format!("http://{}", addresses.service_b),
             gateway: format!("http://{}", addresses.gateway),
+            projector: format!("http://{}", addresses.projector),
         }
     }
 
+    /// The log decides: an order for a product that never had stock leaves no stock either.
     fn ledger_is_empty(&self) -> Result<bool> {
-        let answer = self.client.get(&format!("{}/stock?limit=1", self.service_a))?;
-        ensure!(answer.status == 200, "the stock list answers {}: {}", answer.status, answer.body);
-        let list = answer.json()?;
-        let items = list["items"].as_array().context("the stock list has no items")?;
-        Ok(items.is_empty())
+        let answer = self.client.get(&format!("{}/status", self.projector))?;
+        ensure!(answer.status == 200, "the projector's status answers {}: {}", answer.status, answer.body);
+        log_is_empty(&answer.json()?)
     }
 
     fn play_chocolate(&self) -> Result<SampleTable> {
@@ -189,6 +190,11 @@ impl Player {
     }
 }
 
+fn log_is_empty(status: &Value) -> Result<bool> {
+    let partitions = status["partitions"].as_array().context("the projector's status has no partitions")?;
+    Ok(partitions.iter().all(|partition| partition["endOffset"] == 0))
+}
+
 fn expect_confirmed(answer: &Answer) -> Result<()> {
     let status = answer.json()?["status"].clone();
     let right = answer.status == 201 && status == "confirmed";
@@ -245,6 +251,14 @@ mod tests {
         assert_eq!(summary(&answer(201, &json!({"status": "confirmed"}))), "201 confirmed");
         let problem = json!({"type": "/problems/out-of-stock", "status": 409});
         assert_eq!(summary(&answer(409, &problem)), "409 out-of-stock");
+    }
+
+    #[test]
+    fn a_log_is_empty_when_all_its_partitions_are() {
+        let log_of = |ends: [i64; 2]| json!({"partitions": ends.map(|end| json!({"endOffset": end}))});
+        assert!(log_is_empty(&log_of([0, 0])).unwrap());
+        assert!(!log_is_empty(&log_of([0, 3])).unwrap());
+        assert!(log_is_empty(&json!({})).is_err());
     }
 
     #[test]
