@@ -1,0 +1,23 @@
+//! One file per command. A command checks its flags, calls the part of the library that does the work, and prints; it
+//! must never hold logic of its own.
+
+pub mod import;
+pub mod migrate;
+pub mod project;
+pub mod status;
+
+use crate::cli::Command;
+use crate::exit::{CommandError, Done};
+
+/// Runs a command.
+///
+/// # Errors
+/// [`CommandError`], which knows its exit code.
+pub async fn run(command: Command) -> Result<Done, CommandError> {
+    match command {
+        Command::Project(args) => project::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Import(args) => import::run(args).await,
+        Command::Status(args) => status::run(args).await,
+    }
+}

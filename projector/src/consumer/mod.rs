@@ -1,0 +1,98 @@
+//! The consumer of the log: one client on a thread of its own, which hands records to the writers' intakes. It must never
+//! skip a record, and never let Kafka decide where to begin: positions are MariaDB's. Read next: `group.rs` (partitions
+//! come, are re-read, and go).
+
+mod errors;
+mod group;
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::KafkaSettings;
+use crate::record::OwnedRecord;
+use crate::shared::Resync;
+pub use errors::ConsumerError;
+pub use group::{Group, GroupParts};
+
+/// How long one poll waits: how late a resync or a stop is noticed.
+const POLL_WAIT: Duration = Duration::from_millis(50);
+/// How often committed positions are told to Kafka, as a hint for lag tools. Nothing reads them.
+const HINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The consumer, on its thread.
+pub struct LogConsumer {
+    client: BaseConsumer<GroupContext>,
+    resyncs: Receiver<Resync>,
+    stop: CancellationToken,
+    hinted: Instant,
+}
+
+/// What the client calls back: our share of the group.
+pub struct GroupContext(Arc<Group>);
+
+impl LogConsumer {
+    /// Makes the client, which joins `group_id` when it is first polled.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Client`] when the settings are refused.
+    pub fn new(
+        settings: &KafkaSettings,
+        group_id: &str,
+        group: Arc<Group>,
+        resyncs: Receiver<Resync>,
+        stop: CancellationToken,
+    ) -> Result<Self, ConsumerError> {
+        let topic = group.topic().to_owned();
+        let client: BaseConsumer<GroupContext> = settings
+            .group_consumer(group_id)
+            .create_with_context(GroupContext(group))
+            .map_err(ConsumerError::client("creating the consumer"))?;
+        client.subscribe(&[&topic]).map_err(ConsumerError::client("subscribing"))?;
+        Ok(Self { client, resyncs, stop, hinted: Instant::now() })
+    }
+
+    /// Runs until it is told to stop, then hands its partitions over and leaves the group. Blocks.
+    ///
+    /// # Errors
+    /// The first error that no retry would mend.
+    pub fn run(mut self) -> Result<(), ConsumerError> {
+        let outcome = self.consume();
+        self.group().hand_over(&self.client);
+        // Dropping the client leaves the group, so that others need not wait for the session to end.
+        outcome
+    }
+
+    fn group(&self) -> Arc<Group> {
+        self.client.context().0.clone()
+    }
+
+    fn consume(&mut self) -> Result<(), ConsumerError> {
+        let group = self.group();
+        while !self.stop.is_cancelled() {
+            match self.client.poll(POLL_WAIT) {
+                None => {}
+                Some(Ok(message)) => {
+                    // Without an epoch the partition was given away, or is being re-read: its records come again.
+                    if let Some(epoch) = group.epoch_of(message.partition()) {
+                        group.deliver(&self.client, OwnedRecord::copy(&message, epoch))?;
+                    }
+                }
+                Some(Err(error)) => errors::judge(group.topic(), error)?,
+            }
+            group.take_failure()?;
+            group.resume_caught_up(&self.client)?;
+            self.resyncs.try_iter().for_each(|resync| group.end_for_resync(resync));
+            group.resync_ended(&self.client)?;
+            if self.hinted.elapsed() >= HINT_INTERVAL {
+                self.hinted = Instant::now();
+                group.hint(&self.client);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! The projector's metrics: every name once, so that a dashboard's names can be looked up here. Counting must never
+//! decide anything.
+
+use std::time::Duration;
+
+use ledger_fold::BatchEffects;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+const RECORDS: &str = "ledger_records_folded_total";
+const ORDERS: &str = "ledger_orders_total";
+const MOVEMENTS: &str = "ledger_movements_total";
+const DUPLICATES: &str = "ledger_duplicates_total";
+const PARKED: &str = "ledger_parked_total";
+const BATCHES: &str = "ledger_batches_total";
+const BATCH_RECORDS: &str = "ledger_batch_records";
+const COMMIT_SECONDS: &str = "ledger_transaction_seconds";
+const MISSES: &str = "ledger_position_misses_total";
+const RETRIES: &str = "ledger_database_retries_total";
+const KNOWN_IDS: &str = "ledger_batches_with_known_ids_total";
+const UNKNOWN_COMMITS: &str = "ledger_unknown_commits_total";
+const STALE: &str = "ledger_stale_records_total";
+const PAUSES: &str = "ledger_pauses_total";
+const POSITION: &str = "ledger_position";
+const LAG: &str = "ledger_lag_records";
+const PRODUCTS: &str = "ledger_products";
+
+/// Starts collecting, for the process. The handle renders what was collected.
+///
+/// # Errors
+/// When another recorder was installed.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            Matcher::Full(BATCH_RECORDS.to_owned()),
+            &[1.0, 10.0, 100.0, 500.0, 1e3, 2e3, 5e3, 1e4],
+        )?
+        .set_buckets_for_metric(
+            Matcher::Full(COMMIT_SECONDS.to_owned()),
+            &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0],
+        )?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(RECORDS, "Records of the log that were folded and committed");
+    describe_counter!(ORDERS, "Orders decided, by status");
+    describe_counter!(MOVEMENTS, "Receipts and adjustments decided, by status");
+    describe_counter!(DUPLICATES, "Records that repeated an earlier one and changed nothing");
+    describe_counter!(PARKED, "Records parked in dead_letters, by reason");
+    describe_counter!(BATCHES, "Transactions committed");
+    describe_histogram!(BATCH_RECORDS, "Records in a transaction");
+    describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "From the first statement of a transaction to its commit");
+    describe_counter!(MISSES, "Compare-and-sets that missed: somebody else moved the position");
+    describe_counter!(RETRIES, "Transactions and reads tried again after a database error");
+    describe_counter!(KNOWN_IDS, "Transactions rolled back to look ids up that a unique key knew");
+    describe_counter!(UNKNOWN_COMMITS, "Commits without an answer, decided by the position");
+    describe_counter!(STALE, "Records dropped because their partition was given away or re-read");
+    describe_counter!(PAUSES, "Times that a partition was paused because its writer did not keep up");
+    describe_gauge!(POSITION, "Next offset to fold, by partition of the log");
+    describe_gauge!(LAG, "Records between position and end of the log, by partition");
+    describe_gauge!(PRODUCTS, "Products held in memory, by partition");
+}
+
+/// A partition's share of a committed batch.
+pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
+    let partition = effects.partition.to_string();
+    counter!(RECORDS).increment(u64_of(records));
+    counter!(DUPLICATES).increment(effects.duplicate_count);
+    for status in ledger_schema::Status::ALL {
+        let orders = effects.orders.iter().filter(|row| row.decision.status() == *status).count();
+        let movements = effects.movements.iter().filter(|row| row.decision.status() == *status).count();
+        if orders > 0 {
+            counter!(ORDERS, "status" => status.as_str()).increment(u64_of(orders));
+        }
+        if movements > 0 {
+            counter!(MOVEMENTS, "status" => status.as_str()).increment(u64_of(movements));
+        }
+    }
+    for parked in &effects.parked {
+        counter!(PARKED, "reason" => parked.reason.as_str()).increment(1);
+    }
+    gauge!(POSITION, "partition" => partition.clone()).set(f64_of(effects.next_offset));
+    gauge!(PRODUCTS, "partition" => partition).set(f64_of(i64::try_from(products).unwrap_or(i64::MAX)));
+}
+
+pub fn batch(records: usize, took: Duration) {
+    counter!(BATCHES).increment(1);
+    histogram!(BATCH_RECORDS).record(f64_of(i64::try_from(records).unwrap_or(i64::MAX)));
+    histogram!(COMMIT_SECONDS).record(took);
+}
+
+pub fn missed(partitions: usize) {
+    counter!(MISSES).increment(u64_of(partitions));
+}
+
+pub fn retried() {
+    counter!(RETRIES).increment(1);
+}
+
+pub fn ids_known() {
+    counter!(KNOWN_IDS).increment(1);
+}
+
+pub fn commit_unknown() {
+    counter!(UNKNOWN_COMMITS).increment(1);
+}
+
+pub fn stale(records: usize) {
+    counter!(STALE).increment(u64_of(records));
+}
+
+pub fn paused() {
+    counter!(PAUSES).increment(1);
+}
+
+pub fn lag(partition: i32, lag: i64) {
+    gauge!(LAG, "partition" => partition.to_string()).set(f64_of(lag));
+}
+
+/// The partition is not ours any more: its gauges must not stand still as if it were.
+pub fn given_away(partition: i32) {
+    gauge!(PRODUCTS, "partition" => partition.to_string()).set(0.0);
+}
+
+fn u64_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Metrics are floating point; above 2^53 they round, which no count here reaches.
+fn f64_of(count: i64) -> f64 {
+    let capped = count.clamp(-(1 << 53), 1 << 53);
+    let high = i32::try_from(capped >> 32).unwrap_or(i32::MAX);
+    let low = u32::try_from(capped & 0xffff_ffff).unwrap_or(u32::MAX);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_convert_exactly() {
+        for (count, expected) in [(0, 0.0), (7, 7.0), (-1, -1.0), (1 << 40, 1_099_511_627_776.0), (5_000_000_000, 5e9)]
+        {
+            assert!((f64_of(count) - expected).abs() < f64::EPSILON, "{count}");
+        }
+    }
+}

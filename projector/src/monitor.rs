@@ -1,0 +1,49 @@
+//! Looks at the whole every few seconds: lag per partition for the metrics, and whether the database answers while nothing
+//! is written. It must never change anything.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::http::Sources;
+use crate::meters;
+use crate::projection::ProjectionError;
+use crate::status::{self, StatusError};
+
+const INTERVAL: Duration = Duration::from_secs(2);
+/// The name under which this part waits for the database.
+const PART: &str = "monitor";
+
+/// Runs until `stop`.
+///
+/// # Errors
+/// None today; parts of a projector have this shape.
+pub async fn run(sources: Sources, stop: CancellationToken) -> Result<(), ProjectionError> {
+    while !stop.is_cancelled() {
+        look(&sources).await;
+        sources.metrics.run_upkeep();
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+async fn look(sources: &Sources) {
+    let health = &sources.shared.health;
+    match status::read(&sources.database, &sources.inspector, &sources.topic).await {
+        Ok(status) => {
+            health.database_answered(PART);
+            for partition in &status.partitions {
+                meters::lag(partition.partition, partition.lag);
+            }
+        }
+        Err(StatusError::Database(error)) => {
+            if health.waits_for_database(PART) {
+                tracing::warn!(%error, "the database does not answer");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "the lag cannot be told"),
+    }
+}

@@ -1,0 +1,233 @@
+//! A running projector: checks before it starts, its parts, and how it stops. Parts: the consumer on a thread of its own, a
+//! few writers, the monitor, HTTP. The first that fails stops all. It must never join the group before the checks passed,
+//! and changes nothing when it is refused.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::BuildError;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::consumer::{ConsumerError, Group, GroupParts, LogConsumer};
+use crate::database::DatabaseUrl;
+use crate::http::{self, Sources};
+use crate::intake::{Control, Intake, Limits};
+use crate::kafka::{KafkaSettings, KafkaUseError, LogInspector};
+use crate::meters;
+use crate::monitor;
+use crate::shared::Shared;
+use crate::start_check::{self, StartError};
+use crate::store::LiveStore;
+use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
+
+/// How long the consumer has to hand over and leave the group, and then the writers to end.
+const STOP_WAIT: Duration = Duration::from_secs(7);
+
+/// What a projector is told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub kafka: KafkaSettings,
+    pub database: DatabaseUrl,
+    pub topic: String,
+    /// Topics that must have the log's partition count.
+    pub output_topics: Vec<String>,
+    pub group_id: String,
+    pub listen: SocketAddr,
+    pub writers: usize,
+    pub batch: BatchSettings,
+}
+
+/// The projector could not start, or cannot go on.
+#[derive(Debug, Error)]
+pub enum ProjectionError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaUseError),
+    #[error(transparent)]
+    Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    Writer(#[from] WriterError),
+    #[error("metrics: {0}")]
+    Metrics(#[from] BuildError),
+    #[error("cannot listen on {address}: {cause}")]
+    Listen { address: SocketAddr, cause: std::io::Error },
+    #[error("a part of the projector ended unexpectedly: {0}")]
+    Part(String),
+}
+
+impl ProjectionError {
+    /// Only at the start: a running projector waits for its servers.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Start(error) => error.is_unreachable(),
+            Self::Kafka(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+}
+
+/// Runs until `stop`, or until a part fails.
+///
+/// # Errors
+/// Why it did not start, or what made it stop.
+pub async fn run(options: Options, stop: CancellationToken) -> Result<(), ProjectionError> {
+    let metrics = meters::install()?;
+    let inspector = LogInspector::new(&options.kafka)?;
+    let partition_count = start_check::run(&options, &inspector).await?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|cause| ProjectionError::Listen { address: options.listen, cause })?;
+    tracing::info!(topic = options.topic, partition_count, listen = %options.listen, "the projector starts");
+
+    // A child, so that a part that fails stops the others without looking like a stop that was asked for.
+    let stop = stop.child_token();
+    let sources = Sources {
+        shared: Arc::new(Shared::new(partition_count)),
+        metrics,
+        database: options.database.clone(),
+        inspector,
+        topic: options.topic.clone(),
+    };
+    let parts = Parts::start(&options, sources, partition_count, listener, &stop)?;
+    parts.run(&stop).await
+}
+
+/// Which part a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Consumer,
+    Other,
+}
+
+type Ended = (Part, Result<(), ProjectionError>);
+
+/// What runs.
+struct Parts {
+    tasks: JoinSet<Ended>,
+    intakes: Vec<Arc<Intake>>,
+    shared: Arc<Shared>,
+}
+
+impl Parts {
+    fn start(
+        options: &Options,
+        sources: Sources,
+        partition_count: i32,
+        listener: TcpListener,
+        stop: &CancellationToken,
+    ) -> Result<Self, ProjectionError> {
+        let limits = options.batch.limits;
+        // Two batches: one that is taken next while the other is written.
+        let held = Limits { records: limits.records * 2, bytes: limits.bytes * 2 };
+        let intakes: Vec<_> = (0..options.writers).map(|_| Arc::new(Intake::new(held))).collect();
+        let (resync, resyncs) = channel();
+        let mut tasks = JoinSet::new();
+        for (number, intake) in intakes.iter().enumerate() {
+            let writer = Writer::new(WriterParts {
+                name: format!("writer-{number}"),
+                store: LiveStore::new(options.database.clone(), &options.topic),
+                partition_count,
+                intake: intake.clone(),
+                shared: sources.shared.clone(),
+                resyncs: resync.clone(),
+                settings: options.batch,
+                stop: stop.clone(),
+            });
+            tasks.spawn(async move { (Part::Other, writer.run().await.map_err(ProjectionError::from)) });
+        }
+        let group = Group::new(GroupParts {
+            topic: options.topic.clone(),
+            database: options.database.clone(),
+            inspector: sources.inspector.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            intakes: intakes.clone(),
+            shared: sources.shared.clone(),
+            stop: stop.clone(),
+        });
+        let consumer = LogConsumer::new(&options.kafka, &options.group_id, Arc::new(group), resyncs, stop.clone())?;
+        let consumer = spawn_consumer(consumer)?;
+        tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
+        let shared = sources.shared.clone();
+        let monitor = monitor::run(sources.clone(), stop.clone());
+        tasks.spawn(async move { (Part::Other, monitor.await) });
+        let served = serve(listener, sources, stop.clone());
+        tasks.spawn(async move { (Part::Other, served.await) });
+        Ok(Self { tasks, intakes, shared })
+    }
+
+    /// Waits for a stop or the first failure, then ends the parts in order: the consumer, which hands over, then the rest.
+    async fn run(mut self, stop: &CancellationToken) -> Result<(), ProjectionError> {
+        let first = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = self.tasks.join_next() => ended.map(task_outcome),
+        };
+        self.shared.health.stopping();
+        stop.cancel();
+        tracing::info!("stopping");
+        let mut outcome = Ok(());
+        let consumer_ended = first.as_ref().is_some_and(|(part, _)| *part == Part::Consumer);
+        if let Some((_, ended)) = first {
+            outcome = ended;
+        }
+        if !consumer_ended {
+            outcome = outcome.and(self.join(|part| part == Part::Consumer).await);
+        }
+        self.intakes.iter().for_each(|intake| intake.tell(Control::Stop));
+        outcome.and(self.join(|_| false).await)
+    }
+
+    /// Waits for parts to end, up to and with the one that is `last`; gives the first failure.
+    async fn join(&mut self, last: impl Fn(Part) -> bool) -> Result<(), ProjectionError> {
+        let all = async {
+            let mut outcome = Ok(());
+            while let Some((part, ended)) = self.tasks.join_next().await.map(task_outcome) {
+                outcome = outcome.and(ended);
+                if last(part) {
+                    break;
+                }
+            }
+            outcome
+        };
+        tokio::time::timeout(STOP_WAIT, all).await.unwrap_or_else(|_| {
+            tracing::warn!("a part did not end in time: what it has not committed is rolled back");
+            Ok(())
+        })
+    }
+}
+
+fn consumer_outcome(
+    ended: Result<Result<(), ConsumerError>, oneshot::error::RecvError>,
+) -> Result<(), ProjectionError> {
+    Ok(ended.unwrap_or(Err(ConsumerError::Thread))?)
+}
+
+fn task_outcome(ended: Result<Ended, tokio::task::JoinError>) -> Ended {
+    ended.unwrap_or_else(|error| (Part::Other, Err(ProjectionError::Part(error.to_string()))))
+}
+
+/// A thread of its own: the client's calls block.
+fn spawn_consumer(consumer: LogConsumer) -> Result<oneshot::Receiver<Result<(), ConsumerError>>, ProjectionError> {
+    let (done, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("consumer".to_owned())
+        .spawn(move || {
+            // Nobody listens any more when the projector gave up waiting.
+            let _ = done.send(consumer.run());
+        })
+        .map_err(|error| ProjectionError::Part(error.to_string()))?;
+    Ok(ended)
+}
+
+async fn serve(listener: TcpListener, sources: Sources, stop: CancellationToken) -> Result<(), ProjectionError> {
+    axum::serve(listener, http::router(sources))
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await
+        .map_err(|error| ProjectionError::Part(error.to_string()))
+}

@@ -1,0 +1,194 @@
+//! The cursor: how far a partition's outcomes are published. The last committed record of the partition in the cursor
+//! topic is what counts. Read next: `publisher.rs`, which writes it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+use serde::{Deserialize, Serialize};
+
+use super::error::RelayError;
+use crate::kafka::{KafkaSettings, QuietContext};
+
+const READ_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(100);
+/// How many offsets before the end are looked at first; more when no committed cursor is among them.
+const FIRST_WINDOW: i64 = 64;
+const VERSION: u32 = 1;
+
+/// A cursor as it stands in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    version: u32,
+    /// Of the log: a recreated log must not meet the old one's cursor (INV-9).
+    topic_id: String,
+    partition: i32,
+    /// Everything before this offset of the log is published.
+    pub next_offset: i64,
+}
+
+impl Cursor {
+    pub fn new(topic_id: &str, partition: i32, next_offset: i64) -> Self {
+        Self { version: VERSION, topic_id: topic_id.to_owned(), partition, next_offset }
+    }
+
+    /// The record's value.
+    pub fn encode(&self) -> Vec<u8> {
+        // A struct of numbers and a string always has an encoding.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// `Err` says what was found where a cursor of this partition and log was expected.
+    fn decode(value: Option<&[u8]>, expected: &Self) -> Result<Self, String> {
+        let value = value.unwrap_or_default();
+        let shown = || String::from_utf8_lossy(&value[..value.len().min(200)]).into_owned();
+        let cursor: Self = serde_json::from_slice(value).map_err(|_| format!("`{}`", shown()))?;
+        let belongs = cursor.version == expected.version
+            && cursor.topic_id == expected.topic_id
+            && cursor.partition == expected.partition
+            && cursor.next_offset >= 0;
+        if belongs { Ok(cursor) } else { Err(format!("`{}`", shown())) }
+    }
+}
+
+/// Reads cursors. Every call blocks.
+pub struct CursorReader {
+    settings: KafkaSettings,
+    /// The topic of the cursors, and that of the outcomes they speak of.
+    cursors: String,
+    outcomes: String,
+    topic_id: String,
+}
+
+/// The last committed record of a partition, if any: offset and value.
+type Last = Option<(i64, Option<Vec<u8>>)>;
+
+impl CursorReader {
+    /// `topic_id` is the log's.
+    pub fn new(settings: &KafkaSettings, cursors: &str, outcomes: &str, topic_id: &str) -> Self {
+        let (cursors, outcomes) = (cursors.to_owned(), outcomes.to_owned());
+        Self { settings: settings.clone(), cursors, outcomes, topic_id: topic_id.to_owned() }
+    }
+
+    /// The cursor of `partition`; 0 when nothing was ever published.
+    ///
+    /// # Errors
+    /// [`RelayError::CorruptCursor`] and [`RelayError::LostCursor`] need a person; [`RelayError::Kafka`] is to be retried.
+    pub fn read(&self, partition: i32) -> Result<i64, RelayError> {
+        match self.last(&self.cursors, partition)? {
+            Some((offset, value)) => {
+                let expected = Cursor::new(&self.topic_id, partition, 0);
+                let cursor =
+                    Cursor::decode(value.as_deref(), &expected).map_err(|found| RelayError::CorruptCursor {
+                        topic: self.cursors.clone(),
+                        partition,
+                        offset,
+                        expected: format!(
+                            "a cursor of version {VERSION}, log {}, partition {partition}",
+                            self.topic_id
+                        ),
+                        found,
+                    })?;
+                Ok(cursor.next_offset)
+            }
+            // No cursor: then no outcome may be there either, or the cursor topic was emptied and everything would be
+            // published again. (Outcomes of aborted transactions do not count: they were never visible.)
+            None => match self.last(&self.outcomes, partition)? {
+                None => Ok(0),
+                Some((found, _)) => Err(RelayError::LostCursor {
+                    topic: self.cursors.clone(),
+                    outcomes: self.outcomes.clone(),
+                    partition,
+                    found,
+                }),
+            },
+        }
+    }
+
+    /// Looks from the end backwards, in growing windows: a compacted topic can be long before it is cleaned.
+    fn last(&self, topic: &str, partition: i32) -> Result<Last, RelayError> {
+        let consumer: Arc<BaseConsumer<QuietContext>> = Arc::new(self.consumer()?);
+        let watermarks = consumer.fetch_watermarks(topic, partition, READ_LIMIT);
+        let (low, high) = watermarks.map_err(|cause| self.failed("reading the end of the cursors", cause))?;
+        let mut window = FIRST_WINDOW;
+        while high > low {
+            let start = low.max(high.saturating_sub(window));
+            let last = self.last_from(&consumer, topic, partition, start)?;
+            if last.is_some() || start == low {
+                return Ok(last);
+            }
+            window = window.saturating_mul(16);
+        }
+        Ok(None)
+    }
+
+    fn last_from(
+        &self,
+        consumer: &BaseConsumer<QuietContext>,
+        topic: &str,
+        partition: i32,
+        start: i64,
+    ) -> Result<Last, RelayError> {
+        let action = "reading the cursors";
+        let mut assignment = TopicPartitionList::new();
+        let assigned = assignment.add_partition_offset(topic, partition, Offset::Offset(start));
+        assigned.and_then(|()| consumer.assign(&assignment)).map_err(|cause| self.failed(action, cause))?;
+        let begin = Instant::now();
+        let mut last = None;
+        while begin.elapsed() < READ_LIMIT {
+            match consumer.poll(POLL) {
+                None => {}
+                Some(Ok(message)) => last = Some((message.offset(), message.payload().map(<[u8]>::to_vec))),
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
+                Some(Err(cause)) => return Err(self.failed(action, cause)),
+            }
+        }
+        Err(self.failed(action, KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)))
+    }
+
+    fn consumer(&self) -> Result<BaseConsumer<QuietContext>, RelayError> {
+        let mut config = self.settings.inspector();
+        // Positions are always given, so the group is a name only: assign() joins none.
+        config
+            .set("group.id", "ledger-cursor-reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error");
+        config.create_with_context(QuietContext).map_err(|cause| self.failed("Kafka client settings", cause))
+    }
+
+    fn failed(&self, action: &'static str, cause: KafkaError) -> RelayError {
+        RelayError::Kafka(crate::kafka::use_error(self.settings.brokers(), action, cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_nothing_else_does() {
+        let cursor = Cursor::new("log", 3, 41);
+        assert_eq!(
+            String::from_utf8(cursor.encode()).expect("UTF-8"),
+            r#"{"version":1,"topic_id":"log","partition":3,"next_offset":41}"#
+        );
+        let expected = Cursor::new("log", 3, 0);
+        assert_eq!(Cursor::decode(Some(&cursor.encode()), &expected), Ok(cursor.clone()));
+        for (value, found) in [
+            (None, "``"),
+            (Some(&b"nonsense"[..]), "`nonsense`"),
+            (Some(br#"{"version":2,"topic_id":"log","partition":3,"next_offset":41}"#), ""),
+            (Some(br#"{"version":1,"topic_id":"other","partition":3,"next_offset":41}"#), ""),
+            (Some(br#"{"version":1,"topic_id":"log","partition":4,"next_offset":41}"#), ""),
+            (Some(br#"{"version":1,"topic_id":"log","partition":3,"next_offset":-1}"#), ""),
+        ] {
+            let error = Cursor::decode(value, &expected).expect_err("refused");
+            let shown = String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
+            assert_eq!(error, if found.is_empty() { format!("`{shown}`") } else { found.to_owned() });
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The relays of the partitions that this projector owns: started at assignment, stopped at revocation, nudged after a
+//! commit. A relay that outlives its ownership is harmless: the next owner's producer fences it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::error::RelayError;
+use super::partition::{PartitionRelay, Signal};
+use crate::database::DatabaseUrl;
+use crate::kafka::{KafkaSettings, LogInspector};
+
+/// How long a stop waits for transactions in flight. What takes longer is left behind, and fenced by the next owner.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+const STOP_POLL: Duration = Duration::from_millis(5);
+
+/// The topics that a relay has to do with.
+#[derive(Debug, Clone)]
+pub struct RelayTopics {
+    pub orders: String,
+    pub outcomes: String,
+    pub dead_letters: String,
+    pub cursors: String,
+}
+
+/// What every relay of this projector shares.
+pub struct RelaySettings {
+    pub kafka: KafkaSettings,
+    pub inspector: LogInspector,
+    pub topics: RelayTopics,
+    /// Of the log that the positions belong to.
+    pub topic_id: String,
+    /// Followed by `-PARTITION`. The same for every projector of one ledger, since it is what fences.
+    pub transactional_id_prefix: String,
+    pub database: DatabaseUrl,
+}
+
+/// Checks that every topic that is written to has the log's partition count: an outcome goes to the partition number
+/// of its cause. Blocks.
+///
+/// # Errors
+/// [`RelayError::PartitionCount`], or why it cannot be known.
+pub fn check_topics(inspector: &LogInspector, topics: &RelayTopics, expected: i32) -> Result<(), RelayError> {
+    for topic in [&topics.outcomes, &topics.dead_letters, &topics.cursors] {
+        let found = inspector.partition_count(topic)?;
+        if found != expected {
+            return Err(RelayError::PartitionCount { topic: topic.clone(), expected, found });
+        }
+    }
+    Ok(())
+}
+
+struct Running {
+    signal: watch::Sender<Signal>,
+    thread: JoinHandle<()>,
+}
+
+/// Told when a relay met what needs a person.
+pub type OnRefusal = Arc<dyn Fn(RelayError) + Send + Sync>;
+
+/// The relays of one projector.
+pub struct RelayGroup {
+    settings: Arc<RelaySettings>,
+    runtime: Handle,
+    on_refusal: OnRefusal,
+    running: Mutex<BTreeMap<i32, Running>>,
+}
+
+impl RelayGroup {
+    pub fn new(settings: RelaySettings, runtime: Handle, on_refusal: OnRefusal) -> Self {
+        Self { settings: Arc::new(settings), runtime, on_refusal, running: Mutex::default() }
+    }
+
+    /// Starts the relays of `partitions`; one that runs already is left alone.
+    ///
+    /// # Errors
+    /// [`RelayError::Thread`] when a thread cannot be made.
+    pub fn start(&self, partitions: impl IntoIterator<Item = i32>) -> Result<(), RelayError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for partition in partitions {
+            if running.contains_key(&partition) {
+                continue;
+            }
+            let (sender, receiver) = watch::channel(Signal::default());
+            let relay = PartitionRelay {
+                settings: Arc::clone(&self.settings),
+                partition,
+                runtime: self.runtime.clone(),
+                signal: receiver,
+            };
+            let on_refusal = Arc::clone(&self.on_refusal);
+            let work = move || {
+                if let Err(error) = relay.run() {
+                    on_refusal(error);
+                }
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("relay-{partition}"))
+                .spawn(work)
+                .map_err(|cause| RelayError::Thread { partition, cause })?;
+            running.insert(partition, Running { signal: sender, thread });
+        }
+        Ok(())
+    }
+
+    /// Says that something of `partition` was committed.
+    pub fn nudge(&self, partition: i32) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(relay) = running.get(&partition) {
+            relay.signal.send_modify(|signal| signal.commits += 1);
+        }
+    }
+
+    /// Stops every relay, so that the next owner need not wait for a fence. Blocks, at most five seconds.
+    pub fn stop(&self) {
+        let stopping = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for relay in stopping.values() {
+            relay.signal.send_modify(|signal| signal.stop = true);
+        }
+        let begin = Instant::now();
+        for (partition, relay) in stopping {
+            while !relay.thread.is_finished() && begin.elapsed() < STOP_LIMIT {
+                std::thread::sleep(STOP_POLL);
+            }
+            if relay.thread.is_finished() {
+                // A panic was already reported by the panic hook.
+                let _ended = relay.thread.join();
+            } else {
+                tracing::warn!(partition, "the relay is still inside a transaction; it is left to be fenced");
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The relay: publishes a partition's outbox to Kafka, each outcome exactly once, in position order (INV-6).
+//!
+//! The argument. One relay per owned partition has one transactional producer, with the partition's `transactional.id`. A
+//! Kafka transaction holds outcomes, dead letters, and the *cursor*: the position up to which everything is published. So the
+//! cursor says exactly what readers of committed records can see, and it never expires. The order of a start is what
+//! makes it safe:
+//! 1. `init_transactions`: fences every earlier producer of the partition and ends what it left open,
+//! 2. read the cursor: nobody can move it now but us,
+//! 3. publish what lies after it.
+//!
+//! After any error, time-out or doubt the producer is thrown away and 1 to 3 are done again; whether the doubtful
+//! transaction stood, the cursor tells. The outbox is read before a Kafka transaction begins and pruned after it is committed: no
+//! SQL runs inside one, so neither side ever waits for the other.
+//!
+//! Reading order: [`plan`] (what to publish), [`cursor`], [`publisher`] (the transaction), [`rows`] (the outbox's SQL),
+//! [`partition`] (the loop), [`group`] (one loop per owned partition).
+
+mod cursor;
+mod error;
+mod group;
+mod partition;
+mod plan;
+mod publisher;
+mod rows;
+
+pub use cursor::{Cursor, CursorReader};
+pub use error::RelayError;
+pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics, check_topics};

@@ -1,0 +1,84 @@
+//! The outbox's SQL on the relay's side: read what lies after the cursor, prune what lies before it.
+
+use sqlx::{MySqlConnection, Row};
+
+use super::error::RelayError;
+use super::plan::DecodedRow;
+use crate::outbox::{OutboxKey, decode_entries, decompress};
+
+/// Rows looked at for one transaction, and bytes (compressed) taken; one row is always taken.
+const MAX_ROWS: i64 = 256;
+const MAX_BYTES: i64 = 2 * 1024 * 1024;
+
+/// Sizes first, so that a backlog of large rows is never held in memory at once. The primary key begins with these
+/// columns, so both statements read it in order.
+const SIZES: &str = "SELECT first_offset, next_offset, LENGTH(entries) AS size FROM outbox \
+    WHERE kafka_partition = ? AND next_offset > ? ORDER BY first_offset, next_offset LIMIT ?";
+const ROWS: &str = "SELECT first_offset, next_offset, entry_count, entries FROM outbox \
+    WHERE kafka_partition = ? AND next_offset > ? AND (first_offset, next_offset) <= (?, ?) \
+    ORDER BY first_offset, next_offset";
+/// A row goes only when all of it lies before the cursor, which is committed in Kafka.
+const PRUNE: &str = "DELETE FROM outbox WHERE kafka_partition = ? AND next_offset <= ?";
+
+/// An outbox row, decompressed. What it decodes to borrows from it.
+pub(super) struct PlainRow {
+    key: OutboxKey,
+    entry_count: i32,
+    plain: Vec<u8>,
+}
+
+impl PlainRow {
+    /// # Errors
+    /// [`RelayError::CorruptOutbox`].
+    pub(super) fn decode(&self) -> Result<DecodedRow<'_>, RelayError> {
+        let entries = decode_entries(self.key, self.entry_count, &self.plain)?;
+        Ok(DecodedRow { next_offset: self.key.next_offset, entries })
+    }
+}
+
+/// The next rows after the cursor, in order of position; empty when all is published.
+///
+/// # Errors
+/// [`RelayError::Database`] (the caller decides whether it passes), or [`RelayError::CorruptOutbox`].
+pub(super) async fn load(
+    connection: &mut MySqlConnection,
+    partition: i32,
+    cursor: i64,
+) -> Result<Vec<PlainRow>, RelayError> {
+    let failed = |cause| RelayError::Database { partition, cause };
+    let sizes = sqlx::query(SIZES).bind(partition).bind(cursor).bind(MAX_ROWS);
+    let sizes = sizes.fetch_all(&mut *connection).await.map_err(failed)?;
+    let mut taken = 0;
+    let mut last = None;
+    for row in &sizes {
+        let size: i64 = row.try_get("size").map_err(failed)?;
+        if last.is_some() && taken + size > MAX_BYTES {
+            break;
+        }
+        taken += size;
+        let first_offset: i64 = row.try_get("first_offset").map_err(failed)?;
+        last = Some((first_offset, row.try_get::<i64, _>("next_offset").map_err(failed)?));
+    }
+    let Some((first_offset, next_offset)) = last else { return Ok(Vec::new()) };
+    let rows = sqlx::query(ROWS).bind(partition).bind(cursor).bind(first_offset).bind(next_offset);
+    let rows = rows.fetch_all(connection).await.map_err(failed)?;
+    rows.iter()
+        .map(|row| {
+            let first_offset: i64 = row.try_get("first_offset").map_err(failed)?;
+            let next_offset: i64 = row.try_get("next_offset").map_err(failed)?;
+            let entry_count: i32 = row.try_get("entry_count").map_err(failed)?;
+            let bytes: &[u8] = row.try_get("entries").map_err(failed)?;
+            let key = OutboxKey { partition, first_offset, next_offset };
+            Ok(PlainRow { key, entry_count, plain: decompress(key, bytes)? })
+        })
+        .collect()
+}
+
+/// Removes what is published.
+///
+/// # Errors
+/// [`RelayError::Database`]. What was not removed is passed over by the cursor and removed the next time.
+pub(super) async fn prune(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), RelayError> {
+    let done = sqlx::query(PRUNE).bind(partition).bind(cursor).execute(connection).await;
+    done.map(|_| ()).map_err(|cause| RelayError::Database { partition, cause })
+}

@@ -1,0 +1,103 @@
+//! Checks before a projector joins the group. In order: the database answers and its schema is ours, Kafka answers and its
+//! topics are there, the log is the one that the tables were folded from. Nothing is changed when one fails; the last step
+//! creates positions for a log that nothing was folded from.
+
+use sqlx::MySqlConnection;
+use thiserror::Error;
+
+use crate::database::{self, DatabaseError};
+use crate::kafka::{KafkaUseError, LogInspector, ask};
+use crate::log_check::{self, LogCheckError};
+use crate::migrate::schema_version::{self, SchemaVersionError};
+use crate::projection::Options;
+use crate::store::{StoreError, at, positions};
+
+/// What one statement may need: the largest record that is kept, and the batch that it stands in.
+pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The projector may not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaUseError),
+    #[error(transparent)]
+    Log(#[from] LogCheckError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Schema(#[from] SchemaVersionError),
+    #[error(
+        "the database server's max_allowed_packet is too small for large records: expected at least {expected}, found {found}"
+    )]
+    PacketTooSmall { expected: u64, found: u64 },
+}
+
+impl StartError {
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_unreachable(),
+            Self::Kafka(error) => error.is_unreachable(),
+            Self::Log(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+}
+
+/// Runs all checks; gives the log's partition count.
+///
+/// # Errors
+/// [`StartError`], the first that applies.
+pub async fn run(options: &Options, inspector: &LogInspector) -> Result<i32, StartError> {
+    let mut connection = database::connect(&options.database).await?;
+    schema_version::check(&mut connection).await?;
+    check_packet(&mut connection).await?;
+    let topic = options.topic.clone();
+    let outputs = options.output_topics.clone();
+    let asked = inspector.clone();
+    let identity = ask(move || {
+        let identity = asked.identity(&topic)?;
+        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
+        log_check::check_outputs(&asked, &topic, &outputs)?;
+        Ok::<_, LogCheckError>(identity)
+    })
+    .await?;
+    let mut stored = positions::read(&mut connection, &options.topic).await?;
+    if stored.is_empty() {
+        log_check::check_unused(&mut connection, &options.topic).await?;
+        check_log(inspector, &options.topic, unfolded(&identity)).await?;
+        log_check::create_positions(&mut connection, &options.topic, &identity).await?;
+        stored = positions::read(&mut connection, &options.topic).await?;
+    }
+    log_check::check_complete(&options.topic, &stored).map_err(LogCheckError::from)?;
+    check_log(inspector, &options.topic, stored).await?;
+    Ok(identity.partition_count)
+}
+
+/// The positions of a log that nothing was folded from, before they are stored.
+fn unfolded(identity: &ledger_fold::log_safety::LogIdentity) -> Vec<positions::StoredPosition> {
+    let position = |partition| positions::StoredPosition { partition, next_offset: 0, identity: identity.clone() };
+    (0..identity.partition_count).map(position).collect()
+}
+
+async fn check_log(
+    inspector: &LogInspector,
+    topic: &str,
+    stored: Vec<positions::StoredPosition>,
+) -> Result<(), LogCheckError> {
+    let (inspector, topic) = (inspector.clone(), topic.to_owned());
+    ask(move || log_check::check(&inspector, &topic, &stored)).await
+}
+
+/// A statement above the server's limit ends the connection without a word that could be told from an outage.
+async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
+    let found: u64 = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS UNSIGNED)")
+        .fetch_one(connection)
+        .await
+        .map_err(at("reading max_allowed_packet"))?;
+    if found < NEEDED_PACKET_BYTES {
+        return Err(StartError::PacketTooSmall { expected: NEEDED_PACKET_BYTES, found });
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Where the fold's effects are written. One batch is one transaction that begins with the compare-and-set on each
+//! partition's position (INV-1). A store must never decide anything: it says what the database said.
+//!
+//! The live store ([`live`]) also writes the outbox. What every store shares is in [`effects`]: its
+//! statements take the names of their tables, so that a rebuild can write others, with a store that has no outbox.
+
+pub mod dead_letters;
+pub mod effects;
+pub mod live;
+pub mod positions;
+pub mod prior;
+pub mod rows;
+pub mod statements;
+pub mod stock;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use ledger_fold::{BatchEffects, PartitionState, Prior};
+use ledger_schema::{MovementId, OrderId};
+use thiserror::Error;
+
+use crate::database::{DatabaseError, Fault, fault_of};
+use crate::outbox::OutboxError;
+use crate::record::OwnedRecord;
+
+pub use live::LiveStore;
+
+/// The tables that a store writes. A rebuild writes others of the same shape.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    pub orders: String,
+    pub stock: String,
+    pub stock_movements: String,
+    pub dead_letters: String,
+    pub positions: String,
+}
+
+impl Tables {
+    pub fn live() -> Self {
+        let name = str::to_owned;
+        Self {
+            orders: name("orders"),
+            stock: name("stock"),
+            stock_movements: name("stock_movements"),
+            dead_letters: name("dead_letters"),
+            positions: name("positions"),
+        }
+    }
+}
+
+/// What one batch does to one partition, with the records that it was folded from (parked ones are kept whole).
+#[derive(Debug)]
+pub struct PartitionBatch<'a> {
+    pub effects: BatchEffects,
+    /// In the order of their offsets.
+    pub records: &'a [OwnedRecord],
+}
+
+/// A partition as the tables have it, position and state of one snapshot.
+#[derive(Debug)]
+pub struct Loaded {
+    pub next_offset: i64,
+    pub state: PartitionState,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Written {
+    Committed,
+    /// Nothing was written: somebody else moved the positions of these partitions.
+    Missed(Vec<i32>),
+    /// Nothing was written: an id of the batch stands before. Look the ids up and fold again.
+    IdKnown,
+    /// COMMIT did not answer. Read the positions to know.
+    CommitUnknown(StoreError),
+}
+
+/// The database failed, or holds what cannot be.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("{step}: {cause}")]
+    Database { step: &'static str, cause: sqlx::Error },
+    #[error(transparent)]
+    Connect(#[from] DatabaseError),
+    #[error("table {table}, row {key}: {problem}")]
+    CorruptRow { table: &'static str, key: String, problem: String },
+    #[error("positions has no row for topic {topic} partition {partition}")]
+    PositionGone { topic: String, partition: i32 },
+    #[error("ids of the batch of partition {partition} from offset {from_offset} stand before, and cannot be found")]
+    IdsNotFound { partition: i32, from_offset: i64 },
+    #[error("the batch of partition {partition} from offset {from_offset} cannot be encoded: {cause}")]
+    Encode { partition: i32, from_offset: i64, cause: OutboxError },
+}
+
+impl StoreError {
+    /// Whether the whole transaction should be tried again, with a new connection where it was lost.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Database { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
+            Self::Connect(error) => error.is_retryable(),
+            Self::CorruptRow { .. } | Self::PositionGone { .. } | Self::IdsNotFound { .. } | Self::Encode { .. } => {
+                false
+            }
+        }
+    }
+}
+
+/// Names the step in an error of the database.
+pub(crate) fn at(step: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |cause| StoreError::Database { step, cause }
+}
+
+/// Two stores share this: the live one, and a rebuild's.
+#[async_trait]
+pub trait Store: Send {
+    /// Position and state of a partition, of one snapshot.
+    async fn load(&mut self, partition: i32) -> Result<Loaded, StoreError>;
+
+    /// Writes a batch in one transaction, or nothing. No two entries are of the same partition.
+    async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError>;
+
+    /// What is stored in `partition` under these ids.
+    async fn prior(
+        &mut self,
+        partition: i32,
+        orders: &[OrderId],
+        movements: &[MovementId],
+    ) -> Result<Prior, StoreError>;
+
+    /// The stored positions, by partition.
+    async fn positions(&mut self) -> Result<BTreeMap<i32, i64>, StoreError>;
+}

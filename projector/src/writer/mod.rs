@@ -1,0 +1,359 @@
+//! A writer: takes records of its partitions, folds them, has them written in one transaction, and only then takes the
+//! new state over. It must never touch a partition's state before the commit, and never fold a record of an epoch that
+//! ended. Read next: `pending.rs` (a batch while it is tried), `store/live.rs` (the transaction).
+//!
+//! What can happen to a batch, and what follows (INV-1):
+//! - committed: the state takes its effects over;
+//! - a position was moved by somebody else: all is rolled back, that partition is read anew, the rest is folded again;
+//! - an id was there before: all is rolled back, the ids are looked up, all is folded again knowing them;
+//! - COMMIT gave no answer: the positions are read, and tell;
+//! - the database is away or refuses for now: the same again, for as long as it takes;
+//! - anything else: the projector stops with the cause.
+
+mod backoff;
+mod pending;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
+use ledger_fold::{BatchEffects, Partition, PartitionState};
+use ledger_schema::ParkReason;
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+
+use crate::intake::{Control, Intake, Limits, Taken};
+use crate::meters;
+use crate::record::{Epoch, OwnedRecord};
+use crate::shared::{Resync, Shared};
+use crate::store::{PartitionBatch, Store, StoreError, Written};
+use backoff::Backoff;
+use pending::Pending;
+
+/// How batches are cut.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchSettings {
+    pub limits: Limits,
+    /// How long to wait for more than what is there. Zero: an idle system folds a record at once.
+    pub linger: Duration,
+}
+
+/// The writer cannot go on.
+#[derive(Debug, Error)]
+pub enum WriterError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A partition that is ours.
+#[derive(Debug)]
+struct Slot {
+    epoch: Epoch,
+    next_offset: i64,
+    state: PartitionState,
+}
+
+/// What a writer is made of.
+pub struct WriterParts<S> {
+    /// For logs and health.
+    pub name: String,
+    pub store: S,
+    pub partition_count: i32,
+    pub intake: Arc<Intake>,
+    pub shared: Arc<Shared>,
+    pub resyncs: Sender<Resync>,
+    pub settings: BatchSettings,
+    pub stop: CancellationToken,
+}
+
+pub struct Writer<S> {
+    parts: WriterParts<S>,
+    slots: BTreeMap<i32, Slot>,
+}
+
+/// Goes on, or ends because the projector stops.
+type Flow = Result<ControlFlow<()>, WriterError>;
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
+const STOPPED: ControlFlow<()> = ControlFlow::Break(());
+
+impl<S: Store> Writer<S> {
+    pub fn new(parts: WriterParts<S>) -> Self {
+        Self { parts, slots: BTreeMap::new() }
+    }
+
+    /// Runs until it is told to stop.
+    ///
+    /// # Errors
+    /// [`WriterError`] for what no retry would mend.
+    pub async fn run(mut self) -> Result<(), WriterError> {
+        let outcome = self.work().await;
+        self.parts.intake.close();
+        outcome
+    }
+
+    async fn work(&mut self) -> Result<(), WriterError> {
+        loop {
+            let BatchSettings { limits, linger } = self.parts.settings;
+            let flow = match self.parts.intake.take(limits, linger).await {
+                Taken::Records(records) => self.fold_and_write(records).await?,
+                Taken::Control(Control::Assigned { partition, epoch, start_offset }) => {
+                    self.take_over(partition, epoch, start_offset).await?
+                }
+                Taken::Control(Control::Barrier(done)) => {
+                    self.drop_ended();
+                    // Nobody waits any more when the hand-over's time was over.
+                    let _ = done.send(());
+                    GO_ON
+                }
+                Taken::Control(Control::Stop) => STOPPED,
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Loads a partition. Its records come from `start_offset` on; when the stored position is another by now, the consumer has
+    /// to seek once more.
+    async fn take_over(&mut self, partition: i32, epoch: Epoch, start_offset: i64) -> Flow {
+        let mut backoff = Backoff::new();
+        while self.parts.shared.is_current(partition, epoch) {
+            match self.parts.store.load(partition).await {
+                Ok(loaded) => {
+                    self.database_answered();
+                    if loaded.next_offset == start_offset {
+                        self.slots.insert(partition, Slot { epoch, next_offset: start_offset, state: loaded.state });
+                        self.parts.shared.health.loaded(partition);
+                    } else {
+                        self.resync(partition, epoch);
+                    }
+                    return Ok(GO_ON);
+                }
+                Err(error) => {
+                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                        return Ok(STOPPED);
+                    }
+                }
+            }
+        }
+        Ok(GO_ON)
+    }
+
+    /// Folds and writes records, however often it takes.
+    async fn fold_and_write(&mut self, records: Vec<OwnedRecord>) -> Flow {
+        let mut pending = self.sort_out(records);
+        let mut backoff = Backoff::new();
+        loop {
+            self.drop_ended();
+            pending.retain(|partition, _| self.slots.contains_key(partition));
+            let mut batch = self.fold(&pending);
+            if needs_prior(&batch, &pending) {
+                drop(batch);
+                if self.look_up_ids(&mut pending).await?.is_break() {
+                    return Ok(STOPPED);
+                }
+                batch = self.fold(&pending);
+            }
+            if batch.is_empty() {
+                return Ok(GO_ON);
+            }
+            let began = Instant::now();
+            let written = self.parts.store.write(&batch).await;
+            let effects: Vec<BatchEffects> = batch.into_iter().map(|one| one.effects).collect();
+            let flow = match written {
+                Ok(Written::Committed) => {
+                    self.database_answered();
+                    meters::batch(effects.iter().map(record_count).sum(), began.elapsed());
+                    self.advance_all(&effects);
+                    return Ok(GO_ON);
+                }
+                Ok(Written::Missed(partitions)) => {
+                    self.lose_all(&partitions);
+                    GO_ON
+                }
+                Ok(Written::IdKnown) => self.after_known_id(&mut pending, &effects).await?,
+                Ok(Written::CommitUnknown(error)) => self.settle(&mut pending, effects, error).await?,
+                Err(error) => self.wait_after(error, &mut backoff).await?,
+            };
+            if flow.is_break() {
+                return Ok(STOPPED);
+            }
+        }
+    }
+
+    /// Records by partition, without those of epochs that ended or of partitions that are being re-read.
+    fn sort_out(&self, records: Vec<OwnedRecord>) -> BTreeMap<i32, Pending> {
+        let mut pending: BTreeMap<i32, Pending> = BTreeMap::new();
+        let mut stale = 0;
+        for record in records {
+            let ours = self.slots.get(&record.partition).is_some_and(|slot| slot.epoch == record.epoch);
+            if ours && self.parts.shared.is_current(record.partition, record.epoch) {
+                pending.entry(record.partition).or_default().records.push(record);
+            } else {
+                stale += 1;
+            }
+        }
+        meters::stale(stale);
+        pending
+    }
+
+    /// Folds what is pending. Partitions without anything new are left out.
+    fn fold<'a>(&self, pending: &'a BTreeMap<i32, Pending>) -> Vec<PartitionBatch<'a>> {
+        let count = self.parts.partition_count;
+        let fold_one = |(partition, pending): (&i32, &'a Pending)| {
+            let slot = self.slots.get(partition)?;
+            let effects = pending.fold(Partition { number: *partition, count }, &slot.state, slot.next_offset);
+            (!effects.is_empty()).then_some(PartitionBatch { effects, records: &pending.records })
+        };
+        pending.iter().filter_map(fold_one).collect()
+    }
+
+    async fn after_known_id(&mut self, pending: &mut BTreeMap<i32, Pending>, effects: &[BatchEffects]) -> Flow {
+        meters::ids_known();
+        let known = |effects: &&BatchEffects| pending.get(&effects.partition).is_some_and(|pending| pending.looked_up);
+        if let (Some(BatchEffects { partition, from_offset, .. }), true) =
+            (effects.first(), effects.iter().all(|effects| known(&effects)))
+        {
+            let (partition, from_offset) = (*partition, *from_offset);
+            return Err(StoreError::IdsNotFound { partition, from_offset }.into());
+        }
+        self.look_up_ids(pending).await
+    }
+
+    /// Asks what is stored under every id of the batch.
+    async fn look_up_ids(&mut self, pending: &mut BTreeMap<i32, Pending>) -> Flow {
+        let mut backoff = Backoff::new();
+        for (partition, pending) in pending.iter_mut() {
+            let (orders, movements) = pending.ids();
+            while !pending.looked_up {
+                match self.parts.store.prior(*partition, &orders, &movements).await {
+                    Ok(prior) => {
+                        pending.prior = prior;
+                        pending.looked_up = true;
+                    }
+                    Err(error) => {
+                        if self.wait_after(error, &mut backoff).await?.is_break() {
+                            return Ok(STOPPED);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(GO_ON)
+    }
+
+    /// COMMIT gave no answer. Position and effects share one transaction, so the position alone tells.
+    async fn settle(
+        &mut self,
+        pending: &mut BTreeMap<i32, Pending>,
+        effects: Vec<BatchEffects>,
+        error: StoreError,
+    ) -> Flow {
+        meters::commit_unknown();
+        tracing::info!(writer = self.parts.name, %error, "a commit gave no answer: the positions decide");
+        let mut backoff = Backoff::new();
+        let stored = loop {
+            match self.parts.store.positions().await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                        return Ok(STOPPED);
+                    }
+                }
+            }
+        };
+        self.database_answered();
+        for effects in effects {
+            let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
+            match stored.get(&partition).map(|stored| after_unknown_commit(from, to, *stored)) {
+                Some(CommitOutcome::Done) => {
+                    self.advance_all(&[effects]);
+                    pending.remove(&partition);
+                }
+                Some(CommitOutcome::NotDone) => {}
+                Some(CommitOutcome::Superseded) | None => self.lose_all(&[partition]),
+            }
+        }
+        Ok(GO_ON)
+    }
+
+    /// The batch stands: only now the state takes it over.
+    fn advance_all(&mut self, effects: &[BatchEffects]) {
+        for effects in effects {
+            let Some(slot) = self.slots.get_mut(&effects.partition) else { continue };
+            slot.state.apply(effects);
+            slot.next_offset = effects.next_offset;
+            self.parts.shared.committed(effects.partition, effects.next_offset);
+            meters::committed(effects, record_count(effects), slot.state.product_count());
+        }
+    }
+
+    /// Somebody else moved these positions. Normal: a hand-over, or rebuilt tables.
+    fn lose_all(&mut self, partitions: &[i32]) {
+        meters::missed(partitions.len());
+        for partition in partitions {
+            if let Some(slot) = self.slots.remove(partition) {
+                tracing::info!(partition, next_offset = slot.next_offset, "the position was moved by somebody else");
+                self.resync(*partition, slot.epoch);
+            }
+        }
+    }
+
+    fn resync(&self, partition: i32, epoch: Epoch) {
+        self.parts.shared.health.loading(partition);
+        // The consumer's thread is gone only when the projector stops.
+        let _ = self.parts.resyncs.send(Resync { partition, epoch });
+    }
+
+    /// Forgets partitions that were given away.
+    fn drop_ended(&mut self) {
+        let shared = &self.parts.shared;
+        self.slots.retain(|partition, slot| {
+            let current = shared.is_current(*partition, slot.epoch);
+            if !current {
+                meters::given_away(*partition);
+            }
+            current
+        });
+    }
+
+    /// Waits before the next attempt, longer each time; or gives the error back when another attempt would not help.
+    async fn wait_after(&mut self, error: StoreError, backoff: &mut Backoff) -> Flow {
+        if !error.is_retryable() {
+            return Err(error.into());
+        }
+        meters::retried();
+        if self.parts.shared.health.waits_for_database(&self.parts.name) {
+            tracing::warn!(writer = self.parts.name, %error, "the database does not take batches: trying again");
+        }
+        // A timer against a token, never against the database.
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
+            () = self.parts.stop.cancelled() => Ok(STOPPED),
+        }
+    }
+
+    fn database_answered(&self) {
+        if self.parts.shared.health.database_answered(&self.parts.name) {
+            tracing::info!(writer = self.parts.name, "the database takes batches again");
+        }
+    }
+}
+
+/// Whether ids must be looked up before the batch is written: a duplicate stands before a stock overflow in the rules, and
+/// a parked record inserts no id that a unique key could object to.
+fn needs_prior(batch: &[PartitionBatch<'_>], pending: &BTreeMap<i32, Pending>) -> bool {
+    batch.iter().any(|PartitionBatch { effects, .. }| {
+        pending.get(&effects.partition).is_some_and(|pending| !pending.looked_up)
+            && effects.parked.iter().any(|parked| parked.reason == ParkReason::StockOverflow)
+    })
+}
+
+/// Each record is exactly one of these (INV-8).
+fn record_count(effects: &BatchEffects) -> usize {
+    let duplicates = usize::try_from(effects.duplicate_count).unwrap_or(usize::MAX);
+    effects.orders.len() + effects.movements.len() + effects.parked.len() + duplicates
+}
