@@ -1,0 +1,66 @@
+//! What happened while the checker explored. A property that holds proves nothing when the case it is about never came
+//! up; the tests demand that each of these did.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A case that the protocol exists for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    CompareAndSetMissed,
+    /// A unique key objected, and the batch was folded again knowing what is stored.
+    FoldedAgain,
+    UnknownCommitDone,
+    UnknownCommitNotDone,
+    UnknownCommitSuperseded,
+    /// A COMMIT took effect after its sender had read the position again, and found it not advanced.
+    LateCommit,
+    /// A producer was refused for its epoch.
+    Fenced,
+    /// A swap took the position back, so that records are folded again.
+    SwapWentBack,
+    /// A projector with nothing to fold found its position taken back.
+    IdleAndOvertaken,
+}
+
+impl Event {
+    pub const ALL: [Self; 9] = [
+        Self::CompareAndSetMissed,
+        Self::FoldedAgain,
+        Self::UnknownCommitDone,
+        Self::UnknownCommitNotDone,
+        Self::UnknownCommitSuperseded,
+        Self::LateCommit,
+        Self::Fenced,
+        Self::SwapWentBack,
+        Self::IdleAndOvertaken,
+    ];
+}
+
+/// How often each event happened.
+#[derive(Debug, Default)]
+pub struct Coverage([AtomicU64; Event::ALL.len()]);
+
+impl Coverage {
+    pub(crate) fn count(&self, event: Option<Event>) {
+        if let Some(event) = event {
+            self.counter(event).fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often `event` happened.
+    pub fn of(&self, event: Event) -> u64 {
+        self.counter(event).load(Ordering::Relaxed)
+    }
+
+    fn counter(&self, event: Event) -> &AtomicU64 {
+        let at = Event::ALL.iter().position(|known| *known == event).unwrap_or(0);
+        &self.0[at]
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Event::ALL.iter().try_for_each(|event| writeln!(f, "  {event:?}: {}", self.of(*event)))
+    }
+}

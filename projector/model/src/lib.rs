@@ -1,0 +1,39 @@
+//! A model of the exactly-once protocol, for the checker stateright: two projector processes with their relays, MariaDB,
+//! Kafka's transactions, rebalances, crashes at any step, lost replies to COMMIT, and a rebuild that swaps the tables.
+//! The checker tries every order of their steps. The tests also take single decisions of the protocol back
+//! ([`protocol`]), and demand that the checker finds what breaks then.
+//!
+//! Nothing of the running system depends on this crate. It must never have rules of its own where the code has some: the
+//! fold is [`ledger_fold::BatchFold`], an unknown commit is decided by [`ledger_fold::commit::after_unknown_commit`].
+//!
+//! What is left out, and so not shown here:
+//! - more than one partition (a partition is an island), four records, batches of at most two;
+//! - loss of acknowledged data by a broker or the database, other than the loss of the whole database;
+//! - parked records: a dead letter takes the path of a row and an outcome;
+//! - a relay that takes only some of the outbox rows it could take;
+//! - requests of a thrown-away producer, other than its commit, that arrive before the next `init_transactions`;
+//! - how a rebuild fills its shadow, and the queries that read the tables.
+//!
+//! States are told apart by a 64-bit hash, as is usual: with ten million states, the chance that one was mistaken for
+//! another is below one in 100,000.
+//!
+//! Reading order: [`log`], [`database`], [`projector`], [`broker`], [`relay`], [`rebuild`] (the parts), [`protocol`] (the
+//! decisions), [`system`] (states and steps), [`limits`], [`properties`], [`recovery`], [`coverage`].
+
+pub mod broker;
+pub mod coverage;
+pub mod database;
+pub mod limits;
+pub mod log;
+pub mod projector;
+pub mod properties;
+pub mod protocol;
+pub mod rebuild;
+pub mod recovery;
+pub mod relay;
+pub mod system;
+
+pub use coverage::Event;
+pub use limits::Limits;
+pub use protocol::Protocol;
+pub use system::System;

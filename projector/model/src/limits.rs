@@ -1,0 +1,39 @@
+//! How much may go wrong in one exploration.
+
+use crate::broker::BrokerAction;
+use crate::database::DatabaseAction;
+use crate::projector::ProjectorAction;
+use crate::rebuild::RebuildAction;
+use crate::relay::RelayAction;
+use crate::system::Action;
+
+/// How much may go wrong. Without limits the states would be infinitely many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Limits {
+    /// Crashes, lost replies, failed statements, doubts, timeouts: any mix of them.
+    pub faults: u8,
+    /// How often the group gives the partition to the other process.
+    pub rebalances: u8,
+    /// How often the neighbour in the cursor topic opens a transaction.
+    pub neighbours: u8,
+    pub rebuilds: u8,
+    pub database_losses: u8,
+}
+
+impl Limits {
+    /// Takes the price of an action from what is left.
+    pub(crate) fn pay(&mut self, action: Action) {
+        let budget = match action {
+            Action::Rebalance => &mut self.rebalances,
+            Action::Broker(BrokerAction::NeighbourBegins) => &mut self.neighbours,
+            Action::Rebuild(RebuildAction::Start) => &mut self.rebuilds,
+            Action::Database(DatabaseAction::LoseEverything) => &mut self.database_losses,
+            Action::Crash(_)
+            | Action::Broker(BrokerAction::TimeOutTransaction)
+            | Action::Projector(_, ProjectorAction::FailStatement | ProjectorAction::LoseCommitReply)
+            | Action::Relay(_, RelayAction::Doubt | RelayAction::LoseCommitReply) => &mut self.faults,
+            _ => return,
+        };
+        *budget -= 1;
+    }
+}

@@ -1,0 +1,247 @@
+//! The projector: receive, fold, compare-and-set, write, commit; and what it does when the compare-and-set misses, a
+//! unique key objects, a statement fails, the reply to COMMIT is lost, or nothing arrives.
+//!
+//! Receiving and folding are part of the compare-and-set's step: they touch nothing that anybody else sees. The log is
+//! complete from the start, and where each batch ends is the checker's to choose.
+
+use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
+
+use crate::coverage::Event;
+use crate::database::{Database, Transaction};
+use crate::log::{BATCH_MAX, FoldInput, Ids, LOG_END, Log, RECORD_COUNT};
+use crate::protocol::{Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit};
+use crate::system::{Process, System};
+
+/// The partition's state in memory: the position, and the stock as of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Standing {
+    pub position: u8,
+    pub available: Option<u8>,
+}
+
+/// How far the projector is with its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Projector {
+    /// It has to read position and state.
+    #[default]
+    Unread,
+    /// Half of that (only [`StateReading::StockThenPosition`] does it in halves).
+    StockRead(Option<u8>),
+    /// Between two batches.
+    Ready(Standing),
+    /// A batch is folded again, knowing what is stored under its ids. Nothing is written yet.
+    FoldedAgain(FoldInput),
+    /// The compare-and-set found its row: the transaction is open, the lock is ours.
+    PositionWritten(FoldInput),
+    /// Every row of the batch is written; only COMMIT is missing.
+    RowsWritten(FoldInput),
+    /// COMMIT was sent, and the connection died.
+    CommitUnknown(FoldInput),
+    /// The batch is committed without its outbox row (only [`OutboxWrite::AfterCommit`] comes here).
+    OutboxOwed(FoldInput),
+}
+
+/// A step of the projector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProjectorAction {
+    ReadPositionAndStock,
+    ReadStock,
+    ReadPosition,
+    /// Receive and fold up to `next_offset`, BEGIN, and the first statement.
+    CompareAndSet {
+        next_offset: u8,
+    },
+    WriteRows,
+    Commit,
+    /// After a lost reply.
+    ReadPositionAgain,
+    WriteOutbox,
+    /// Nothing arrives: is the position still ours?
+    CheckPosition,
+    /// A fault: a deadlock, a lock timeout, a connection lost before COMMIT. The whole transaction is tried again.
+    FailStatement,
+    /// A fault: COMMIT is sent, and the connection dies.
+    LoseCommitReply,
+}
+
+impl Projector {
+    /// Offers the steps that the state of the database allows. A compare-and-set waits for the lock.
+    pub fn actions(&self, protocol: &Protocol, database: &Database, mut offer: impl FnMut(ProjectorAction)) {
+        match self {
+            Self::Unread => offer(match protocol.state_reading {
+                StateReading::OneSnapshot => ProjectorAction::ReadPositionAndStock,
+                StateReading::StockThenPosition => ProjectorAction::ReadStock,
+            }),
+            Self::StockRead(_) => offer(ProjectorAction::ReadPosition),
+            Self::Ready(Standing { position: LOG_END, .. }) => {
+                if protocol.idling == Idling::ChecksPosition && database.tables.position != LOG_END {
+                    offer(ProjectorAction::CheckPosition);
+                }
+            }
+            Self::Ready(_) | Self::FoldedAgain(_) if database.transaction.is_some() => {}
+            Self::Ready(Standing { position, .. }) => {
+                for next_offset in position + 1..=LOG_END.min(position + BATCH_MAX) {
+                    offer(ProjectorAction::CompareAndSet { next_offset });
+                }
+            }
+            Self::FoldedAgain(input) => offer(ProjectorAction::CompareAndSet { next_offset: input.to }),
+            Self::PositionWritten(_) => offer(ProjectorAction::WriteRows),
+            Self::RowsWritten(_) => offer(ProjectorAction::Commit),
+            Self::CommitUnknown(_) => offer(ProjectorAction::ReadPositionAgain),
+            Self::OutboxOwed(_) => offer(ProjectorAction::WriteOutbox),
+        }
+    }
+
+    /// Offers what can go wrong.
+    pub fn faults(&self, mut offer: impl FnMut(ProjectorAction)) {
+        match self {
+            Self::PositionWritten(_) => offer(ProjectorAction::FailStatement),
+            Self::RowsWritten(_) => {
+                offer(ProjectorAction::FailStatement);
+                offer(ProjectorAction::LoseCommitReply);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether it waits for the end of a transaction whose COMMIT it sent.
+    pub fn awaits_commit(&self) -> bool {
+        matches!(self, Self::CommitUnknown(_))
+    }
+
+    pub fn step(
+        &mut self,
+        system: &System,
+        database: &mut Database,
+        process: Process,
+        action: ProjectorAction,
+    ) -> Option<Event> {
+        let System { protocol, log, .. } = system;
+        let available = database.tables.stock.map(|stock| stock.available);
+        let position = database.tables.position;
+        match (*self, action) {
+            (Self::Unread, ProjectorAction::ReadStock) => *self = Self::StockRead(available),
+            (Self::Unread, _) => *self = Self::Ready(Standing { position, available }),
+            (Self::StockRead(available), _) => *self = Self::Ready(Standing { position, available }),
+            (Self::Ready(standing), ProjectorAction::CompareAndSet { next_offset }) => {
+                return self.compare_and_set(protocol, database, process, standing.fold(next_offset));
+            }
+            (Self::Ready(_), _) => {
+                *self = Self::Unread;
+                return Some(Event::IdleAndOvertaken);
+            }
+            (Self::FoldedAgain(input), _) => return self.compare_and_set(protocol, database, process, input),
+            (Self::PositionWritten(input) | Self::RowsWritten(input), ProjectorAction::FailStatement) => {
+                database.roll_back(process);
+                *self = Self::Ready(Standing::before(&input));
+            }
+            (Self::PositionWritten(input) | Self::RowsWritten(input), _) if !database.serves(process) => {
+                *self = Self::Ready(Standing::before(&input)); // the server lost everything, this connection too
+            }
+            (Self::PositionWritten(input), _) => return self.write_rows(system, database, process, input),
+            (Self::RowsWritten(input), ProjectorAction::LoseCommitReply) => {
+                if let Some(transaction) = &mut database.transaction {
+                    transaction.commit_in_flight = true;
+                }
+                *self = Self::CommitUnknown(input);
+            }
+            (Self::RowsWritten(input), _) => {
+                database.commit(log, protocol);
+                *self = Self::committed(log, protocol, input);
+            }
+            (Self::CommitUnknown(input), _) => return self.resolve_commit(system, database, input),
+            (Self::OutboxOwed(input), _) => {
+                database.put_in_outbox(log, &input);
+                *self = Self::Ready(Standing::after(log, &input));
+            }
+        }
+        None
+    }
+
+    /// BEGIN, and the first statement. No row: somebody else advanced the position; drop everything and read it anew.
+    fn compare_and_set(
+        &mut self,
+        protocol: &Protocol,
+        database: &mut Database,
+        process: Process,
+        input: FoldInput,
+    ) -> Option<Event> {
+        let hit = protocol.position_write == PositionWrite::Overwrite || database.tables.position == input.from;
+        if !hit {
+            *self = Self::Unread;
+            return Some(Event::CompareAndSetMissed);
+        }
+        database.transaction = Some(Transaction { by: process, input, commit_in_flight: false });
+        *self = Self::PositionWritten(input);
+        None
+    }
+
+    /// The rows. When a unique key objects, the batch's ids are looked up, the transaction is rolled back, and the batch
+    /// folded again knowing them.
+    fn write_rows(
+        &mut self,
+        system: &System,
+        database: &mut Database,
+        process: Process,
+        input: FoldInput,
+    ) -> Option<Event> {
+        let System { protocol, log, .. } = system;
+        let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
+        let outbox_objects = protocol.outbox_key == OutboxKey::Object && database.outbox_objects(log, &input);
+        if database.stored(log, inserted).is_empty() && !outbox_objects {
+            *self = Self::RowsWritten(input);
+            return None;
+        }
+        let batch = ids(log, usize::from(input.from)..usize::from(input.to));
+        *self = Self::FoldedAgain(FoldInput { known: database.stored(log, batch), ..input });
+        database.roll_back(process);
+        Some(Event::FoldedAgain)
+    }
+
+    fn committed(log: &Log, protocol: &Protocol, input: FoldInput) -> Self {
+        match protocol.outbox_write {
+            OutboxWrite::InTransaction => Self::Ready(Standing::after(log, &input)),
+            OutboxWrite::AfterCommit => Self::OutboxOwed(input),
+        }
+    }
+
+    /// The connection died inside COMMIT; reconnected.
+    fn resolve_commit(&mut self, system: &System, database: &Database, input: FoldInput) -> Option<Event> {
+        let System { protocol, log, .. } = system;
+        let stored = i64::from(database.tables.position);
+        let outcome = match protocol.unknown_commit {
+            UnknownCommit::ReadAgain => after_unknown_commit(i64::from(input.from), i64::from(input.to), stored),
+            UnknownCommit::TakenForFailed => CommitOutcome::NotDone,
+            UnknownCommit::TakenForDone => CommitOutcome::Done,
+        };
+        let (next, event) = match outcome {
+            CommitOutcome::Done => (Self::committed(log, protocol, input), Event::UnknownCommitDone),
+            CommitOutcome::NotDone => (Self::Ready(Standing::before(&input)), Event::UnknownCommitNotDone),
+            CommitOutcome::Superseded => (Self::Unread, Event::UnknownCommitSuperseded),
+        };
+        *self = next;
+        Some(event)
+    }
+}
+
+impl Standing {
+    fn fold(self, next_offset: u8) -> FoldInput {
+        FoldInput { from: self.position, to: next_offset, available: self.available, known: Ids::default() }
+    }
+
+    fn before(input: &FoldInput) -> Self {
+        Self { position: input.from, available: input.available }
+    }
+
+    fn after(log: &Log, input: &FoldInput) -> Self {
+        let changed = log.fold(input).stock.map(|stock| stock.available);
+        Self { position: input.to, available: changed.or(input.available) }
+    }
+}
+
+fn ids(log: &Log, offsets: impl Iterator<Item = usize>) -> Ids {
+    offsets.fold(Ids::default(), |mut ids, offset| {
+        ids.insert(log.id(offset));
+        ids
+    })
+}
