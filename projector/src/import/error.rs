@@ -1,12 +1,12 @@
 //! Why an import did not begin, or stopped. Each says what was found, and none leaves anything to mend: what was appended
 //! carries ids that a second run recognises.
 
-use ledger_fold::log_safety::LogRefusal;
 use thiserror::Error;
 
 use super::opening_stock::OpeningStockError;
 use crate::database::{DatabaseError, Fault, fault_of};
 use crate::kafka::KafkaUseError;
+use crate::log_check::LogCheckError;
 
 /// An import that did not begin or did not end. Running it again is safe in every case.
 #[derive(Debug, Error)]
@@ -20,7 +20,7 @@ pub enum ImportError {
     #[error("the database has no tables yet: run `ledger migrate`")]
     NoTables,
     #[error(transparent)]
-    Log(#[from] LogRefusal),
+    LogCheck(#[from] LogCheckError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error("the database refused a query: {0}")]
@@ -44,12 +44,12 @@ impl ImportError {
             Self::Database(error) => error.is_unreachable(),
             Self::Query(error) => fault_of(error) == Fault::ConnectionLost,
             Self::Kafka(error) => error.is_unreachable(),
+            Self::LogCheck(error) => error.is_unreachable(),
             Self::Stopped { cause, .. } => cause.is_unreachable(),
             Self::OpeningStock(_)
             | Self::OwnTopic { .. }
             | Self::NoSuchTopic { .. }
             | Self::NoTables
-            | Self::Log(_)
             | Self::Interrupted => false,
         }
     }

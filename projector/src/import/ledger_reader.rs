@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::error::ImportError;
 use super::stored::{self, Stored, StoredMovement, StoredOrder};
 use crate::database::{self, DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
+use crate::log_check::LogCheckError;
+use crate::store::StoreError;
+use crate::store::positions::{self, StoredPosition};
 
 /// How long a server that is away is waited for: longer than it takes to restart.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,25 +29,18 @@ impl LedgerReader {
         Ok(Self { url, connection })
     }
 
-    /// Checks that the tables are there, and that the positions in them, if there are any, are those of `topic` with
-    /// `partition_count` partitions: another count would send keys where the fold does not look for them.
-    pub(super) async fn check_positions(&mut self, topic: &str, partition_count: i32) -> Result<(), ImportError> {
-        let rows: Result<Vec<(String, i32)>, sqlx::Error> =
-            sqlx::query_as("SELECT topic, partition_count FROM positions").fetch_all(&mut self.connection).await;
-        let rows = rows.map_err(|error| match number_of(&error) {
-            Some(NO_SUCH_TABLE) => ImportError::NoTables,
-            _ => ImportError::Query(error),
-        })?;
-        let topic = topic.to_owned();
-        for (found, expected) in rows {
-            if found != topic {
-                return Err(LogRefusal::PositionsOfAnotherTopic { expected: topic, found }.into());
-            }
-            if expected != partition_count {
-                return Err(LogRefusal::PartitionCount { topic, expected, found: partition_count }.into());
-            }
+    /// The positions of `topic`; refused where the tables are missing, or belong to another topic.
+    pub(super) async fn positions(&mut self, topic: &str) -> Result<Vec<StoredPosition>, ImportError> {
+        let tables = |error| match &error {
+            StoreError::Database { cause, .. } if number_of(cause) == Some(NO_SUCH_TABLE) => ImportError::NoTables,
+            _ => LogCheckError::Store(error).into(),
+        };
+        if let Some(found) = positions::other_topic(&mut self.connection, topic).await.map_err(tables)? {
+            return Err(
+                LogCheckError::from(LogRefusal::PositionsOfAnotherTopic { expected: topic.to_owned(), found }).into()
+            );
         }
-        Ok(())
+        positions::read(&mut self.connection, topic).await.map_err(tables)
     }
 
     pub(super) async fn orders(&mut self, ids: &[Uuid]) -> Result<Stored<StoredOrder>, ImportError> {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::Utc;
+use ledger_fold::log_safety::Watermarks;
 use ledger_schema::partitioner::partition_of;
 use ledger_schema::wire::Event;
 use ledger_schema::{Order, Position, ProductId};
@@ -24,6 +25,8 @@ use super::source::{self, LegacyTopic, Parsed, Source, Until};
 use super::summary::{NotTaken, StockSummary, Summary, Tally};
 use crate::database::DatabaseUrl;
 use crate::kafka::{KafkaSettings, KafkaUseError, LogInspector, ask, use_error};
+use crate::log_check::{self, LogCheckError};
+use crate::store::positions::StoredPosition;
 
 /// Rows of opening stock that are looked up together.
 const STOCK_CHUNK_ROWS: usize = 2000;
@@ -58,9 +61,8 @@ pub async fn run(
     }
     let stock = options.stock.as_deref().map(|path| opening_stock::read(path, Utc::now())).transpose()?;
     let mut reader = LedgerReader::connect(database).await?;
-    let inspector = LogInspector::new(kafka)?;
-    let (legacy, partition_count) = survey(inspector, &options).await?;
-    reader.check_positions(&options.orders_topic, partition_count).await?;
+    let positions = reader.positions(&options.orders_topic).await?;
+    let (legacy, partition_count) = survey(LogInspector::new(kafka)?, &options, positions).await?;
     let source = format!("/ledger-import/{}", options.topic);
     let appender = Appender::new(kafka, &options.orders_topic, source)?;
     let summary =
@@ -72,21 +74,18 @@ pub async fn run(
     }
 }
 
-/// Finds both topics: the old one with its ends, and how many partitions the log has.
-async fn survey(inspector: LogInspector, options: &ImportOptions) -> Result<(LegacyTopic, i32), ImportError> {
+/// Finds both topics: the old one with its ends, and how many partitions the log has. The log must be the one that the
+/// tables were folded from, if they were: another partition count would send keys where the fold does not look for them.
+async fn survey(
+    inspector: LogInspector,
+    options: &ImportOptions,
+    positions: Vec<StoredPosition>,
+) -> Result<(LegacyTopic, i32), ImportError> {
     let (name, orders_topic) = (options.topic.clone(), options.orders_topic.clone());
-    let found: Result<_, KafkaUseError> = ask(move || {
+    let found: Result<_, LogCheckError> = ask(move || {
         let log_count = inspector.partition_count(&orders_topic)?;
-        let mut partitions = BTreeMap::new();
-        match inspector.partition_count(&name) {
-            Ok(count) => {
-                for partition in 0..count {
-                    partitions.insert(partition, inspector.watermarks(&name, partition)?);
-                }
-            }
-            Err(KafkaUseError::MissingTopic { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        log_check::check(&inspector, &orders_topic, &positions)?;
+        let partitions = watermarks(&inspector, &name)?;
         Ok((LegacyTopic { name, partitions }, log_count))
     })
     .await;
@@ -95,6 +94,15 @@ async fn survey(inspector: LogInspector, options: &ImportOptions) -> Result<(Leg
         return Err(ImportError::NoSuchTopic { topic: legacy.name });
     }
     Ok((legacy, log_count))
+}
+
+/// First offset and end of every partition of `topic`; none where it does not exist.
+fn watermarks(inspector: &LogInspector, topic: &str) -> Result<BTreeMap<i32, Watermarks>, KafkaUseError> {
+    match inspector.partition_count(topic) {
+        Ok(count) => (0..count).map(|partition| Ok((partition, inspector.watermarks(topic, partition)?))).collect(),
+        Err(KafkaUseError::MissingTopic { .. }) => Ok(BTreeMap::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// The old world's topic may expire: what is gone cannot be imported, and a summary that did not say so would pass for whole.

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 use super::legacy_record::{self, LegacyRecord};
 use super::refusal::Refusal;
-use crate::kafka::KafkaSettings;
+use crate::kafka::{KafkaSettings, QuietContext};
 
 /// Most records in a chunk: a few queries' worth of look-up.
 const CHUNK_RECORDS: usize = 2000;
@@ -74,7 +74,7 @@ impl Source {
 }
 
 /// A consumer for the old topic. Only committed records: what a transaction took back was never an order.
-pub(super) fn consumer(kafka: &KafkaSettings) -> Result<BaseConsumer, KafkaError> {
+pub(super) fn consumer(kafka: &KafkaSettings) -> Result<BaseConsumer<QuietContext>, KafkaError> {
     kafka
         .client("ledger-import")
         // No group is joined (partitions are assigned by hand), but the client wants a name.
@@ -87,11 +87,15 @@ pub(super) fn consumer(kafka: &KafkaSettings) -> Result<BaseConsumer, KafkaError
         .set("enable.partition.eof", "true")
         .set("fetch.queue.backoff.ms", "2")
         .set("queued.max.messages.kbytes", "32768")
-        .create()
+        .create_with_context(QuietContext)
 }
 
 /// Starts to read `topic` with `consumer`.
-pub(super) fn start(consumer: BaseConsumer, topic: LegacyTopic, until: Until) -> Result<Source, KafkaError> {
+pub(super) fn start(
+    consumer: BaseConsumer<QuietContext>,
+    topic: LegacyTopic,
+    until: Until,
+) -> Result<Source, KafkaError> {
     let mut assignment = TopicPartitionList::new();
     for (partition, marks) in &topic.partitions {
         assignment.add_partition_offset(&topic.name, *partition, Offset::Offset(marks.low))?;
@@ -108,7 +112,7 @@ pub(super) fn start(consumer: BaseConsumer, topic: LegacyTopic, until: Until) ->
 }
 
 struct Reader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<QuietContext>,
     topic: LegacyTopic,
     until: Until,
     /// Partitions whose end is not reached yet.
@@ -122,7 +126,7 @@ struct Reader {
 
 impl Reader {
     fn new(
-        consumer: BaseConsumer,
+        consumer: BaseConsumer<QuietContext>,
         topic: LegacyTopic,
         until: Until,
         chunks: mpsc::Sender<Result<Vec<Parsed>, KafkaError>>,

@@ -1,0 +1,3 @@
+//! Tests of the projector and its commands on a real Kafka and a real MariaDB, as `cargo xtask test` starts them.
+
+mod import;
