@@ -2,6 +2,7 @@
 //!
 //! It is also the last place where a bare 404 or 405 (of the vendored pages) becomes a problem.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
 
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::state::{App, Shared};
 
@@ -29,7 +31,7 @@ pub(crate) async fn mark(State(app): State<Shared>, request: Request, next: Next
         tracing::debug_span!("request", id = ?request_id, method = %request.method(), path = request.uri().path());
     let mut response = as_problem(next.run(request).instrument(span.clone()).await);
     let status = response.status();
-    if status.is_server_error() {
+    if status.is_server_error() && may_log() {
         let cause = response.extensions().get::<Problem>().and_then(Problem::cause).unwrap_or_default();
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
         tracing::warn!(status = status.as_u16(), route, ?request_id, cause, "request not served");
@@ -55,6 +57,25 @@ fn request_id(app: &App, headers: &HeaderMap) -> HeaderValue {
     })
 }
 
+/// Most warnings a second: in an outage every request fails, and the log must not be what brings the disk down too.
+/// The metrics count them all.
+const WARNINGS_PER_SECOND: u64 = 20;
+
+/// Whether there is room for one more warning in this second. Second and count share one word, so no lock is needed.
+fn may_log() -> bool {
+    static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static SECOND_AND_COUNT: AtomicU64 = AtomicU64::new(0);
+    let second = STARTED.elapsed().as_secs() << 32;
+    let before = SECOND_AND_COUNT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+        if word >> 32 == second >> 32 {
+            (word - second < WARNINGS_PER_SECOND).then_some(word + 1)
+        } else {
+            Some(second + 1)
+        }
+    });
+    before.is_ok()
+}
+
 fn as_problem(response: Response) -> Response {
     if response.headers().get(CONTENT_TYPE).is_some_and(|value| value == crate::problem::PROBLEM_JSON) {
         return response;
@@ -74,10 +95,34 @@ fn as_problem(response: Response) -> Response {
 }
 
 /// A panic of a handler, as the catch-panic layer hands it over: the one cause of a 500.
-pub(crate) fn on_panic(app: &App, payload: &(dyn std::any::Any + Send)) -> Response {
+pub(crate) fn on_panic(metrics: &Metrics, payload: &(dyn std::any::Any + Send)) -> Response {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
     tracing::error!(panic = text, "a handler panicked");
-    app.metrics.panics.increment(1);
+    metrics.panics.increment(1);
     Problem::Panic.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::routing::get;
+    use std::sync::Arc;
+    use tower::ServiceExt;
+
+    async fn broken() -> &'static str {
+        panic!("a bug")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem() {
+        let metrics = Arc::new(Metrics::new());
+        let layer = crate::routes::catch_panics(metrics.clone());
+        let router = axum::Router::new().route("/", get(broken)).layer(layer);
+        let response = router.oneshot(Request::new(Body::empty())).await.expect("infallible");
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        assert!(metrics.render().contains("order_service_panics_total 1"));
+    }
 }

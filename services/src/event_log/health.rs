@@ -1,11 +1,11 @@
-//! What librdkafka tells about itself: whether a broker is up, and fatal errors.
+//! What librdkafka tells about itself: whether a broker is up, and that something is wrong with a producer.
 //!
 //! An outage is known when librdkafka said that all brokers are down and none came back for a moment. The moment
 //! matters: a broker closes idle connections, which looks the same until the next connection a second later.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -25,12 +25,12 @@ pub(super) struct BrokerHealth {
     started: Instant,
     /// Milliseconds from `started` to when all brokers went down, or [`UP`]. One relaxed load on the hot path.
     down_since_ms: AtomicU64,
-    fatal: Notify,
+    doubt: Notify,
 }
 
 impl Default for BrokerHealth {
     fn default() -> Self {
-        Self { started: Instant::now(), down_since_ms: AtomicU64::new(UP), fatal: Notify::new() }
+        Self { started: Instant::now(), down_since_ms: AtomicU64::new(UP), doubt: Notify::new() }
     }
 }
 
@@ -42,8 +42,13 @@ impl BrokerHealth {
             && self.started.elapsed().saturating_sub(Duration::from_millis(down_since_ms)) >= OUTAGE_AFTER
     }
 
-    pub(super) async fn next_fatal_error(&self) {
-        self.fatal.notified().await;
+    /// Something went wrong: whether the producer is still usable must be looked at.
+    pub(super) fn raise_doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    pub(super) async fn next_doubt(&self) {
+        self.doubt.notified().await;
     }
 
     fn all_down(&self) {
@@ -60,12 +65,11 @@ impl BrokerHealth {
 /// The context of one producer.
 pub(crate) struct ProducerContext {
     health: Arc<BrokerHealth>,
-    fatal_seen: AtomicBool,
 }
 
 impl ProducerContext {
     pub(super) fn new(health: Arc<BrokerHealth>) -> Self {
-        Self { health, fatal_seen: AtomicBool::new(false) }
+        Self { health }
     }
 }
 
@@ -89,19 +93,13 @@ impl ClientContext for ProducerContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AllBrokersDown) => {
-                tracing::warn!(reason, "all Kafka brokers are down");
-                self.health.all_down();
-            }
-            Some(RDKafkaErrorCode::Fatal) => {
-                tracing::error!(reason, "fatal error of the producer");
-                // Each producer is replaced once, however often it complains.
-                if !self.fatal_seen.swap(true, Ordering::Relaxed) {
-                    self.health.fatal.notify_one();
-                }
-            }
-            _ => tracing::warn!(%error, reason, "librdkafka"),
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            tracing::warn!(reason, "all Kafka brokers are down");
+            self.health.all_down();
+        } else {
+            // A fatal error arrives under the code of its cause, so it cannot be told apart here.
+            tracing::warn!(%error, reason, "librdkafka");
+            self.health.raise_doubt();
         }
     }
 }
@@ -120,7 +118,7 @@ mod tests {
         let long_ago = BrokerHealth {
             started: Instant::now().checked_sub(OUTAGE_AFTER * 2).expect("a clock older than three seconds"),
             down_since_ms: AtomicU64::new(0),
-            fatal: Notify::new(),
+            doubt: Notify::new(),
         };
         assert!(long_ago.is_away());
         let context = ProducerContext::new(Arc::new(long_ago));
@@ -128,16 +126,5 @@ mod tests {
         assert!(context.health.is_away());
         context.stats_raw(br#"{"brokers":{"a":{"state":"DOWN"},"b":{"state":"UP"}}}"#);
         assert!(!context.health.is_away());
-    }
-
-    #[tokio::test]
-    async fn a_fatal_error_is_told_once() {
-        let health = Arc::new(BrokerHealth::default());
-        let context = ProducerContext::new(health.clone());
-        context.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "test");
-        context.error(KafkaError::Global(RDKafkaErrorCode::Fatal), "test");
-        health.next_fatal_error().await;
-        let again = tokio::time::timeout(Duration::from_millis(1), health.next_fatal_error()).await;
-        assert!(again.is_err(), "one replacement per producer");
     }
 }

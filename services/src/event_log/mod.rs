@@ -172,11 +172,13 @@ impl EventLog {
 
     fn refused(&self, error: &KafkaError) -> AppendError {
         self.metrics.refused_appends.increment(1);
+        self.health.raise_doubt();
         AppendError::Refused(error.to_string())
     }
 
     fn unknown(&self, cause: String) -> AppendError {
         self.metrics.unknown_acknowledgements.increment(1);
+        self.health.raise_doubt();
         AppendError::Unknown(cause)
     }
 
@@ -194,17 +196,25 @@ impl EventLog {
 
     /// Replaces the producer after each fatal error, until `stop`.
     pub(crate) async fn supervise(&self, stop: CancellationToken) {
-        while stop.run_until_cancelled(self.health.next_fatal_error()).await.is_some() {
-            match create(&self.config, &self.health) {
-                Ok(producer) => {
-                    self.metrics.producer_restarts.increment(1);
-                    tracing::warn!(topic = %self.topic, "the producer had a fatal error and was replaced");
-                    let broken = self.producer.swap(Arc::new(producer));
-                    // Dropping joins its thread and purges what it held: blocking work.
-                    tokio::task::spawn_blocking(move || drop(broken));
-                }
-                Err(error) => tracing::error!(%error, "the producer had a fatal error and cannot be replaced"),
+        while stop.run_until_cancelled(self.health.next_doubt()).await.is_some() {
+            if let Some((code, reason)) = self.producer.load().client().fatal_error() {
+                tracing::error!(topic = %self.topic, %code, reason, "fatal error of the producer");
+                self.replace_producer();
             }
+        }
+    }
+
+    fn replace_producer(&self) {
+        match create(&self.config, &self.health) {
+            Ok(producer) => {
+                self.metrics.producer_restarts.increment(1);
+                let broken = self.producer.swap(Arc::new(producer));
+                // Dropping joins its thread and purges what it held: blocking work.
+                tokio::task::spawn_blocking(move || drop(broken));
+                tracing::warn!(topic = %self.topic, "the producer was replaced");
+            }
+            // The next append that fails asks again.
+            Err(error) => tracing::error!(%error, "the producer cannot be replaced"),
         }
     }
 

@@ -74,6 +74,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<OrderRow>, ReadError> {
         let from = cursor.unwrap_or(OrderCursor {
+            // Bound without a zone below: as a TIMESTAMP this would be out of range.
             placed_at: DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap_or_default(),
             order_id: Uuid::max(),
             partition: i32::MAX,
@@ -83,8 +84,8 @@ impl Reader {
             Box::pin(
                 sqlx::query_as(BY_USER)
                     .bind(user_id.to_string())
-                    .bind(from.placed_at)
-                    .bind(from.placed_at)
+                    .bind(from.placed_at.naive_utc())
+                    .bind(from.placed_at.naive_utc())
                     .bind(from.order_id)
                     .bind(from.order_id)
                     .bind(from.partition)

@@ -7,18 +7,21 @@ mod orders;
 mod stock;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::HeaderName;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use ledger_schema::Position;
 use tokio::time::Instant;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer_marks;
+use crate::metrics::Metrics;
 use crate::openapi;
 use crate::problem::Problem;
 use crate::request::Preference;
@@ -70,12 +73,14 @@ pub(crate) fn router(app: Shared) -> Router {
 
 /// The layers around every route: panics become problems, every answer is marked and counted.
 fn layered(router: Router<Shared>, app: Shared) -> Router {
-    let for_panics = app.clone();
-    let on_panic = move |payload: Box<dyn Any + Send>| answer_marks::on_panic(&for_panics, &*payload);
     router
-        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(catch_panics(app.metrics.clone()))
         .layer(from_fn_with_state(app.clone(), answer_marks::mark))
         .with_state(app)
+}
+
+pub(crate) fn catch_panics(metrics: Arc<Metrics>) -> CatchPanicLayer<impl ResponseForPanic<ResponseBody = Body>> {
+    CatchPanicLayer::custom(move |payload: Box<dyn Any + Send>| answer_marks::on_panic(&metrics, &*payload))
 }
 
 /// The answer, with `Preference-Applied` where a wait was asked for.

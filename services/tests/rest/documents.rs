@@ -1,0 +1,91 @@
+//! Health, metrics, and the documents that describe the service.
+
+use serde_json::Value;
+
+use crate::world::{ORDER, World, get, post};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_readiness_metrics() {
+    let world = World::new().await;
+    let router = world.router(&[]).await;
+    assert_eq!(get(&router, "/healthz").await.status, 200);
+    let ready = get(&router, "/readyz").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (200, &true.into()), "{ready:?}");
+    let names: Vec<_> =
+        ready.json()["parts"].as_array().expect("parts").iter().map(|part| part["name"].clone()).collect();
+    assert_eq!(names, ["kafka", "database"]);
+    assert_eq!(post(&router, "/orders", &[], ORDER).await.status, 202);
+    assert_eq!(post(&router, "/orders", &[], "{}").await.status, 422);
+    assert_eq!(get(&router, "/nowhere").await.status, 404);
+    let metrics = String::from_utf8(get(&router, "/metrics").await.bytes).expect("text");
+    for line in [
+        "order_service_http_requests_total{route=\"/orders\",status=\"202\"} 1",
+        "order_service_http_requests_total{route=\"/orders\",status=\"422\"} 1",
+        "order_service_http_requests_total{route=\"none\",status=\"404\"} 1",
+        "order_service_http_request_duration_seconds_count{route=\"/orders\"} 2",
+        "order_service_appends_total 1",
+        "order_service_unknown_acknowledgements_total 0",
+        "order_service_wrong_partitions_total 0",
+        "order_service_waiters 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+    }
+    world.stop.cancel();
+    let stopping = get(&router, "/readyz").await;
+    assert_eq!((stopping.status, &stopping.json()["stopping"]), (503, &true.into()));
+    assert_eq!(get(&router, "/healthz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_describes_itself() {
+    let world = World::new().await;
+    let router = world.router(&[]).await;
+    let api = get(&router, "/openapi.json").await.json();
+    let operations: Vec<(String, String, Value)> = api["paths"]
+        .as_object()
+        .expect("paths")
+        .iter()
+        .flat_map(|(path, item)| {
+            let item = item.as_object().expect("methods");
+            item.iter().map(move |(method, operation)| (method.clone(), path.clone(), operation.clone()))
+        })
+        .collect();
+    for (method, path, statuses) in [
+        ("post", "/orders", &[201, 202, 400, 408, 409, 413, 415, 422, 503][..]),
+        ("post", "/users/{userId}/orders", &[201, 202, 400, 408, 409, 413, 415, 422, 503]),
+        ("get", "/users/{userId}/orders", &[200, 400, 503]),
+        ("get", "/orders/{orderId}", &[200, 400, 404, 503]),
+        ("get", "/stock", &[200, 400, 503]),
+        ("get", "/stock/{productId}", &[200, 400, 404, 503]),
+        ("post", "/stock/{productId}/receipts", &[201, 202, 409, 422, 503]),
+        ("post", "/stock/{productId}/adjustments", &[201, 202, 409, 422, 503]),
+        ("get", "/problems/{word}", &[200, 404]),
+        ("get", "/healthz", &[200]),
+        ("get", "/readyz", &[200, 503]),
+        ("get", "/metrics", &[200]),
+        ("get", "/openapi.json", &[200]),
+        ("get", "/docs", &[200]),
+    ] {
+        let operation = operations.iter().find(|(m, p, _)| m == method && p == path);
+        let (_, _, operation) = operation.unwrap_or_else(|| panic!("{method} {path}"));
+        for status in statuses {
+            let response = &operation["responses"][status.to_string()];
+            assert!(response["description"].is_string(), "{method} {path} {status}");
+            assert!(response["headers"]["X-Order-Service"].is_object(), "{method} {path} {status}");
+        }
+    }
+    assert_eq!(operations.len(), 14);
+    let order = &api["components"]["schemas"]["OrderBody"];
+    assert_eq!(order["additionalProperties"], false);
+    assert_eq!(order["properties"]["unitPrice"]["maximum"], 9_007_199_254_740_991_i64);
+    assert!(api["components"]["schemas"]["ProblemDocument"]["properties"]["errors"].is_object());
+    assert!(api["components"]["schemas"]["FieldError"].is_object());
+
+    let page = get(&router, "/docs/").await;
+    assert_eq!(page.status, 200);
+    assert!(!String::from_utf8_lossy(&page.bytes).contains("://"), "nothing is loaded from elsewhere");
+    assert_eq!(get(&router, "/docs").await.status, 303);
+    let explained = get(&router, "/problems/out-of-stock").await.json();
+    assert_eq!(explained["type"], "out-of-stock");
+    assert_eq!(explained["status"], 409);
+}

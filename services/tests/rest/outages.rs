@@ -1,0 +1,105 @@
+//! Kafka or MariaDB goes away while the service runs: 503 with Retry-After, true in what it says, and over when they
+//! are back. Kafka is librdkafka's mock cluster here, whose brokers can be taken down.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::RDKafkaApiKey;
+
+use crate::proxy::{Line, Proxy};
+use crate::world::{ORDER, PARTITIONS, World, eventually, get, post, variable};
+
+const BROKER: i32 = 1;
+const KEY: [(&str, &str); 1] = [("idempotency-key", "k")];
+
+async fn mocked() -> (World, MockCluster<'static, DefaultProducerContext>) {
+    let mock = MockCluster::new(1).expect("a mock cluster");
+    mock.create_topic("orders", PARTITIONS, 1).expect("a topic");
+    (World::with_kafka(mock.bootstrap_servers(), "orders".to_owned()).await, mock)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn brokers_away_and_back() {
+    let (world, mock) = mocked().await;
+    let router = world.router(&["--delivery-timeout-ms", "1000"]).await;
+    assert_eq!(post(&router, "/orders", &[], ORDER).await.status, 202);
+    mock.broker_down(BROKER).expect("down");
+    eventually("a quick refusal", async || {
+        let started = Instant::now();
+        let answer = post(&router, "/orders", &KEY, ORDER).await;
+        assert_eq!(answer.status, 503);
+        let word = answer.problem();
+        assert!(word == "unknown-outcome" || word == "unavailable", "{word}");
+        (word == "unavailable" && started.elapsed() < Duration::from_millis(500)).then_some(())
+    })
+    .await;
+    eventually("not ready", async || (get(&router, "/readyz").await.status == 503).then_some(())).await;
+    assert_eq!(get(&router, "/stock").await.status, 200, "reads go on");
+    mock.broker_up(BROKER).expect("up");
+    eventually("an append", async || (post(&router, "/orders", &KEY, ORDER).await.status == 202).then_some(())).await;
+    eventually("ready", async || (get(&router, "/readyz").await.status == 200).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledgement_is_an_unknown_outcome() {
+    let (world, mock) = mocked().await;
+    let flags = ["--delivery-timeout-ms", "300", "--queue-max-messages", "1"];
+    let router = world.router(&flags).await;
+    mock.broker_round_trip_time(BROKER, Duration::from_secs(3)).expect("slow");
+    // The queue has room for one: the other is refused at once, and certainly not appended.
+    let (one, other) = tokio::join!(post(&router, "/orders", &[], ORDER), post(&router, "/orders", &[], ORDER));
+    let mut words = [one.problem(), other.problem()];
+    words.sort();
+    assert_eq!(words, ["unavailable", "unknown-outcome"]);
+    let unknown = if one.problem() == "unknown-outcome" { one } else { other };
+    assert!(unknown.json()["orderId"].is_string(), "a retry with this id takes effect at most once");
+    let metrics = String::from_utf8(get(&router, "/metrics").await.bytes).expect("text");
+    let unknown = metrics.lines().find_map(|line| line.strip_prefix("order_service_unknown_acknowledgements_total "));
+    assert!(unknown.is_some_and(|count| count != "0"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_with_a_fatal_error_is_replaced() {
+    let (world, mock) = mocked().await;
+    let router = world.router(&["--delivery-timeout-ms", "1000"]).await;
+    assert_eq!(post(&router, "/orders", &[], ORDER).await.status, 202);
+    mock.request_errors(RDKafkaApiKey::Produce, &[RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
+    let answer = post(&router, "/orders", &[], ORDER).await;
+    assert_eq!(answer.status, 503);
+    eventually("an append", async || (post(&router, "/orders", &[], ORDER).await.status == 202).then_some(())).await;
+    let metrics = String::from_utf8(get(&router, "/metrics").await.bytes).expect("text");
+    assert!(metrics.contains("order_service_producer_restarts_total 1"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_away_and_back() {
+    let world = World::new().await;
+    let admin = variable("LEDGER_TEST_ADMIN_DATABASE_URL");
+    let (login, host) = admin.trim_end_matches('/').rsplit_once('@').expect("a login");
+    let proxy = Proxy::to(host.to_owned()).await;
+    let url = format!("{login}@{}/{}", proxy.address, world.database);
+    let flags = ["--reader-database-url", &url, "--database-timeout-ms", "300", "--max-wait-seconds", "1"];
+    let router = world.router(&flags).await;
+    assert_eq!(get(&router, "/stock").await.status, 200);
+    let mut records = 0;
+    for line in [Line::Cut, Line::Silent] {
+        proxy.set(line);
+        for uri in ["/stock", "/stock/tea", "/users/alice/orders", "/orders/77a436fd-64f9-4d35-999b-a957195f5d23"] {
+            let answer = get(&router, uri).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"), "{line:?} {uri}");
+        }
+        let answer = post(&router, "/orders", &KEY, ORDER).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (503, "unavailable"));
+        assert_eq!(world.records(), records, "not looked up, so not appended");
+        let answer = post(&router, "/orders", &[("prefer", "wait=1")], ORDER).await;
+        assert_eq!(answer.status, 202, "it is in the log, whatever the database does");
+        records += 1;
+        eventually("not ready", async || (get(&router, "/readyz").await.status == 503).then_some(())).await;
+        proxy.set(Line::Open);
+        eventually("reads", async || (get(&router, "/stock").await.status == 200).then_some(())).await;
+        eventually("ready", async || (get(&router, "/readyz").await.status == 200).then_some(())).await;
+    }
+    assert_eq!(world.records(), records);
+}
