@@ -14,8 +14,8 @@ use thiserror::Error;
 use crate::cli::KafkaArgs;
 use crate::exit::UsageError;
 
-pub(crate) use inspector::{QuietContext, log_line};
 pub use inspector::{LogInspector, ask};
+pub(crate) use inspector::{QuietContext, log_line};
 pub use topics::{TopicOutcome, TopicsError, ensure_topics};
 
 /// How long a question to the cluster may take before it counts as unreachable.

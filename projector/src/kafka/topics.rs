@@ -1,6 +1,8 @@
 //! Creating topics where they are missing, and checking those that are there. It must never alter a topic: a partition
 //! count or retention that is wrong is for a person to decide about.
 
+use std::time::{Duration, Instant};
+
 use ledger_schema::topics::TopicSpec;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -8,6 +10,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
 
 use super::{KAFKA_TIMEOUT, KafkaSettings, KafkaUseError, LogInspector, ask, use_error};
+
+const SERVED_POLL: Duration = Duration::from_millis(50);
 
 /// What became of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,11 @@ pub async fn ensure_topics(
     for (spec, keeps_all) in specs {
         let (asked, name) = (inspector.clone(), spec.name.clone());
         let outcome = match ask(move || asked.partition_count(&name)).await {
-            Err(KafkaUseError::MissingTopic { .. }) => create(settings, &admin, spec).await?,
+            Err(KafkaUseError::MissingTopic { .. }) => {
+                let outcome = create(settings, &admin, spec).await?;
+                wait_until_served(inspector, spec).await?;
+                outcome
+            }
             Err(error) => return Err(error.into()),
             Ok(found) => {
                 check("partition count", spec, &spec.partition_count.to_string(), &found.to_string())?;
@@ -80,6 +88,24 @@ async fn create(
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(TopicOutcome::Unchanged),
         Some(Err((topic, cause))) => Err(TopicsError::NotCreated { topic, cause }),
         Some(Ok(_)) | None => Ok(TopicOutcome::Created),
+    }
+}
+
+/// The controller answers before the brokers know: until every partition has a leader that answers, whoever starts
+/// next would be told that the topic does not exist.
+async fn wait_until_served(inspector: &LogInspector, spec: &TopicSpec) -> Result<(), TopicsError> {
+    let begin = Instant::now();
+    loop {
+        let (asked, name, count) = (inspector.clone(), spec.name.clone(), spec.partition_count);
+        let served = ask(move || {
+            asked.partition_count(&name)?;
+            (0..count).try_for_each(|partition| asked.watermarks(&name, partition).map(|_| ()))
+        });
+        match served.await {
+            Ok(()) => return Ok(()),
+            Err(error) if begin.elapsed() > KAFKA_TIMEOUT => return Err(error.into()),
+            Err(_) => tokio::time::sleep(SERVED_POLL).await,
+        }
     }
 }
 
