@@ -46,6 +46,8 @@ fn variables_of(command: &[&str]) -> BTreeSet<String> {
     let output = Command::new(Path::new(&folder).join(program)).args(arguments).arg("--help").output().unwrap();
     assert!(output.status.success(), "{command:?} --help: {output:?}");
     let help = String::from_utf8(output.stdout).unwrap();
+    // A long line is broken anywhere.
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let names = help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next());
     names.map(str::to_owned).collect()
 }
