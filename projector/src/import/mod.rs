@@ -8,7 +8,7 @@
 //!
 //! It must never append an event that the fold would park, and never leave out a record without naming it.
 //!
-//! Reading order: [`legacy_record`] and [`opening_stock`] (what is taken), [`derived_id`], [`run`], [`source`],
+//! Reading order: [`legacy_record`] and [`opening_stock`] (what is taken), [`derived_id`], [`survey`], [`run`], [`source`],
 //! [`appender`], [`stored`], [`summary`].
 
 mod appender;
@@ -23,6 +23,7 @@ mod run;
 mod source;
 mod stored;
 mod summary;
+mod survey;
 
 pub use error::ImportError;
 pub use opening_stock::OpeningStockError;

@@ -4,11 +4,9 @@
 //! It must never begin to append before everything that can be checked is checked. Next: [`super::source`],
 //! [`super::appender`].
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::Utc;
-use ledger_fold::log_safety::Watermarks;
 use ledger_schema::partitioner::partition_of;
 use ledger_schema::wire::Event;
 use ledger_schema::{Order, Position, ProductId};
@@ -23,10 +21,9 @@ use super::progress::Progress;
 use super::refusal::Refusal;
 use super::source::{self, LegacyTopic, Parsed, Source, Until};
 use super::summary::{NotTaken, StockSummary, Summary, Tally};
+use super::survey::{survey, warnings};
 use crate::database::DatabaseUrl;
-use crate::kafka::{KafkaSettings, KafkaUseError, LogInspector, ask, use_error};
-use crate::log_check::{self, LogCheckError};
-use crate::store::positions::StoredPosition;
+use crate::kafka::{KafkaSettings, LogInspector, use_error};
 
 /// Rows of opening stock that are looked up together.
 const STOCK_CHUNK_ROWS: usize = 2000;
@@ -72,49 +69,6 @@ pub async fn run(
         Ok(()) => Ok(import.summary),
         Err(cause) => Err(import.stopped(cause)),
     }
-}
-
-/// Finds both topics: the old one with its ends, and how many partitions the log has. The log must be the one that the
-/// tables were folded from, if they were: another partition count would send keys where the fold does not look for them.
-async fn survey(
-    inspector: LogInspector,
-    options: &ImportOptions,
-    positions: Vec<StoredPosition>,
-) -> Result<(LegacyTopic, i32), ImportError> {
-    let (name, orders_topic) = (options.topic.clone(), options.orders_topic.clone());
-    let found: Result<_, LogCheckError> = ask(move || {
-        let log_count = inspector.partition_count(&orders_topic)?;
-        log_check::check(&inspector, &orders_topic, &positions)?;
-        let partitions = watermarks(&inspector, &name)?;
-        Ok((LegacyTopic { name, partitions }, log_count))
-    })
-    .await;
-    let (legacy, log_count) = found?;
-    if legacy.partitions.is_empty() {
-        return Err(ImportError::NoSuchTopic { topic: legacy.name });
-    }
-    Ok((legacy, log_count))
-}
-
-/// First offset and end of every partition of `topic`; none where it does not exist.
-fn watermarks(inspector: &LogInspector, topic: &str) -> Result<BTreeMap<i32, Watermarks>, KafkaUseError> {
-    match inspector.partition_count(topic) {
-        Ok(count) => (0..count).map(|partition| Ok((partition, inspector.watermarks(topic, partition)?))).collect(),
-        Err(KafkaUseError::MissingTopic { .. }) => Ok(BTreeMap::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// The old world's topic may expire: what is gone cannot be imported, and a summary that did not say so would pass for whole.
-fn warnings(legacy: &LegacyTopic) -> Vec<String> {
-    let gone = legacy.partitions.iter().filter(|(_, marks)| marks.low > 0);
-    gone.map(|(partition, marks)| {
-        let (topic, low) = (&legacy.name, marks.low);
-        format!(
-            "topic {topic} partition {partition} begins at offset {low}: what was before it is gone and not imported"
-        )
-    })
-    .collect()
 }
 
 /// An import under way.

@@ -222,6 +222,20 @@ async fn what_is_wrong_from_the_start_appends_nothing() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_fails_stops_the_import_and_says_how_far_it_came() {
+    let world = World::start("import_delivery");
+    let topic = world.old_topic("legacy", 1).await;
+    world.produce(&topic, 0, &[Some(&order(&uuid(1), "chocolate", 1)), Some("garbage")]).await;
+    world.refuse_appends().await;
+    let log = world.refused(&["--topic", &topic], 1);
+    let says = "until then 2 records and rows were read, and 0 events are in the log for certain; \
+                running the import again is safe";
+    assert!(log.contains("appending to the log") && log.contains(says), "{log}");
+    assert_eq!(world.log_len(), 0);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn another_partition_count_than_the_positions_say_is_refused() {
     let mut world = World::start("import_count");
     let topic = world.old_topic("legacy", 1).await;

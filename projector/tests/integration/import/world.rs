@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -118,6 +118,14 @@ impl World {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, rdkafka::Offset::Offset(offset)).expect("an offset");
         self.admin().delete_records(&list, &AdminOptions::new()).await.expect("Kafka answers");
+    }
+
+    /// Makes the log refuse every record, as a broker does whose limits somebody changed.
+    pub(super) async fn refuse_appends(&self) {
+        let topic = self.topic("orders");
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("max.message.bytes", "10");
+        let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
     }
 
     /// Appends to the old topic as old services did: without a key.
