@@ -129,9 +129,9 @@ impl KafkaSettings {
             // The default of a second stalls a consumer that is slower than the fetcher.
             .set("fetch.queue.backoff.ms", "2")
             // Memory. A single larger record is still delivered: the broker always sends at least one.
-            .set("queued.max.messages.kbytes", "16384")
+            .set("queued.max.messages.kbytes", "8192")
             .set("fetch.max.bytes", "16777216")
-            .set("fetch.message.max.bytes", "2097152");
+            .set("fetch.message.max.bytes", "524288");
         config
     }
 }

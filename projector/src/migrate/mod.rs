@@ -36,6 +36,7 @@ pub struct TopicNames {
     pub orders: String,
     pub outcomes: String,
     pub dead_letters: String,
+    pub cursors: String,
 }
 
 /// A step failed. What was done before it stays; running `migrate` again goes on from there.
@@ -168,9 +169,10 @@ async fn topics(options: &Options) -> Result<Vec<Step>, MigrateError> {
         }
     };
     let spec = |name: &str| TopicSpec::never_expiring(name, options.partitions, replication_factor);
-    let TopicNames { orders, outcomes, dead_letters } = &options.topics;
-    // Only the log must keep everything for ever; whoever runs the others may let them expire.
-    let specs = [(spec(orders), true), (spec(outcomes), false), (spec(dead_letters), false)];
+    let TopicNames { orders, outcomes, dead_letters, cursors } = &options.topics;
+    let cursors = TopicSpec::cursors(cursors, options.partitions, replication_factor);
+    // The log and the cursors must keep everything for ever; whoever runs the others may let them expire.
+    let specs = [(spec(orders), true), (spec(outcomes), false), (spec(dead_letters), false), (cursors, true)];
     let outcomes = ensure_topics(&options.kafka, &inspector, &specs).await?;
     let step = |((spec, _), outcome): (&(TopicSpec, bool), TopicOutcome)| {
         let outcome = if outcome == TopicOutcome::Created { Outcome::Created } else { Outcome::Unchanged };
