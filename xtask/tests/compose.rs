@@ -193,10 +193,14 @@ fn the_health_check_tells_ready_from_not_ready() {
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 20];
-            stream.read_exact(&mut request).unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
             stream.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8_lossy(&request).into_owned()
+            String::from_utf8(request).unwrap()
         });
         let script = repository::root().join("deploy/http-ready");
         let status = Command::new(script).arg(port.to_string()).status().unwrap();
