@@ -31,8 +31,10 @@ pub(crate) async fn mark(State(app): State<Shared>, request: Request, next: Next
         tracing::debug_span!("request", id = ?request_id, method = %request.method(), path = request.uri().path());
     let mut response = as_problem(next.run(request).instrument(span.clone()).await);
     let status = response.status();
-    if status.is_server_error() && may_log() {
-        let cause = response.extensions().get::<Problem>().and_then(Problem::cause).unwrap_or_default();
+    // Only faults have a cause: a client whose wait was over is told, and that is all.
+    if let Some(cause) = response.extensions().get::<Problem>().and_then(Problem::cause)
+        && may_log()
+    {
         let route = route.as_ref().map_or("none", MatchedPath::as_str);
         tracing::warn!(status = status.as_u16(), route, ?request_id, cause, "request not served");
     }

@@ -1,6 +1,7 @@
 //! The binary: settings, logging, signals; everything else is the library's. Exit codes: 0 stopped, 1 refused to
 //! start, 2 wrong usage, 3 a server cannot be reached.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,14 +15,11 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
-    let filter = match EnvFilter::try_new(&settings.log) {
-        Ok(filter) => filter,
-        Err(error) => {
-            eprintln!("error: --log {}: {error}", settings.log);
-            return ExitCode::from(2);
-        }
-    };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&settings.log))
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),

@@ -26,10 +26,10 @@ pub struct OrderBody {
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 250)]
     pub unit_price: i64,
     /// Minor units of the currency.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750, nullable = false)]
     pub total_price: Option<i64>,
     /// Chosen by the client; the order's identity for ever.
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, nullable = false)]
     pub order_id: Option<String>,
 }
 
@@ -45,10 +45,10 @@ pub struct OrderOfUserBody {
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 250)]
     pub unit_price: i64,
     /// Minor units of the currency.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750, nullable = false)]
     pub total_price: Option<i64>,
     /// Chosen by the client; the order's identity for ever.
-    #[schema(format = Uuid)]
+    #[schema(format = Uuid, nullable = false)]
     pub order_id: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 //! A word is a promise: it is never renamed and never reused. The statuses: [`crate::problem`].
 
 use ledger_schema::{ParkReason, RejectionReason};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// What every problem `type` begins with.
@@ -27,13 +27,17 @@ pub(crate) const INTERNAL_ERROR: &str = "internal-error";
 #[serde(rename_all = "camelCase")]
 pub struct ProblemPage {
     /// The problem type that it explains.
-    #[serde(rename = "type")]
-    #[schema(rename = "type")]
+    #[serde(rename = "type", serialize_with = "with_prefix")]
+    #[schema(rename = "type", example = "/problems/out-of-stock")]
     pub(crate) word: &'static str,
     pub(crate) title: &'static str,
     pub(crate) status: u16,
     pub(crate) meaning: &'static str,
     pub(crate) what_to_do: &'static str,
+}
+
+fn with_prefix<S: Serializer>(word: &&'static str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{PREFIX}{word}"))
 }
 
 const fn page(

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 /// REST for orders and stock over the ledger's log. Stateless: run any number of them behind a gateway.
 #[derive(Debug, Clone, Parser)]
@@ -72,7 +73,7 @@ pub struct Settings {
     #[arg(long, env = "LEDGER_STOP_TIMEOUT_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub stop_timeout_seconds: u64,
     /// What is logged: a level, or TARGET=LEVEL comma separated
-    #[arg(long, env = "LEDGER_LOG", default_value = "info")]
+    #[arg(long, env = "LEDGER_LOG", default_value = "info", value_parser = parse_log)]
     pub log: String,
     /// How it is logged (on stderr)
     #[arg(long, env = "LEDGER_LOG_FORMAT", default_value = "text")]
@@ -152,6 +153,10 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
     } else {
         Err("expected 1 to 32 letters, digits, dots, underscores or hyphens")
     }
+}
+
+fn parse_log(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn parse_max_connections(text: &str) -> Result<usize, &'static str> {

@@ -2,11 +2,13 @@
 //!
 //! It must never claim a failure that is a doubt, never wait for room in a full queue, and never let a broken producer
 //! stay: a fatal error disables an idempotent producer for good, so it is replaced ([`EventLog::supervise`]).
-//! See `health` for how an outage is known, `topic` for what is checked at start.
+//! See `producer` for its settings, `health` for how an outage is known, `topic` for what is checked at start.
 
 mod health;
+mod producer;
 mod topic;
 
+pub(crate) use producer::EventLogOptions;
 pub(crate) use topic::TopicError;
 
 use std::sync::Arc;
@@ -20,32 +22,14 @@ use ledger_schema::{Position, cloudevents, partitioner};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{FutureRecord, Producer};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use self::health::{BrokerHealth, ProducerContext};
+use self::health::BrokerHealth;
+use self::producer::{EventProducer, client_config, create};
 use crate::metrics::Metrics;
 use crate::readiness::Dependency;
-
-type EventProducer = FutureProducer<ProducerContext>;
-
-/// How the producer behaves.
-#[derive(Debug, Clone)]
-pub(crate) struct EventLogOptions {
-    pub(crate) brokers: String,
-    /// More settings of librdkafka, by name. They cannot weaken what exactly-once rests on: those are set after them.
-    pub(crate) properties: Vec<(String, String)>,
-    pub(crate) topic: Arc<str>,
-    pub(crate) service_name: String,
-    pub(crate) linger: Duration,
-    /// Longest time from append to acknowledgement; after it the outcome is unknown.
-    pub(crate) delivery_timeout: Duration,
-    pub(crate) queue_max_messages: u32,
-    pub(crate) queue_max_kbytes: u32,
-    /// Limit of a metadata request.
-    pub(crate) metadata_timeout: Duration,
-}
 
 /// Why an event has no position. Both are retryable.
 #[derive(Debug, Error)]
@@ -68,32 +52,6 @@ pub(crate) struct EventLog {
     /// Frozen when the topic was made, read once at start.
     partition_count: i32,
     metrics: Arc<Metrics>,
-}
-
-fn client_config(options: &EventLogOptions) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    let delivery_timeout_ms = options.delivery_timeout.as_millis().to_string();
-    config
-        .set("bootstrap.servers", &options.brokers)
-        .set("client.id", format!("order-service-{}", options.service_name))
-        .set("linger.ms", options.linger.as_millis().to_string())
-        .set("queue.buffering.max.messages", options.queue_max_messages.to_string())
-        .set("queue.buffering.max.kbytes", options.queue_max_kbytes.to_string())
-        .set("socket.nagle.disable", "true")
-        .set("socket.keepalive.enable", "true")
-        // After an outage the first connection is tried within a second, not within ten.
-        .set("reconnect.backoff.max.ms", "1000");
-    for (name, value) in &options.properties {
-        config.set(name, value);
-    }
-    config
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("partitioner", partitioner::PARTITIONER)
-        .set("delivery.timeout.ms", &delivery_timeout_ms)
-        .set("request.timeout.ms", &delivery_timeout_ms)
-        .set("statistics.interval.ms", health::STATISTICS_INTERVAL_MS);
-    config
 }
 
 impl EventLog {
@@ -222,10 +180,6 @@ impl EventLog {
     pub(crate) fn flush(&self, limit: Duration) -> Result<(), KafkaError> {
         self.producer.load().flush(limit)
     }
-}
-
-fn create(config: &ClientConfig, health: &Arc<BrokerHealth>) -> Result<EventProducer, KafkaError> {
-    config.create_with_context(ProducerContext::new(health.clone()))
 }
 
 #[async_trait]

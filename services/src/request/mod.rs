@@ -8,6 +8,7 @@ mod commands;
 pub(crate) mod cursor;
 mod fields;
 mod headers;
+mod json_object;
 mod path;
 mod prefer;
 mod query;
