@@ -13,6 +13,7 @@ use xtask::process::{OwnedProcess, ProcessCommand};
 use xtask::state_dir::{TemporaryFolder, temporary_folder};
 use xtask::{gateway, ports, probe};
 
+use crate::auditor::Topics;
 use crate::client::Client;
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
@@ -148,6 +149,12 @@ impl Ledger {
         format!("{}.{which}", self.name)
     }
 
+    /// The topics that the auditor reads.
+    pub fn topics(&self) -> Topics {
+        let (orders, outcomes) = (self.topic("orders"), self.topic("outcomes"));
+        Topics { orders, outcomes, dead_letters: self.topic("dead-letters") }
+    }
+
     /// A connection pool with every right, on its own database.
     ///
     /// # Errors
@@ -201,6 +208,7 @@ fn environment(servers: &Servers, name: &str) -> Result<Vec<(String, String)>> {
         ("LEDGER_ORDERS_TOPIC", format!("{name}.orders")),
         ("LEDGER_OUTCOMES_TOPIC", format!("{name}.outcomes")),
         ("LEDGER_DEAD_LETTERS_TOPIC", format!("{name}.dead-letters")),
+        ("LEDGER_CURSORS_TOPIC", format!("{name}.cursors")),
         ("LEDGER_CONSUMER_GROUP", format!("{name}.projector")),
         ("LEDGER_ADMIN_DATABASE_URL", format!("{}{name}", servers.admin_url)),
         ("LEDGER_OWNER_DATABASE_URL", url("owner")),

@@ -62,6 +62,9 @@ pub struct OutputTopicsArgs {
     pub outcomes_topic: String,
     #[arg(long, env = "LEDGER_DEAD_LETTERS_TOPIC", default_value = ledger_schema::topics::DEAD_LETTERS)]
     pub dead_letters_topic: String,
+    /// Where the relay keeps how far it has published
+    #[arg(long, env = "LEDGER_CURSORS_TOPIC", default_value = ledger_schema::topics::CURSORS)]
+    pub cursors_topic: String,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use ledger_fold::log_safety::LogIdentity;
 use metrics_exporter_prometheus::BuildError;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use crate::intake::{Control, Intake, Limits};
 use crate::kafka::{KafkaSettings, KafkaUseError, LogInspector};
 use crate::meters;
 use crate::monitor;
+use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, StartError};
 use crate::store::LiveStore;
@@ -35,8 +37,10 @@ pub struct Options {
     pub kafka: KafkaSettings,
     pub database: DatabaseUrl,
     pub topic: String,
-    /// Topics that must have the log's partition count.
-    pub output_topics: Vec<String>,
+    /// The topics that the relay writes; they must have the log's partition count.
+    pub outcomes_topic: String,
+    pub dead_letters_topic: String,
+    pub cursors_topic: String,
     pub group_id: String,
     pub listen: SocketAddr,
     pub writers: usize,
@@ -54,6 +58,8 @@ pub enum ProjectionError {
     Consumer(#[from] ConsumerError),
     #[error(transparent)]
     Writer(#[from] WriterError),
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error("metrics: {0}")]
     Metrics(#[from] BuildError),
     #[error("cannot listen on {address}: {cause}")]
@@ -80,7 +86,8 @@ impl ProjectionError {
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), ProjectionError> {
     let metrics = meters::install()?;
     let inspector = LogInspector::new(&options.kafka)?;
-    let partition_count = start_check::run(&options, &inspector).await?;
+    let identity = start_check::run(&options, &inspector).await?;
+    let partition_count = identity.partition_count;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|cause| ProjectionError::Listen { address: options.listen, cause })?;
@@ -95,7 +102,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Projec
         inspector,
         topic: options.topic.clone(),
     };
-    let parts = Parts::start(&options, sources, partition_count, listener, &stop)?;
+    let parts = Parts::start(&options, sources, &identity, listener, &stop)?;
     parts.run(&stop).await
 }
 
@@ -119,10 +126,11 @@ impl Parts {
     fn start(
         options: &Options,
         sources: Sources,
-        partition_count: i32,
+        identity: &LogIdentity,
         listener: TcpListener,
         stop: &CancellationToken,
     ) -> Result<Self, ProjectionError> {
+        let partition_count = identity.partition_count;
         let limits = options.batch.limits;
         // Two batches: one that is taken next while the other is written.
         let held = Limits { records: limits.records * 2, bytes: limits.bytes * 2 };
@@ -142,7 +150,10 @@ impl Parts {
             });
             tasks.spawn(async move { (Part::Other, writer.run().await.map_err(ProjectionError::from)) });
         }
+        let (relays, refused) = relays(options, &sources, identity);
+        tasks.spawn(async move { (Part::Other, relay_outcome(refused).await) });
         let group = Group::new(GroupParts {
+            relays,
             topic: options.topic.clone(),
             database: options.database.clone(),
             inspector: sources.inspector.clone(),
@@ -200,6 +211,37 @@ impl Parts {
             Ok(())
         })
     }
+}
+
+/// The relays, and what tells when one of them met what needs a person.
+fn relays(
+    options: &Options,
+    sources: &Sources,
+    identity: &LogIdentity,
+) -> (RelayGroup, mpsc::UnboundedReceiver<RelayError>) {
+    let (refuse, refused) = mpsc::unbounded_channel();
+    let settings = RelaySettings {
+        kafka: options.kafka.clone(),
+        inspector: sources.inspector.clone(),
+        topics: RelayTopics {
+            orders: options.topic.clone(),
+            outcomes: options.outcomes_topic.clone(),
+            dead_letters: options.dead_letters_topic.clone(),
+            cursors: options.cursors_topic.clone(),
+        },
+        topic_id: identity.topic_id.clone(),
+        transactional_id_prefix: format!("ledger-relay-{}", options.topic),
+        database: options.database.clone(),
+    };
+    // Nobody listens any more when the projector stops already.
+    let on_refusal = Arc::new(move |error| drop(refuse.send(error)));
+    let runtime = tokio::runtime::Handle::current();
+    (RelayGroup::new(settings, sources.shared.clone(), runtime, on_refusal), refused)
+}
+
+/// The first refusal stops the projector; a channel that closes means that the consumer, and with it the relays, ended.
+async fn relay_outcome(mut refused: mpsc::UnboundedReceiver<RelayError>) -> Result<(), ProjectionError> {
+    refused.recv().await.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn consumer_outcome(

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::health::Health;
 use crate::record::Epoch;
 
@@ -18,6 +20,8 @@ pub struct Shared {
     next_epoch: AtomicU64,
     /// Positions committed since they were last taken.
     committed: Mutex<BTreeMap<i32, i64>>,
+    /// The same for whoever waits for the next commit of a partition: the relays.
+    commits: Vec<watch::Sender<i64>>,
     pub health: Health,
 }
 
@@ -34,6 +38,7 @@ impl Shared {
             epochs: (0..partition_count).map(|_| AtomicU64::new(NOT_OURS)).collect(),
             next_epoch: AtomicU64::new(NOT_OURS + 1),
             committed: Mutex::default(),
+            commits: (0..partition_count).map(|_| watch::Sender::new(0)).collect(),
             health: Health::default(),
         }
     }
@@ -65,6 +70,14 @@ impl Shared {
 
     pub fn committed(&self, partition: i32, next_offset: i64) {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, next_offset);
+        if let Some(commits) = usize::try_from(partition).ok().and_then(|index| self.commits.get(index)) {
+            commits.send_replace(next_offset);
+        }
+    }
+
+    /// Changes with every commit of the partition; `None` for a partition that the log has not.
+    pub fn commits(&self, partition: i32) -> Option<watch::Receiver<i64>> {
+        usize::try_from(partition).ok().and_then(|index| self.commits.get(index)).map(watch::Sender::subscribe)
     }
 
     /// Positions committed since the last call.

@@ -2,6 +2,7 @@
 //! topics are there, the log is the one that the tables were folded from. Nothing is changed when one fails; the last step
 //! creates positions for a log that nothing was folded from.
 
+use ledger_fold::log_safety::LogIdentity;
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
@@ -45,21 +46,21 @@ impl StartError {
     }
 }
 
-/// Runs all checks; gives the log's partition count.
+/// Runs all checks; gives the identity of the log.
 ///
 /// # Errors
 /// [`StartError`], the first that applies.
-pub async fn run(options: &Options, inspector: &LogInspector) -> Result<i32, StartError> {
+pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdentity, StartError> {
     let mut connection = database::connect(&options.database).await?;
     schema_version::check(&mut connection).await?;
     check_packet(&mut connection).await?;
     let topic = options.topic.clone();
-    let outputs = options.output_topics.clone();
+    let Options { outcomes_topic, dead_letters_topic, cursors_topic, .. } = options.clone();
+    let outputs = [outcomes_topic, dead_letters_topic, cursors_topic];
     let asked = inspector.clone();
     let identity = ask(move || {
         let identity = asked.identity(&topic)?;
-        let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
-        log_check::check_outputs(&asked, &topic, &outputs)?;
+        log_check::check_outputs(&asked, &topic, &outputs.each_ref().map(String::as_str))?;
         Ok::<_, LogCheckError>(identity)
     })
     .await?;
@@ -72,11 +73,11 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<i32, Sta
     }
     log_check::check_complete(&options.topic, &stored).map_err(LogCheckError::from)?;
     check_log(inspector, &options.topic, stored).await?;
-    Ok(identity.partition_count)
+    Ok(identity)
 }
 
 /// The positions of a log that nothing was folded from, before they are stored.
-fn unfolded(identity: &ledger_fold::log_safety::LogIdentity) -> Vec<positions::StoredPosition> {
+fn unfolded(identity: &LogIdentity) -> Vec<positions::StoredPosition> {
     let position = |partition| positions::StoredPosition { partition, next_offset: 0, identity: identity.clone() };
     (0..identity.partition_count).map(position).collect()
 }

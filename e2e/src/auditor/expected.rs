@@ -22,6 +22,10 @@ pub struct Expected {
     /// Keyed by position. The row has the reason only where the auditor decides it by itself.
     pub dead_letters: Rows,
     pub positions: Rows,
+    /// By partition, in order: what must stand on the outcomes topic.
+    pub outcomes: BTreeMap<i32, Vec<String>>,
+    /// By partition, in order: what must stand on the dead-letters topic.
+    pub parked: BTreeMap<i32, Vec<String>>,
     pub confirmed_count: usize,
     pub rejected_count: usize,
     pub duplicate_count: usize,
@@ -104,6 +108,15 @@ impl Partition<'_> {
                 "confirmed"
             }
         };
+        let left = self.stock.get(&entry.product).map_or(0, |(available, _)| *available);
+        let outcome = match (entry.is_order, verdict.strip_prefix("rejected ")) {
+            (true, None) => format!("OrderConfirmed {} available={left}", entry.id),
+            (true, Some(reason)) => format!("OrderRejected {} reason={reason}", entry.id),
+            (false, None) => format!("StockChanged {} available={left}", entry.id),
+            (false, Some(reason)) => format!("AdjustmentRejected {} reason={reason}", entry.id),
+        };
+        let event_id = format!("{}-{}-0", self.number, record.offset);
+        self.expected.outcomes.entry(self.number).or_default().push(format!("{event_id} {outcome}"));
         self.first.insert((entry.is_order, entry.id), entry.contents.clone());
         let row = format!("{} {verdict} at={}:{}", entry.contents, self.number, record.offset);
         let rows = if entry.is_order {
@@ -122,6 +135,8 @@ impl Partition<'_> {
 
     fn park(&mut self, record: &RawRecord, reason: &str) {
         let row = dead_letter_row(reason, record.key.as_deref(), record.value.as_deref());
+        let published = format!("{}-{}-0 {row}", self.number, record.offset);
+        self.expected.parked.entry(self.number).or_default().push(published);
         self.expected.dead_letters.insert(format!("{}:{}", self.number, record.offset), row);
     }
 }

@@ -3,6 +3,7 @@
 //! at least not because they are the same lines.
 
 pub mod expected;
+mod published;
 pub mod tables;
 pub mod topic;
 
@@ -28,13 +29,25 @@ pub struct Report {
     pub differences: Vec<String>,
 }
 
-/// Audits a ledger at rest: everything that is on the topic must be folded.
+/// The topics of a ledger.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    pub orders: String,
+    pub outcomes: String,
+    pub dead_letters: String,
+}
+
+/// Audits a ledger at rest: everything that is on the log must be folded and published.
 ///
 /// # Errors
 /// When Kafka or MariaDB cannot be read; differences are not errors, they are in the report.
-pub async fn audit(brokers: &str, orders_topic: &str, pool: &MySqlPool) -> Result<Report> {
-    let (brokers, topic) = (brokers.to_owned(), orders_topic.to_owned());
-    let log = tokio::task::spawn_blocking(move || topic::read_all(&brokers, &topic)).await??;
+pub async fn audit(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<Report> {
+    let (brokers, names) = (brokers.to_owned(), topics.clone());
+    let read = move || -> Result<_> {
+        let log = topic::read_all(&brokers, &names.orders)?;
+        Ok((log, topic::read_all(&brokers, &names.outcomes)?, topic::read_all(&brokers, &names.dead_letters)?))
+    };
+    let (log, outcomes, dead_letters) = tokio::task::spawn_blocking(read).await??;
     let expected = Expected::of(&log);
     let mut report = Report {
         record_count: log.record_count(),
@@ -44,7 +57,7 @@ pub async fn audit(brokers: &str, orders_topic: &str, pool: &MySqlPool) -> Resul
         duplicate_count: expected.duplicate_count,
         differences: Vec::new(),
     };
-    let actual = tables::read(pool, orders_topic).await?;
+    let actual = tables::read(pool, &topics.orders).await?;
     for (table, expected, actual) in [
         ("orders", &expected.orders, &actual.orders),
         ("stock", &expected.stock, &actual.stock),
@@ -54,6 +67,9 @@ pub async fn audit(brokers: &str, orders_topic: &str, pool: &MySqlPool) -> Resul
     ] {
         report.differences.extend(differences(table, expected, actual));
     }
+    report.differences.extend(published::differences("outcomes", &expected.outcomes, &published::outcomes(&outcomes)));
+    let letters = published::dead_letters(&dead_letters);
+    report.differences.extend(published::differences("dead letters topic", &expected.parked, &letters));
     Ok(report)
 }
 

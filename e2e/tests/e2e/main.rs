@@ -37,19 +37,20 @@ async fn until(client: &Client, path: &str, wanted: impl Fn(&Answer) -> bool) ->
     }
 }
 
-/// Waits until the projector has folded everything that is on the topic, then audits.
+/// Waits until everything that is on the topic is folded and published, then audits.
 async fn audit_at_rest(ledger: &Ledger) -> Result<Report> {
+    let pool = ledger.database().await?;
     let begin = Instant::now();
     loop {
         let (code, output) = ledger.run(&["status", "--output", "json"]).await?;
-        let status = output.lines().find_map(|line| serde_json::from_str::<Value>(line).ok());
-        let status = status.or_else(|| serde_json::from_str(&output).ok()).unwrap_or_default();
-        if code == 0 && status["lag"] == 0 {
+        let status: Value = serde_json::from_str(&output).unwrap_or_default();
+        let unpublished: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM outbox").fetch_one(&pool).await?;
+        if code == 0 && status["lag"] == 0 && unpublished == 0 {
             break;
         }
-        ensure!(begin.elapsed() < Duration::from_secs(60), "the projector does not come to rest: {code} {output}");
+        ensure!(begin.elapsed() < Duration::from_secs(60), "no rest: {unpublished} outbox rows, {code} {output}");
     }
-    let report = audit(&ledger.servers.brokers, &ledger.topic("orders"), &ledger.database().await?).await?;
+    let report = audit(&ledger.servers.brokers, &ledger.topics(), &pool).await?;
     ensure!(report.differences.is_empty(), "{:#?}", report.differences);
     Ok(report)
 }

@@ -49,7 +49,11 @@ pub(super) async fn run(args: ImportArgs) -> Result<Done, CommandError> {
         stock: args.stock,
         follow: args.follow,
         orders_topic: args.kafka.orders_topic,
-        other_topics: vec![args.output_topics.outcomes_topic, args.output_topics.dead_letters_topic],
+        other_topics: vec![
+            args.output_topics.outcomes_topic,
+            args.output_topics.dead_letters_topic,
+            args.output_topics.cursors_topic,
+        ],
     };
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;

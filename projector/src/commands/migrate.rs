@@ -50,6 +50,7 @@ pub(super) async fn run(args: MigrateArgs) -> Result<Done, CommandError> {
             orders: args.kafka.orders_topic,
             outcomes: args.topics.outcomes_topic,
             dead_letters: args.topics.dead_letters_topic,
+            cursors: args.topics.cursors_topic,
         },
         partitions: args.partitions,
         replication_factor: args.replication_factor,

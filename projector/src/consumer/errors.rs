@@ -5,6 +5,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 use crate::log_check::LogCheckError;
+use crate::relay::RelayError;
 
 /// The consumer cannot go on.
 #[derive(Debug, Error)]
@@ -17,6 +18,8 @@ pub enum ConsumerError {
     OffsetGone { topic: String, cause: KafkaError },
     #[error(transparent)]
     Log(#[from] LogCheckError),
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error("the consumer's thread ended unexpectedly")]
     Thread,
 }

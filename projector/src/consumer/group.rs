@@ -25,6 +25,7 @@ use crate::kafka::{KAFKA_TIMEOUT, LogInspector, log_line};
 use crate::log_check::{self, LogCheckError};
 use crate::meters;
 use crate::record::{Epoch, OwnedRecord};
+use crate::relay::RelayGroup;
 use crate::shared::{Resync, Shared};
 use crate::store::StoreError;
 use crate::store::positions::{self, StoredPosition};
@@ -51,6 +52,8 @@ pub struct GroupParts {
     /// One per writer; partition p belongs to number p modulo their count.
     pub intakes: Vec<Arc<Intake>>,
     pub shared: Arc<Shared>,
+    /// They publish what is decided in the partitions that are ours.
+    pub relays: RelayGroup,
     pub stop: CancellationToken,
 }
 
@@ -198,6 +201,8 @@ impl Group {
             self.parts.shared.health.loaded(*partition);
         }
         self.wait_for_writers();
+        // After the last batch in flight, so that its outcomes are not left to the next owner without need.
+        self.parts.relays.stop();
         self.hint(client);
         // The client keeps the flag with the partition, also until we are assigned it again.
         if !paused.is_empty()
@@ -235,6 +240,7 @@ impl Group {
         for position in &stored {
             self.begin(position.partition, position.next_offset);
         }
+        self.parts.relays.start(partitions.iter().copied())?;
         self.parts.shared.health.joined();
         tracing::info!(?partitions, "partitions taken over");
         Ok(())

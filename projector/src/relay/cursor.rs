@@ -21,22 +21,22 @@ const VERSION: u32 = 1;
 
 /// A cursor as it stands in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
+pub(super) struct Cursor {
     version: u32,
     /// Of the log: a recreated log must not meet the old one's cursor (INV-9).
     topic_id: String,
     partition: i32,
     /// Everything before this offset of the log is published.
-    pub next_offset: i64,
+    pub(super) next_offset: i64,
 }
 
 impl Cursor {
-    pub fn new(topic_id: &str, partition: i32, next_offset: i64) -> Self {
+    pub(super) fn new(topic_id: &str, partition: i32, next_offset: i64) -> Self {
         Self { version: VERSION, topic_id: topic_id.to_owned(), partition, next_offset }
     }
 
     /// The record's value.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         // A struct of numbers and a string always has an encoding.
         serde_json::to_vec(self).unwrap_or_default()
     }

@@ -9,8 +9,6 @@ use crate::outbox::OutboxError;
 /// A person has to decide: going on would lose or double outcomes. Never retryable.
 #[derive(Debug, Error)]
 pub enum RelayError {
-    #[error("topic {topic} must have as many partitions as the log: expected {expected}, found {found}")]
-    PartitionCount { topic: String, expected: i32, found: i32 },
     #[error("the relay's cursor at {topic}:{partition}:{offset} cannot be read: expected {expected}, found {found}")]
     CorruptCursor { topic: String, partition: i32, offset: i64, expected: String, found: String },
     #[error(
@@ -31,15 +29,4 @@ pub enum RelayError {
     Kafka(#[from] KafkaUseError),
     #[error("the relay of partition {partition} cannot be started: {cause}")]
     Thread { partition: i32, cause: std::io::Error },
-}
-
-impl RelayError {
-    /// Whether a server could not be reached, for the exit code.
-    pub fn is_unreachable(&self) -> bool {
-        match self {
-            Self::Connection(error) => error.is_unreachable(),
-            Self::Kafka(error) => error.is_unreachable(),
-            _ => false,
-        }
-    }
 }

@@ -1,5 +1,4 @@
-//! The relays of the partitions that this projector owns: started at assignment, stopped at revocation, nudged after a
-//! commit. A relay that outlives its ownership is harmless: the next owner's producer fences it.
+//! The relays of the partitions that this projector owns: started at assignment, stopped at revocation. A relay that outlives its ownership is harmless: the next owner's producer fences it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +6,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
-use super::partition::{PartitionRelay, Signal};
+use super::partition::PartitionRelay;
 use crate::database::DatabaseUrl;
 use crate::kafka::{KafkaSettings, LogInspector};
+use crate::shared::Shared;
 
 /// How long a stop waits for transactions in flight. What takes longer is left behind, and fenced by the next owner.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -39,23 +39,8 @@ pub struct RelaySettings {
     pub database: DatabaseUrl,
 }
 
-/// Checks that every topic that is written to has the log's partition count: an outcome goes to the partition number
-/// of its cause. Blocks.
-///
-/// # Errors
-/// [`RelayError::PartitionCount`], or why it cannot be known.
-pub fn check_topics(inspector: &LogInspector, topics: &RelayTopics, expected: i32) -> Result<(), RelayError> {
-    for topic in [&topics.outcomes, &topics.dead_letters, &topics.cursors] {
-        let found = inspector.partition_count(topic)?;
-        if found != expected {
-            return Err(RelayError::PartitionCount { topic: topic.clone(), expected, found });
-        }
-    }
-    Ok(())
-}
-
 struct Running {
-    signal: watch::Sender<Signal>,
+    stop: CancellationToken,
     thread: JoinHandle<()>,
 }
 
@@ -65,14 +50,16 @@ pub type OnRefusal = Arc<dyn Fn(RelayError) + Send + Sync>;
 /// The relays of one projector.
 pub struct RelayGroup {
     settings: Arc<RelaySettings>,
+    /// Tells of commits.
+    shared: Arc<Shared>,
     runtime: Handle,
     on_refusal: OnRefusal,
     running: Mutex<BTreeMap<i32, Running>>,
 }
 
 impl RelayGroup {
-    pub fn new(settings: RelaySettings, runtime: Handle, on_refusal: OnRefusal) -> Self {
-        Self { settings: Arc::new(settings), runtime, on_refusal, running: Mutex::default() }
+    pub fn new(settings: RelaySettings, shared: Arc<Shared>, runtime: Handle, on_refusal: OnRefusal) -> Self {
+        Self { settings: Arc::new(settings), shared, runtime, on_refusal, running: Mutex::default() }
     }
 
     /// Starts the relays of `partitions`; one that runs already is left alone.
@@ -85,12 +72,14 @@ impl RelayGroup {
             if running.contains_key(&partition) {
                 continue;
             }
-            let (sender, receiver) = watch::channel(Signal::default());
+            let Some(commits) = self.shared.commits(partition) else { continue };
+            let stop = CancellationToken::new();
             let relay = PartitionRelay {
                 settings: Arc::clone(&self.settings),
                 partition,
                 runtime: self.runtime.clone(),
-                signal: receiver,
+                commits,
+                stop: stop.clone(),
             };
             let on_refusal = Arc::clone(&self.on_refusal);
             let work = move || {
@@ -102,25 +91,15 @@ impl RelayGroup {
                 .name(format!("relay-{partition}"))
                 .spawn(work)
                 .map_err(|cause| RelayError::Thread { partition, cause })?;
-            running.insert(partition, Running { signal: sender, thread });
+            running.insert(partition, Running { stop, thread });
         }
         Ok(())
-    }
-
-    /// Says that something of `partition` was committed.
-    pub fn nudge(&self, partition: i32) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(relay) = running.get(&partition) {
-            relay.signal.send_modify(|signal| signal.commits += 1);
-        }
     }
 
     /// Stops every relay, so that the next owner need not wait for a fence. Blocks, at most five seconds.
     pub fn stop(&self) {
         let stopping = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for relay in stopping.values() {
-            relay.signal.send_modify(|signal| signal.stop = true);
-        }
+        stopping.values().for_each(|relay| relay.stop.cancel());
         let begin = Instant::now();
         for (partition, relay) in stopping {
             while !relay.thread.is_finished() && begin.elapsed() < STOP_LIMIT {

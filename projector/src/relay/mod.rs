@@ -23,6 +23,6 @@ mod plan;
 mod publisher;
 mod rows;
 
-pub use cursor::{Cursor, CursorReader};
+pub use cursor::CursorReader;
 pub use error::RelayError;
-pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics, check_topics};
+pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sqlx::MySqlConnection;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::cursor::CursorReader;
 use super::error::RelayError;
@@ -22,13 +23,6 @@ const IDLE_LOOK: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
 
-/// What the relay of a partition is told: how often the projector committed something, and whether to stop.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Signal {
-    pub(super) commits: u64,
-    pub(super) stop: bool,
-}
-
 /// How a session (one producer, one reading of the cursor) ended.
 enum Ended {
     Stopped,
@@ -40,7 +34,9 @@ pub(super) struct PartitionRelay {
     pub(super) settings: Arc<RelaySettings>,
     pub(super) partition: i32,
     pub(super) runtime: Handle,
-    pub(super) signal: watch::Receiver<Signal>,
+    /// Changes with every commit of the partition.
+    pub(super) commits: watch::Receiver<i64>,
+    pub(super) stop: CancellationToken,
 }
 
 impl PartitionRelay {
@@ -51,7 +47,7 @@ impl PartitionRelay {
     pub(super) fn run(mut self) -> Result<(), RelayError> {
         let mut backoff = FIRST_BACKOFF;
         let mut in_doubt = false;
-        while !self.signal.borrow().stop {
+        while !self.stop.is_cancelled() {
             let mut published = false;
             match self.session(&mut published)? {
                 Ended::Stopped => break,
@@ -91,15 +87,14 @@ impl PartitionRelay {
         };
         loop {
             // Seen before looking: a commit that comes while we look is looked for again.
-            self.signal.borrow_and_update();
+            self.commits.borrow_and_update();
             match self.publish_next(&publisher, &mut connection, &mut cursor) {
                 Ok(true) => *published = true,
-                Ok(false) if self.wait() => return Ok(Ended::Stopped),
-                Ok(false) => {}
+                Ok(false) => self.wait(),
                 Err(Stop::Doubt(cause)) => return Ok(Ended::Doubt(cause)),
                 Err(Stop::Refused(error)) => return Err(error),
             }
-            if self.signal.borrow().stop {
+            if self.stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
         }
@@ -137,20 +132,26 @@ impl PartitionRelay {
         Ok(cursor)
     }
 
-    /// Waits for a commit, a while, or the end; whether it is the end.
-    fn wait(&mut self) -> bool {
-        let signal = &mut self.signal;
-        // A closed channel means that nobody owns this relay any more. No SQL runs in this race with a timer.
-        let changed = self.runtime.block_on(async { tokio::time::timeout(IDLE_LOOK, signal.changed()).await });
-        matches!(changed, Ok(Err(_))) || self.signal.borrow().stop
+    /// Waits for a commit, a while, or the end. No SQL runs in this race with a timer.
+    fn wait(&mut self) {
+        let (commits, stop) = (&mut self.commits, &self.stop);
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = commits.changed() => {}
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(IDLE_LOOK) => {}
+            }
+        });
     }
 
     /// Waits before the next try, unless it is the end.
-    fn pause(&mut self, backoff: Duration) {
-        let signal = &mut self.signal;
-        let stopped = async { signal.wait_for(|signal| signal.stop).await.is_ok() };
-        // Either way the loop looks at the signal next.
-        let _timed_out = self.runtime.block_on(async { tokio::time::timeout(backoff, stopped).await });
+    fn pause(&self, backoff: Duration) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = tokio::time::sleep(backoff) => {}
+            }
+        });
     }
 
     fn report(&self, cursor: i64, published: usize) {
