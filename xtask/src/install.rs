@@ -109,7 +109,8 @@ pub fn program(name: &str) -> Result<PathBuf> {
 }
 
 fn java_is_new_enough() -> bool {
-    let Ok(output) = Command::new("java").arg("-version").stdin(Stdio::null()).output() else {
+    let Some(java) = find_program("java") else { return false };
+    let Ok(output) = Command::new(java).arg("-version").stdin(Stdio::null()).output() else {
         return false;
     };
     java_version(&String::from_utf8_lossy(&output.stderr)).is_some_and(|version| version >= JAVA_VERSION)

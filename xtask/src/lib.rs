@@ -11,6 +11,7 @@
 pub mod addresses;
 pub mod atomic_file;
 pub mod bench;
+pub mod chaos;
 pub mod checks;
 pub mod credentials;
 pub mod down;

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use xtask::chaos::ChaosArguments;
 use xtask::down::DownArguments;
 use xtask::interrupt::Interrupt;
 use xtask::process::record;
 use xtask::supervisor::Settings;
 use xtask::up::UpArguments;
-use xtask::{bench, checks, down, operator, progress, servers, supervisor, up};
+use xtask::{bench, chaos, checks, down, operator, progress, servers, supervisor, up};
 
 /// The order ledger's own commands.
 #[derive(Debug, Parser)]
@@ -34,6 +35,8 @@ enum XtaskCommand {
     },
     /// Benchmarks by NAME, or all of them; the figures go to target/bench/
     Bench { names: Vec<String> },
+    /// The fault test: orders by many clients while every part is killed, frozen and cut off, then an audit
+    Chaos(ChaosArguments),
     /// Change the fold line by line and see whether a test notices; words after `--` go to cargo-mutants
     Mutants {
         #[arg(last = true)]
@@ -90,6 +93,7 @@ fn run(command: XtaskCommand) -> Result<()> {
         XtaskCommand::Down(arguments) => down::run(&arguments),
         XtaskCommand::Test { cargo_test } => checks::run(&cargo_test),
         XtaskCommand::Bench { names } => bench::run(&names),
+        XtaskCommand::Chaos(arguments) => chaos::run(arguments),
         XtaskCommand::Mutants { cargo_mutants } => checks::run_mutants(&cargo_mutants),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),
         XtaskCommand::Supervise(settings) => supervisor::run(&settings),

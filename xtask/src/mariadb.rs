@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,7 +17,7 @@ use crate::credentials::Credentials;
 use crate::install;
 use crate::probe::Probe;
 use crate::process::ProcessCommand;
-use crate::state_dir::StateDir;
+use crate::state_dir::{StateDir, temporary_folder};
 
 /// Its name in `log/` and `run/`.
 pub const NAME: &str = "mariadb";
@@ -98,8 +99,13 @@ fn create_data_folder(data: &Path) -> Result<()> {
     }
     let new: PathBuf = data.with_extension("new");
     atomic_file::remove_folder(&new)?;
+    // The installer is a shell script that stumbles over a space in a path: it is given another one.
+    let folder = data.parent().context("the data folder has a parent")?;
+    let short = temporary_folder("mariadb")?;
+    symlink(folder, short.path().join("data"))?;
+    let shown = short.path().join("data").join(new.file_name().unwrap_or_default());
     let mut command = Command::new(install::program("mariadb-install-db")?);
-    command.arg("--no-defaults").args(run_as()).arg(option("--datadir", &new)).args([
+    command.arg("--no-defaults").args(run_as()).arg(option("--datadir", &shown)).args([
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         "--skip-name-resolve",

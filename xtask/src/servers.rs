@@ -1,11 +1,12 @@
 //! A Kafka and a MariaDB of their own for tests: `cargo xtask test` starts them on fresh data and
 //! stops them again; `cargo xtask servers` keeps a pair running for single tests by hand.
 //!
-//! `cargo xtask bench` has a pair too. They never touch the data or the ports of `up`.
+//! `cargo xtask bench` and `cargo xtask chaos` have a pair each; that of chaos is crashed and revived on purpose. They
+//! never touch the data or the ports of `up`.
 
 use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
@@ -27,6 +28,26 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Kafka's heap and MariaDB's pages for tests, in MiB.
 const TEST_MEMORY_MIB: (u32, u32) = (512, 256);
+
+/// One of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// The database.
+    MariaDb,
+    /// The broker.
+    Kafka,
+}
+
+impl Server {
+    /// Its name in `log/` and `run/`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MariaDb => mariadb::NAME,
+            Self::Kafka => kafka::NAME,
+        }
+    }
+}
 
 /// Where a pair of servers lives and listens.
 #[derive(Debug, Clone)]
@@ -53,6 +74,12 @@ impl Servers {
     #[must_use]
     pub fn for_bench() -> Self {
         Self::at(Path::new(".ledger/bench"), 39292, 33308, (parts::HEAP_MIB, parts::BUFFER_POOL_MIB))
+    }
+
+    /// The pair of `cargo xtask chaos`.
+    #[must_use]
+    pub fn for_chaos() -> Self {
+        Self::at(Path::new(".ledger/chaos"), 39392, 33309, TEST_MEMORY_MIB)
     }
 
     fn at(state: &Path, kafka_port: u16, mariadb_port: u16, (heap_mib, buffer_pool_mib): (u32, u32)) -> Self {
@@ -100,6 +127,31 @@ impl Servers {
         Ok(())
     }
 
+    /// SIGKILL to one of the two, by its record, as a crash. Returns once nothing of it is left.
+    ///
+    /// # Errors
+    /// When it does not run or cannot be killed.
+    pub fn crash(&self, server: Server) -> Result<()> {
+        ProcessRecord::new(&self.state.run(), server.name()).kill()
+    }
+
+    /// Starts one of the two again, on the data it left, and waits until it is ready. The process is the caller's to
+    /// reap; it outlives the caller, and [`Self::stop`] finds it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn revive(&self, server: Server, interrupt: &Interrupt) -> Result<Child> {
+        let (command, probe) = match server {
+            Server::MariaDb => {
+                (mariadb::prepare(&self.state, self.mariadb, &self.credentials()?)?, self.mariadb.probe())
+            }
+            Server::Kafka => (kafka::prepare(&self.state, self.kafka, &jars::folder())?, self.kafka.probe()),
+        };
+        let mut child = self.spawn(server.name(), &command)?;
+        self.wait_for(&mut child, server.name(), &probe, interrupt)?;
+        Ok(child)
+    }
+
     fn start_both(&self, mariadb: &ProcessCommand, kafka: &ProcessCommand, interrupt: &Interrupt) -> Result<()> {
         let mut mariadb = self.spawn(mariadb::NAME, mariadb)?;
         let mut kafka = self.spawn(kafka::NAME, kafka)?;
@@ -108,7 +160,7 @@ impl Servers {
     }
 
     fn spawn(&self, name: &str, command: &ProcessCommand) -> Result<Child> {
-        let launcher = env::current_exe().context("cannot tell our own path")?;
+        let launcher = launcher()?;
         let record = ProcessRecord::new(&self.state.run(), name);
         record.spawn(&launcher, command, &self.state.log(name))
     }
@@ -167,6 +219,12 @@ impl Servers {
             variable("LEDGER_TEST_BIN_DIR", repository::binary_dir().display().to_string()),
         ])
     }
+}
+
+/// The xtask binary: our own path, or beside us where another binary uses this library.
+fn launcher() -> Result<PathBuf> {
+    let own = env::current_exe().context("cannot tell our own path")?;
+    Ok(if own.file_stem().is_some_and(|name| name == "xtask") { own } else { own.with_file_name("xtask") })
 }
 
 /// `cargo xtask servers start`: starts the pair, or says that it runs, and prints what to `eval`.

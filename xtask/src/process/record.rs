@@ -113,6 +113,19 @@ impl ProcessRecord {
         launch.spawn().with_context(|| format!("cannot start {} for {}", launcher.display(), self.name))
     }
 
+    /// SIGKILL to the recorded process and its group, as a crash. Returns once nothing of it is left.
+    ///
+    /// # Errors
+    /// When it does not run, or survives.
+    pub fn kill(&self) -> Result<()> {
+        let identity = self.running().with_context(|| format!("{} does not run", self.name))?;
+        ignore_gone(killpg(Pid::from_raw(identity.pid), Signal::SIGKILL))?;
+        if !wait_until_empty(&identity, KILL_LIMIT) {
+            bail!("{} (pid {}) survived SIGKILL", self.name, identity.pid);
+        }
+        Ok(())
+    }
+
     /// Ends the recorded process and all that is left of its group, politely first; then forgets it.
     /// Answers whether there was anything to end.
     ///

@@ -1,0 +1,74 @@
+//! `cargo xtask chaos`: builds everything, starts servers of its own and runs `e2e/src/bin/ledger-chaos/` on them, which
+//! crashes and revives them too. `cargo xtask test` runs a bounded one.
+//!
+//! It injects and checks nothing itself. What a failed run left (data, logs) is kept until the next one.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use crate::interrupt::Interrupt;
+use crate::process::{OwnedProcess, ProcessCommand};
+use crate::servers::Servers;
+use crate::{checks, install, repository};
+
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// How much, and by which dice.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ChaosArguments {
+    /// Orders that are placed, apart from receipts, adjustments and bad input
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    pub orders: u32,
+    /// Decides the requests and the order of the faults
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Clients at the same time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub clients: u32,
+}
+
+/// The run of `cargo xtask test`: every kind of fault once, about two minutes.
+pub const BOUNDED: ChaosArguments = ChaosArguments { orders: 2_500, seed: 1, clients: 16 };
+
+/// `cargo xtask chaos`.
+///
+/// # Errors
+/// When the build or the servers fail, or the audit finds a difference.
+pub fn run(arguments: ChaosArguments) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    install::install_missing()?;
+    let built = checks::cargo(&["build", "--release", "--workspace", "--bins"], &[], &interrupt)?;
+    ensure!(built.success(), "the build failed ({built})");
+    under_lock(arguments, &interrupt)
+}
+
+/// The run itself; everything is built.
+///
+/// # Errors
+/// As [`run`].
+pub fn under_lock(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
+    let _lock = checks::lock("chaos")?;
+    let servers = Servers::for_chaos();
+    servers.start_fresh(interrupt)?;
+    let outcome = inject(&servers, arguments, interrupt);
+    let stopped = servers.stop();
+    outcome?;
+    stopped?;
+    servers.wipe()
+}
+
+fn inject(servers: &Servers, arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
+    let ChaosArguments { orders, seed, clients } = arguments;
+    let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-chaos")).args([
+        format!("--orders={orders}"),
+        format!("--seed={seed}"),
+        format!("--clients={clients}"),
+    ]);
+    command.environment = servers.test_environment()?;
+    let status = OwnedProcess::spawn_visible("ledger-chaos", &command)?.wait_unless(interrupt, STOP_LIMIT)?;
+    let logs = servers.state().logs();
+    ensure!(status.success(), "the fault test failed ({status}); logs are in {}", logs.display());
+    Ok(())
+}
