@@ -1,7 +1,6 @@
 //! The cursor: how far a partition's outcomes are published. The last committed record of the partition in the cursor
 //! topic is what counts. Read next: `publisher.rs`, which writes it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -11,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
 use super::error::RelayError;
+use super::group::RelayTopics;
 use crate::kafka::{KafkaSettings, QuietContext};
 
 const READ_LIMIT: Duration = Duration::from_secs(30);
@@ -57,20 +57,24 @@ impl Cursor {
 /// Reads cursors. Every call blocks.
 pub struct CursorReader {
     settings: KafkaSettings,
-    /// The topic of the cursors, and that of the outcomes they speak of.
-    cursors: String,
-    outcomes: String,
+    topics: RelayTopics,
     topic_id: String,
 }
 
 /// The last committed record of a partition, if any: offset and value.
 type Last = Option<(i64, Option<Vec<u8>>)>;
 
+/// A topic from its end.
+struct Tail {
+    last: Last,
+    /// Its first offset: above 0, records were there and are gone.
+    low: i64,
+}
+
 impl CursorReader {
     /// `topic_id` is the log's.
-    pub fn new(settings: &KafkaSettings, cursors: &str, outcomes: &str, topic_id: &str) -> Self {
-        let (cursors, outcomes) = (cursors.to_owned(), outcomes.to_owned());
-        Self { settings: settings.clone(), cursors, outcomes, topic_id: topic_id.to_owned() }
+    pub fn new(settings: &KafkaSettings, topics: &RelayTopics, topic_id: &str) -> Self {
+        Self { settings: settings.clone(), topics: topics.clone(), topic_id: topic_id.to_owned() }
     }
 
     /// The cursor of `partition`; 0 when nothing was ever published.
@@ -78,75 +82,77 @@ impl CursorReader {
     /// # Errors
     /// [`RelayError::CorruptCursor`] and [`RelayError::LostCursor`] need a person; [`RelayError::Kafka`] is to be retried.
     pub fn read(&self, partition: i32) -> Result<i64, RelayError> {
-        match self.last(&self.cursors, partition)? {
-            Some((offset, value)) => {
-                let expected = Cursor::new(&self.topic_id, partition, 0);
-                let cursor =
-                    Cursor::decode(value.as_deref(), &expected).map_err(|found| RelayError::CorruptCursor {
-                        topic: self.cursors.clone(),
-                        partition,
-                        offset,
-                        expected: format!(
-                            "a cursor of version {VERSION}, log {}, partition {partition}",
-                            self.topic_id
-                        ),
-                        found,
-                    })?;
-                Ok(cursor.next_offset)
+        let Some((offset, value)) = self.tail(&self.topics.cursors, partition)?.last else {
+            return self.check_unpublished(partition).map(|()| 0);
+        };
+        let expected = Cursor::new(&self.topic_id, partition, 0);
+        let cursor = Cursor::decode(value.as_deref(), &expected).map_err(|found| RelayError::CorruptCursor {
+            topic: self.topics.cursors.clone(),
+            partition,
+            offset,
+            expected: format!("a cursor of version {VERSION}, log {}, partition {partition}", self.topic_id),
+            found,
+        })?;
+        Ok(cursor.next_offset)
+    }
+
+    /// No cursor: then nothing may have been published either, or the cursor topic was emptied and all would be published
+    /// again. (What aborted transactions left does not count: it was never visible.)
+    fn check_unpublished(&self, partition: i32) -> Result<(), RelayError> {
+        for topic in [&self.topics.outcomes, &self.topics.dead_letters] {
+            let Tail { last, low } = self.tail(topic, partition)?;
+            if let Some(found) = last.map(|(offset, _)| offset).or((low > 0).then(|| low - 1)) {
+                let (topic, published) = (self.topics.cursors.clone(), topic.clone());
+                return Err(RelayError::LostCursor { topic, published, partition, found });
             }
-            // No cursor: then no outcome may be there either, or the cursor topic was emptied and everything would be
-            // published again. (Outcomes of aborted transactions do not count: they were never visible.)
-            None => match self.last(&self.outcomes, partition)? {
-                None => Ok(0),
-                Some((found, _)) => Err(RelayError::LostCursor {
-                    topic: self.cursors.clone(),
-                    outcomes: self.outcomes.clone(),
-                    partition,
-                    found,
-                }),
-            },
         }
+        Ok(())
     }
 
     /// Looks from the end backwards, in growing windows: a compacted topic can be long before it is cleaned.
-    fn last(&self, topic: &str, partition: i32) -> Result<Last, RelayError> {
-        let consumer: Arc<BaseConsumer<QuietContext>> = Arc::new(self.consumer()?);
+    fn tail(&self, topic: &str, partition: i32) -> Result<Tail, RelayError> {
+        let consumer = self.consumer()?;
         let watermarks = consumer.fetch_watermarks(topic, partition, READ_LIMIT);
         let (low, high) = watermarks.map_err(|cause| self.failed("reading the end of the cursors", cause))?;
         let mut window = FIRST_WINDOW;
-        while high > low {
+        loop {
             let start = low.max(high.saturating_sub(window));
-            let last = self.last_from(&consumer, topic, partition, start)?;
+            let last = if start < high { self.last_between(&consumer, topic, partition, start, high)? } else { None };
             if last.is_some() || start == low {
-                return Ok(last);
+                return Ok(Tail { last, low });
             }
             window = window.saturating_mul(16);
         }
-        Ok(None)
     }
 
-    fn last_from(
+    /// The last committed record from `start` on. It has to be read up to `end`: a broker that has just become the leader
+    /// can, for a moment, serve less than another has committed, and call that the end.
+    fn last_between(
         &self,
         consumer: &BaseConsumer<QuietContext>,
         topic: &str,
         partition: i32,
         start: i64,
+        end: i64,
     ) -> Result<Last, RelayError> {
-        let action = "reading the cursors";
+        let failed = |cause| self.failed("reading the cursors", cause);
         let mut assignment = TopicPartitionList::new();
         let assigned = assignment.add_partition_offset(topic, partition, Offset::Offset(start));
-        assigned.and_then(|()| consumer.assign(&assignment)).map_err(|cause| self.failed(action, cause))?;
+        assigned.and_then(|()| consumer.assign(&assignment)).map_err(failed)?;
         let begin = Instant::now();
         let mut last = None;
         while begin.elapsed() < READ_LIMIT {
             match consumer.poll(POLL) {
-                None => {}
                 Some(Ok(message)) => last = Some((message.offset(), message.payload().map(<[u8]>::to_vec))),
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(last),
-                Some(Err(cause)) => return Err(self.failed(action, cause)),
+                Some(Err(KafkaError::PartitionEOF(_))) | None => {
+                    if reached(consumer, topic, partition, end).map_err(failed)? {
+                        return Ok(last);
+                    }
+                }
+                Some(Err(cause)) => return Err(failed(cause)),
             }
         }
-        Err(self.failed(action, KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)))
+        Err(failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)))
     }
 
     fn consumer(&self) -> Result<BaseConsumer<QuietContext>, RelayError> {
@@ -163,6 +169,14 @@ impl CursorReader {
     fn failed(&self, action: &'static str, cause: KafkaError) -> RelayError {
         RelayError::Kafka(crate::kafka::use_error(self.settings.brokers(), action, cause))
     }
+}
+
+/// Whether everything before `end` was consumed. The client moves its position over the marks of transactions, too, and one
+/// of them is always the last record of a cursor topic.
+fn reached(consumer: &BaseConsumer<QuietContext>, topic: &str, partition: i32, end: i64) -> Result<bool, KafkaError> {
+    let positions = consumer.position()?;
+    let position = positions.find_partition(topic, partition).map(|found| found.offset());
+    Ok(matches!(position, Some(Offset::Offset(next_offset)) if next_offset >= end))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Why a relay stops. Kafka's own troubles are not in here: they are retried with a new producer for as long as they last.
 
+use rdkafka::error::KafkaError;
 use thiserror::Error;
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Fault, fault_of};
 use crate::kafka::KafkaUseError;
+use crate::log_check::LogCheckError;
 use crate::outbox::OutboxError;
 
 /// A person has to decide: going on would lose or double outcomes. Never retryable.
@@ -12,9 +14,9 @@ pub enum RelayError {
     #[error("the relay's cursor at {topic}:{partition}:{offset} cannot be read: expected {expected}, found {found}")]
     CorruptCursor { topic: String, partition: i32, offset: i64, expected: String, found: String },
     #[error(
-        "topic {topic} has no cursor for partition {partition}, but {outcomes} has outcomes there: expected none, found one at offset {found}"
+        "topic {topic} has no cursor of partition {partition}, but {published} was written there: expected no record, found offset {found}"
     )]
-    LostCursor { topic: String, outcomes: String, partition: i32, found: i64 },
+    LostCursor { topic: String, published: String, partition: i32, found: i64 },
     #[error(
         "the relay's cursor of partition {partition} is beyond the log: expected at most {expected}, found {found}"
     )]
@@ -27,6 +29,34 @@ pub enum RelayError {
     Connection(#[from] DatabaseError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
+    #[error(transparent)]
+    Topics(#[from] LogCheckError),
     #[error("the relay of partition {partition} cannot be started: {cause}")]
     Thread { partition: i32, cause: std::io::Error },
+    #[error("the relay of partition {partition} panicked")]
+    Panicked { partition: i32 },
+}
+
+impl RelayError {
+    /// Whether a new session may find it otherwise: a server that is away or refuses for now. What is left needs a person.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::Database { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
+            Self::Connection(error) => error.is_retryable(),
+            Self::Kafka(error) | Self::Topics(LogCheckError::Kafka(error)) => passes(error),
+            _ => false,
+        }
+    }
+}
+
+/// Kafka's answers pass, whatever they are: a broker that starts, moves or lags gives almost any. Settings that the client
+/// itself refuses, and topics that are not there, do not.
+fn passes(error: &KafkaUseError) -> bool {
+    match error {
+        KafkaUseError::Failed { cause, .. } => {
+            !matches!(cause, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
+        }
+        KafkaUseError::Unreachable { .. } => true,
+        KafkaUseError::MissingTopic { .. } | KafkaUseError::Native { .. } => false,
+    }
 }

@@ -1,6 +1,8 @@
-//! The relays of the partitions that this projector owns: started at assignment, stopped at revocation. A relay that outlives its ownership is harmless: the next owner's producer fences it.
+//! The relays of the partitions that this projector owns: started at assignment, stopped at revocation. A relay that
+//! outlives its ownership is harmless: the next owner's producer fences it. It must never let one end unnoticed.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,7 +36,7 @@ pub struct RelaySettings {
     pub topics: RelayTopics,
     /// Of the log that the positions belong to.
     pub topic_id: String,
-    /// Followed by `-PARTITION`. The same for every projector of one ledger, since it is what fences.
+    /// Followed by `-PARTITION`. The same for every projector that writes these cursors, since it is what fences.
     pub transactional_id_prefix: String,
     pub database: DatabaseUrl,
 }
@@ -83,7 +85,9 @@ impl RelayGroup {
             };
             let on_refusal = Arc::clone(&self.on_refusal);
             let work = move || {
-                if let Err(error) = relay.run() {
+                // A relay that died would leave its partition's outcomes unpublished without a word.
+                let ended = catch_unwind(AssertUnwindSafe(|| relay.run()));
+                if let Err(error) = ended.unwrap_or(Err(RelayError::Panicked { partition })) {
                     on_refusal(error);
                 }
             };
@@ -106,7 +110,7 @@ impl RelayGroup {
                 std::thread::sleep(STOP_POLL);
             }
             if relay.thread.is_finished() {
-                // A panic was already reported by the panic hook.
+                // It has told by itself how it ended.
                 let _ended = relay.thread.join();
             } else {
                 tracing::warn!(partition, "the relay is still inside a transaction; it is left to be fenced");

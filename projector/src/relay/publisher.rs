@@ -15,50 +15,65 @@ use super::cursor::Cursor;
 use super::group::RelaySettings;
 use super::plan::Publication;
 use crate::kafka::QuietContext;
-use crate::outbox::{EntryContent, OutboxEntry};
+use crate::outbox::{EntryContent, EntryHeader, OutboxEntry};
 
 /// How long the coordinator waits before it aborts a transaction by itself.
 const TRANSACTION_TIMEOUT_MS: &str = "40000";
 /// A delivery that took longer leaves no time to commit.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
-/// Longest value of a dead letter that is published: room for key and headers stays below the topic's limit.
-const MAX_PUBLISHED_VALUE_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes of a dead letter's key, value and headers as received. The first fits the topic as `ledger migrate` makes it; the
+/// others are tried one after the other when a topic, made by somebody else, refuses that as too large.
+pub(super) const RECEIVED_LIMITS: [usize; 4] = [8 * 1024 * 1024, 512 * 1024, 64 * 1024, 2 * 1024];
+/// What a record has beside them: our headers, of which the detail is the longest, and the protocol's own fields.
+const OWN_BYTES: usize = 6 * 1024;
 /// `ce_source` of outcomes: the same from every projector, since the event id is unique within it.
 const SOURCE: &str = "/ledger/projector";
 const INIT_LIMIT: Duration = Duration::from_secs(30);
-/// Deliveries that are awaited at once; below librdkafka's own queue limit.
+/// Deliveries that are awaited at once, and their bytes; both below the limits of librdkafka's queue, so that it is never
+/// full, whatever is published.
 const IN_FLIGHT: usize = 50_000;
+const IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
+const QUEUE_KBYTES: &str = "65536";
+/// librdkafka's default.
+const BATCH_BYTES: usize = 1_000_000;
 
 /// A producer that has fenced every earlier one of its partition.
 pub(super) struct Publisher {
     producer: FutureProducer<QuietContext>,
     runtime: Handle,
     partition: i32,
+    received_limit: usize,
 }
 
 impl Publisher {
-    /// Makes the producer and calls `init_transactions`. Blocks.
+    /// Makes the producer and calls `init_transactions`. Blocks. `received_limit` is one of [`RECEIVED_LIMITS`].
     ///
     /// # Errors
     /// Any: throw away and try again.
-    pub(super) fn open(settings: &RelaySettings, partition: i32, runtime: Handle) -> Result<Self, KafkaError> {
+    pub(super) fn open(
+        settings: &RelaySettings,
+        partition: i32,
+        received_limit: usize,
+        runtime: Handle,
+    ) -> Result<Self, KafkaError> {
         let mut config = settings.kafka.client("ledger-relay");
-        let message_max_bytes = MAX_MESSAGE_BYTES.to_string();
         config
             .set("transactional.id", format!("{}-{partition}", settings.transactional_id_prefix))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
-            .set("message.max.bytes", message_max_bytes)
+            .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
+            // A topic limits whole batches, not only records.
+            .set("batch.size", BATCH_BYTES.min(received_limit + OWN_BYTES).to_string())
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
             // Deliveries are awaited right after they are handed over: lingering would only add to each transaction.
             .set("linger.ms", "0")
             .set("queue.buffering.max.messages", (IN_FLIGHT * 2).to_string())
-            .set("queue.buffering.max.kbytes", "65536");
+            .set("queue.buffering.max.kbytes", QUEUE_KBYTES);
         let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext)?;
         producer.init_transactions(INIT_LIMIT)?;
-        Ok(Self { producer, runtime, partition })
+        Ok(Self { producer, runtime, partition, received_limit })
     }
 
     /// Publishes in one Kafka transaction: the entries in order, then the cursor. Blocks until it is committed.
@@ -67,36 +82,40 @@ impl Publisher {
     /// Any: the outcome is unknown. Throw the producer away and read the cursor.
     pub(super) fn publish(&self, settings: &RelaySettings, publication: &Publication<'_>) -> Result<(), KafkaError> {
         self.producer.begin_transaction()?;
-        for entries in publication.entries.chunks(IN_FLIGHT) {
-            let handed = entries.iter().map(|entry| self.send_entry(settings, entry)).collect::<Result<Vec<_>, _>>()?;
-            self.await_all(handed)?;
+        let (mut handed, mut bytes) = (Vec::new(), 0);
+        for entry in &publication.entries {
+            handed.push(self.send_entry(settings, entry)?);
+            bytes += entry.value.as_deref().map_or(0, <[u8]>::len);
+            if handed.len() >= IN_FLIGHT || bytes >= IN_FLIGHT_BYTES {
+                self.await_all(std::mem::take(&mut handed))?;
+                bytes = 0;
+            }
         }
+        // Every delivery is awaited before the commit, which would otherwise flush in slices of 100 ms.
         let cursor = Cursor::new(&settings.topic_id, self.partition, publication.next_offset);
         let (key, value) = (self.partition.to_string(), cursor.encode());
         let record = FutureRecord::to(&settings.topics.cursors).partition(self.partition).key(&key).payload(&value);
-        let handed = self.producer.send_result(record).map_err(|(error, _)| error)?;
-        // Every delivery is awaited first: commit_transaction would otherwise flush in slices of 100 ms.
-        self.await_all(vec![handed])?;
+        handed.push(self.producer.send_result(record).map_err(|(error, _)| error)?);
+        self.await_all(handed)?;
         self.producer.commit_transaction(Timeout::Never)
     }
 
     fn send_entry(&self, settings: &RelaySettings, entry: &OutboxEntry<'_>) -> Result<DeliveryFuture, KafkaError> {
         let event_id = entry.event_id().to_string();
-        let (topic, value, headers) = match &entry.content {
+        let (topic, kept, headers) = match &entry.content {
             EntryContent::Outcome { event_type, subject } => {
-                (&settings.topics.outcomes, entry.value.as_deref(), outcome_headers(&event_id, event_type, subject))
+                (&settings.topics.outcomes, Kept::whole(entry), outcome_headers(&event_id, event_type, subject))
             }
             EntryContent::DeadLetter { reason, detail } => {
-                // A value that came compressed may be larger than any topic takes; the log still has it.
-                let value = entry.value.as_deref().filter(|value| value.len() <= MAX_PUBLISHED_VALUE_BYTES);
-                let omitted = entry.value.as_deref().filter(|_| value.is_none()).map(<[u8]>::len);
-                (&settings.topics.dead_letters, value, dead_letter_headers(entry, &event_id, reason, detail, omitted))
+                let kept = Kept::within(self.received_limit, entry);
+                let headers = dead_letter_headers(&kept, &event_id, reason, detail);
+                (&settings.topics.dead_letters, kept, headers)
             }
         };
         let mut record: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(topic).partition(entry.partition).headers(headers);
-        record.key = entry.key.as_deref();
-        record.payload = value;
+        record.key = kept.key;
+        record.payload = kept.value;
         self.producer.send_result(record).map_err(|(error, _)| error)
     }
 
@@ -121,25 +140,79 @@ fn outcome_headers(event_id: &str, event_type: &str, subject: &str) -> OwnedHead
         .fold(OwnedHeaders::new_with_capacity(6), |all, (key, value)| all.insert(Header { key, value: Some(value) }))
 }
 
+/// What is published of a record that was parked. What came compressed may be larger than any topic takes: then the value is
+/// left out, then the headers, then the key, each with a header that tells how much it was. The log still has the whole.
+struct Kept<'a> {
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    headers: &'a [EntryHeader<'a>],
+    omitted: Vec<(&'static str, usize)>,
+}
+
+impl<'a> Kept<'a> {
+    fn whole(entry: &'a OutboxEntry<'_>) -> Self {
+        let (key, value) = (entry.key.as_deref(), entry.value.as_deref());
+        Self { key, value, headers: &entry.headers, omitted: Vec::new() }
+    }
+
+    fn within(limit: usize, entry: &'a OutboxEntry<'_>) -> Self {
+        let mut kept = Self::whole(entry);
+        let header_bytes: usize =
+            kept.headers.iter().map(|header| header.name.len() + header.value.as_deref().map_or(0, <[u8]>::len)).sum();
+        let (key_bytes, value_bytes) = (kept.key.map_or(0, <[u8]>::len), kept.value.map_or(0, <[u8]>::len));
+        if key_bytes + value_bytes + header_bytes > limit {
+            kept.value = None;
+            kept.omitted.push(("ledger_value_omitted_bytes", value_bytes));
+        }
+        if kept.value.is_none() && key_bytes + header_bytes > limit {
+            kept.headers = &[];
+            kept.omitted.push(("ledger_headers_omitted_bytes", header_bytes));
+        }
+        if kept.headers.is_empty() && key_bytes > limit {
+            kept.key = None;
+            kept.omitted.push(("ledger_key_omitted_bytes", key_bytes));
+        }
+        kept
+    }
+}
+
 /// The headers as received, then ours.
-fn dead_letter_headers(
-    entry: &OutboxEntry<'_>,
-    event_id: &str,
-    reason: &str,
-    detail: &str,
-    omitted_bytes: Option<usize>,
-) -> OwnedHeaders {
-    let received =
-        entry.headers.iter().fold(OwnedHeaders::new_with_capacity(entry.headers.len() + 4), |all, header| {
-            all.insert(Header { key: &header.name, value: header.value.as_deref() })
-        });
+fn dead_letter_headers(kept: &Kept<'_>, event_id: &str, reason: &str, detail: &str) -> OwnedHeaders {
+    let received = kept.headers.iter().fold(OwnedHeaders::new_with_capacity(kept.headers.len() + 6), |all, header| {
+        all.insert(Header { key: &header.name, value: header.value.as_deref() })
+    });
     let ours = [("ledger_event_id", event_id), ("ledger_reason", reason), ("ledger_detail", detail)];
     let headers = ours.into_iter().fold(received, |all, (key, value)| all.insert(Header { key, value: Some(value) }));
-    match omitted_bytes {
-        None => headers,
-        Some(bytes) => {
-            let bytes = bytes.to_string();
-            headers.insert(Header { key: "ledger_value_omitted_bytes", value: Some(&bytes) })
-        }
+    kept.omitted.iter().fold(headers, |all, (key, bytes)| all.insert(Header { key, value: Some(&bytes.to_string()) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(limit: usize, sizes: [usize; 3], expected: [bool; 3]) {
+        let [key, value, header] = sizes.map(|size| vec![7_u8; size]);
+        let entry = OutboxEntry {
+            content: EntryContent::DeadLetter { reason: "undecodable".into(), detail: "".into() },
+            partition: 0,
+            offset: 0,
+            index: 0,
+            key: Some(key.as_slice().into()),
+            value: Some(value.as_slice().into()),
+            headers: vec![EntryHeader { name: "".into(), value: Some(header.as_slice().into()) }],
+        };
+        let kept = Kept::within(limit, &entry);
+        assert_eq!([kept.key.is_some(), kept.value.is_some(), !kept.headers.is_empty()], expected, "{sizes:?}");
+        let omitted: usize = kept.omitted.iter().map(|(_, bytes)| bytes).sum();
+        let left_out = sizes.iter().zip(expected).filter(|(_, kept)| !kept).map(|(size, _)| size).sum();
+        assert_eq!(omitted, left_out, "{sizes:?}");
+    }
+
+    #[test]
+    fn what_a_topic_does_not_take_is_left_out_and_told() {
+        check(100, [10, 80, 10], [true, true, true]);
+        check(100, [10, 81, 10], [true, false, true]);
+        check(100, [10, 0, 91], [true, false, false]);
+        check(100, [101, 1, 1], [false, false, false]);
     }
 }
