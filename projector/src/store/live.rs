@@ -70,8 +70,13 @@ impl Store for LiveStore {
             Ok(Steps::IdKnown) => Ok(Written::IdKnown),
             Err(error) => Err(error),
         };
-        // Also after errors that seem harmless: 1205 rolls back its statement only, and the transaction would go on.
-        if matches!(written, Ok(Written::Committed)) || rollback(&mut connection).await.is_ok() {
+        let sound = match &written {
+            Ok(Written::Committed) => true,
+            Err(error) if error.ends_connection() => false,
+            // Also after errors that seem harmless: 1205 rolls back its statement only, and the transaction would go on.
+            _ => rollback(&mut connection).await.is_ok(),
+        };
+        if sound {
             self.connection = Some(connection);
         }
         written

@@ -94,6 +94,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the connection must not be used again. A killed session answers a few statements more before it ends.
+    pub(crate) fn ends_connection(&self) -> bool {
+        matches!(self, Self::Database { cause, .. } if fault_of(cause) == Fault::ConnectionLost)
+    }
+
     /// Whether the whole transaction should be tried again, with a new connection where it was lost.
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -1,3 +1,8 @@
 //! Tests of the projector and its commands on a real Kafka and a real MariaDB, as `cargo xtask test` starts them.
 
 mod import;
+mod migrate;
+mod project;
+mod setting;
+mod store;
+mod writer;
