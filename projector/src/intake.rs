@@ -34,6 +34,8 @@ pub struct Limits {
 pub enum Taken {
     Records(Vec<OwnedRecord>),
     Control(Control),
+    /// Nothing came for a while.
+    Idle,
 }
 
 #[derive(Debug)]
@@ -112,9 +114,9 @@ impl Intake {
         inner.records * 2 <= self.held.records && inner.bytes * 2 <= self.held.bytes
     }
 
-    /// Takes what is there, up to `limits`; waits while there is nothing. With a `linger` above zero it waits that long
-    /// for more when less than `limits` is there.
-    pub async fn take(&self, limits: Limits, linger: Duration) -> Taken {
+    /// Takes what is there, up to `limits`; waits while there is nothing, at most `idle`. With a `linger` above zero it waits
+    /// that long for more when less than `limits` is there.
+    pub async fn take(&self, limits: Limits, linger: Duration, idle: Duration) -> Taken {
         let mut taken = Vec::new();
         let mut bytes = 0;
         let mut lingered = linger.is_zero();
@@ -127,7 +129,10 @@ impl Intake {
                 return Taken::Records(taken);
             }
             if taken.is_empty() {
-                self.arrived.notified().await;
+                // A wake-up that the time-out drops is not lost: what arrived is found by the next call, which looks first.
+                if tokio::time::timeout(idle, self.arrived.notified()).await.is_err() {
+                    return Taken::Idle;
+                }
             } else {
                 tokio::time::sleep(linger).await;
                 lingered = true;
@@ -196,11 +201,12 @@ mod tests {
     fn offsets(taken: Taken) -> Vec<i64> {
         match taken {
             Taken::Records(records) => records.iter().map(|record| record.offset).collect(),
-            Taken::Control(control) => panic!("{control:?} where records were expected"),
+            other => panic!("{other:?} where records were expected"),
         }
     }
 
     const MANY: Limits = Limits { records: 100, bytes: 1 << 20 };
+    const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test]
     async fn order_is_kept_and_limits_hold() {
@@ -212,11 +218,11 @@ mod tests {
         intake.push_over(record(3));
         intake.tell(Control::Stop);
         assert!(!intake.is_half_empty());
-        assert_eq!(offsets(intake.take(Limits { records: 2, ..MANY }, Duration::ZERO).await), [0, 1]);
-        assert_eq!(offsets(intake.take(Limits { bytes: 1, ..MANY }, Duration::ZERO).await), [2]);
+        assert_eq!(offsets(intake.take(Limits { records: 2, ..MANY }, Duration::ZERO, LONG).await), [0, 1]);
+        assert_eq!(offsets(intake.take(Limits { bytes: 1, ..MANY }, Duration::ZERO, LONG).await), [2]);
         assert!(intake.is_half_empty());
-        assert_eq!(offsets(intake.take(MANY, Duration::ZERO).await), [3]);
-        assert!(matches!(intake.take(MANY, Duration::ZERO).await, Taken::Control(Control::Stop)));
+        assert_eq!(offsets(intake.take(MANY, Duration::ZERO, LONG).await), [3]);
+        assert!(matches!(intake.take(MANY, Duration::ZERO, LONG).await, Taken::Control(Control::Stop)));
     }
 
     #[tokio::test]
@@ -224,10 +230,18 @@ mod tests {
         let intake = std::sync::Arc::new(Intake::new(MANY));
         let waiting = tokio::spawn({
             let intake = intake.clone();
-            async move { offsets(intake.take(MANY, Duration::ZERO).await) }
+            async move { offsets(intake.take(MANY, Duration::ZERO, LONG).await) }
         });
         intake.push_within(record(7), Duration::ZERO).expect("room");
         assert_eq!(waiting.await.expect("taken"), [7]);
+    }
+
+    #[tokio::test]
+    async fn an_idle_writer_is_told() {
+        let intake = Intake::new(MANY);
+        assert!(matches!(intake.take(MANY, Duration::ZERO, Duration::from_millis(1)).await, Taken::Idle));
+        intake.push_within(record(7), Duration::ZERO).expect("room");
+        assert_eq!(offsets(intake.take(MANY, Duration::ZERO, Duration::from_millis(1)).await), [7]);
     }
 
     #[tokio::test]
@@ -238,8 +252,8 @@ mod tests {
             let intake = intake.clone();
             move || intake.push_within(record(1), Duration::from_secs(60))
         });
-        assert_eq!(offsets(intake.take(MANY, Duration::ZERO).await), [0]);
+        assert_eq!(offsets(intake.take(MANY, Duration::ZERO, LONG).await), [0]);
         pushing.join().expect("pushed").expect("room");
-        assert_eq!(offsets(intake.take(MANY, Duration::ZERO).await), [1]);
+        assert_eq!(offsets(intake.take(MANY, Duration::ZERO, LONG).await), [1]);
     }
 }

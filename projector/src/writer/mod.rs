@@ -9,6 +9,9 @@
 //! - COMMIT gave no answer: the positions are read, and tell;
 //! - the database is away or refuses for now: the same again, for as long as it takes;
 //! - anything else: the projector stops with the cause.
+//!
+//! A partition without orders sees no compare-and-set either, so the writer compares all its positions with the stored ones
+//! every second: tables that were swapped, or restored, under it are noticed without waiting for the next order.
 
 mod backoff;
 mod pending;
@@ -41,6 +44,9 @@ pub struct BatchSettings {
     pub linger: Duration,
 }
 
+/// How often a writer looks whether its positions are still where it left them.
+const POSITION_CHECK: Duration = Duration::from_secs(1);
+
 /// The writer cannot go on.
 #[derive(Debug, Error)]
 pub enum WriterError {
@@ -72,6 +78,8 @@ pub struct WriterParts<S> {
 pub struct Writer<S> {
     parts: WriterParts<S>,
     slots: BTreeMap<i32, Slot>,
+    /// When positions were last compared.
+    compared: Instant,
 }
 
 /// Goes on, or ends because the projector stops.
@@ -81,7 +89,7 @@ const STOPPED: ControlFlow<()> = ControlFlow::Break(());
 
 impl<S: Store> Writer<S> {
     pub fn new(parts: WriterParts<S>) -> Self {
-        Self { parts, slots: BTreeMap::new() }
+        Self { parts, slots: BTreeMap::new(), compared: Instant::now() }
     }
 
     /// Runs until it is told to stop.
@@ -97,8 +105,12 @@ impl<S: Store> Writer<S> {
     async fn work(&mut self) -> Result<(), WriterError> {
         loop {
             let BatchSettings { limits, linger } = self.parts.settings;
-            let flow = match self.parts.intake.take(limits, linger).await {
+            if self.compared.elapsed() >= POSITION_CHECK && self.compare_positions().await?.is_break() {
+                return Ok(());
+            }
+            let flow = match self.parts.intake.take(limits, linger, POSITION_CHECK).await {
                 Taken::Records(records) => self.fold_and_write(records).await?,
+                Taken::Idle => GO_ON,
                 Taken::Control(Control::Assigned { partition, epoch, start_offset }) => {
                     self.take_over(partition, epoch, start_offset).await?
                 }
@@ -181,6 +193,28 @@ impl<S: Store> Writer<S> {
             if flow.is_break() {
                 return Ok(STOPPED);
             }
+        }
+    }
+
+    /// Compares what is held with what is stored. A position that was moved is a compare-and-set that would miss.
+    async fn compare_positions(&mut self) -> Flow {
+        self.compared = Instant::now();
+        self.drop_ended();
+        if self.slots.is_empty() {
+            return Ok(GO_ON);
+        }
+        match self.parts.store.positions().await {
+            Ok(stored) => {
+                self.database_answered();
+                let moved = |(partition, slot): (&i32, &Slot)| {
+                    (stored.get(partition) != Some(&slot.next_offset)).then_some(*partition)
+                };
+                let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
+                self.lose_all(&moved);
+                Ok(GO_ON)
+            }
+            // Once: records that came meanwhile must not wait for this look, and there is a next one.
+            Err(error) => self.wait_after(error, &mut Backoff::new()).await,
         }
     }
 
@@ -293,6 +327,9 @@ impl<S: Store> Writer<S> {
 
     /// Somebody else moved these positions. Normal: a hand-over, or rebuilt tables.
     fn lose_all(&mut self, partitions: &[i32]) {
+        if partitions.is_empty() {
+            return;
+        }
         meters::missed(partitions.len());
         for partition in partitions {
             if let Some(slot) = self.slots.remove(partition) {
