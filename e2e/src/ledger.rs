@@ -78,6 +78,16 @@ impl Part {
     }
 }
 
+/// Where a ledger runs, when not as most tests want it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub servers: Servers,
+    /// Logs go there and stay; into a temporary folder where absent.
+    pub folder: Option<PathBuf>,
+    /// Where the projectors find the database, when something stands between.
+    pub projector_database: Option<SocketAddr>,
+}
+
 /// The whole. Processes end when it is dropped.
 pub struct Ledger {
     pub servers: Servers,
@@ -87,8 +97,10 @@ pub struct Ledger {
     pub service_a: Part,
     pub service_b: Part,
     pub projector: Part,
-    folder: TemporaryFolder,
+    folder: PathBuf,
+    _temporary: Option<TemporaryFolder>,
     environment: Vec<(String, String)>,
+    projector_database: Option<SocketAddr>,
 }
 
 impl Ledger {
@@ -97,42 +109,67 @@ impl Ledger {
     /// # Errors
     /// With the log of the part that is not.
     pub async fn start(purpose: &str) -> Result<Self> {
-        let servers = Servers::from_environment();
-        let name = format!("{purpose}_{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let purpose = purpose.to_owned();
-        tokio::task::spawn_blocking(move || Self::start_blocking(servers, name, &purpose)).await?
+        let place = Place { servers: Servers::from_environment(), folder: None, projector_database: None };
+        Self::start_in(place, purpose).await
     }
 
-    fn start_blocking(servers: Servers, name: String, purpose: &str) -> Result<Self> {
-        let folder = temporary_folder(purpose)?;
+    /// As [`Self::start`], elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_in(place: Place, purpose: &str) -> Result<Self> {
+        let name = format!("{purpose}_{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        let purpose = purpose.to_owned();
+        tokio::task::spawn_blocking(move || Self::start_blocking(place, name, &purpose)).await?
+    }
+
+    fn start_blocking(place: Place, name: String, purpose: &str) -> Result<Self> {
+        let Place { servers, folder, projector_database } = place;
+        let temporary = folder.is_none().then(|| temporary_folder(purpose)).transpose()?;
+        let folder = folder.or(temporary.as_ref().map(|made| made.path().to_owned())).unwrap_or_default();
         let environment = environment(&servers, &name)?;
-        run_ledger(&servers, &environment, folder.path(), &["migrate"])?;
+        run_ledger(&servers, &environment, &folder, &["migrate"])?;
         let service = |letter: &str| -> Result<Part> {
             let address = ports::free_address()?;
             let command = command(servers.binaries.join("order-service"), &environment)
                 .env("LEDGER_SERVICE_NAME", letter)
                 .env("LEDGER_SERVICE_LISTEN", address.to_string());
-            Part::start(&format!("order-service-{letter}"), command, address, folder.path())
+            Part::start(&format!("order-service-{letter}"), command, address, &folder)
         };
         let (service_a, service_b) = (service("a")?, service("b")?);
-        let projector_address = ports::free_address()?;
-        let projector_command = command(servers.binaries.join("ledger"), &environment)
-            .arg("project")
-            .env("LEDGER_PROJECTOR_LISTEN", projector_address.to_string());
-        let projector = Part::start("projector", projector_command, projector_address, folder.path())?;
+        let projector = start_projector("projector", &servers, &environment, projector_database, &folder)?;
         for part in [&service_a, &service_b, &projector] {
             part.wait_ready()?;
         }
         let gateway_address = ports::free_address()?;
         let upstreams = [service_a.address, service_b.address];
-        let gateway_folder = folder.path().join("gateway");
+        let gateway_folder = folder.join("gateway");
         let gateway = Part {
             process: gateway::start(gateway_address, &upstreams, &gateway_folder)?,
             address: gateway_address,
             command: gateway::prepare(&gateway_folder, gateway_address, &upstreams)?,
             log: gateway_folder.join("gateway.log"),
         };
-        Ok(Self { servers, name, gateway, service_a, service_b, projector, folder, environment })
+        Ok(Self {
+            servers,
+            name,
+            gateway,
+            service_a,
+            service_b,
+            projector,
+            folder,
+            _temporary: temporary,
+            environment,
+            projector_database,
+        })
+    }
+
+    /// Starts one more projector of the same consumer group.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_another_projector(&self, name: &str) -> Result<Part> {
+        start_projector(name, &self.servers, &self.environment, self.projector_database, &self.folder)
     }
 
     /// A client of the gateway, of service A, and of service B.
@@ -170,7 +207,7 @@ impl Ledger {
     /// When it cannot be started or does not end.
     pub async fn run(&self, args: &[&str]) -> Result<(i32, String)> {
         let (servers, environment) = (self.servers.clone(), self.environment.clone());
-        let folder = self.folder.path().to_owned();
+        let folder = self.folder.clone();
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let run = move || {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -220,6 +257,27 @@ fn environment(servers: &Servers, name: &str) -> Result<Vec<(String, String)>> {
 
 fn command(program: PathBuf, environment: &[(String, String)]) -> ProcessCommand {
     environment.iter().fold(ProcessCommand::new(program), |command, (name, value)| command.env(name, value))
+}
+
+fn start_projector(
+    name: &str,
+    servers: &Servers,
+    environment: &[(String, String)],
+    database: Option<SocketAddr>,
+    folder: &Path,
+) -> Result<Part> {
+    let address = ports::free_address()?;
+    let mut command = command(servers.binaries.join("ledger"), environment)
+        .arg("project")
+        .env("LEDGER_PROJECTOR_LISTEN", address.to_string());
+    if let Some(database) = database {
+        let variable = "LEDGER_PROJECTOR_DATABASE_URL";
+        let direct = environment.iter().find(|(name, _)| name == variable).map(|(_, url)| url.as_str());
+        let (login, rest) = direct.and_then(|url| url.split_once('@')).context("the projector's URL has no host")?;
+        let (_, name) = rest.split_once('/').context("the projector's URL has no database")?;
+        command = command.env(variable, format!("{login}@{database}/{name}"));
+    }
+    Part::start(name, command, address, folder)
 }
 
 fn run_ledger(servers: &Servers, environment: &[(String, String)], folder: &Path, args: &[&str]) -> Result<()> {

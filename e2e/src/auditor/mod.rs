@@ -13,6 +13,8 @@ use anyhow::Result;
 use sqlx::MySqlPool;
 
 pub use expected::Expected;
+use tables::Tables;
+use topic::RawLog;
 
 /// A table as the auditor compares it: key and row, both as text.
 pub type Rows = BTreeMap<String, String>;
@@ -42,6 +44,23 @@ pub struct Topics {
 /// # Errors
 /// When Kafka or MariaDB cannot be read; differences are not errors, they are in the report.
 pub async fn audit(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<Report> {
+    Ok(gather(brokers, topics, pool).await?.report)
+}
+
+/// What an audit read, for who has more questions.
+#[derive(Debug)]
+pub struct Evidence {
+    pub log: RawLog,
+    pub expected: Expected,
+    pub tables: Tables,
+    pub report: Report,
+}
+
+/// As [`audit`], with what was read.
+///
+/// # Errors
+/// As [`audit`].
+pub async fn gather(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<Evidence> {
     let (brokers, names) = (brokers.to_owned(), topics.clone());
     let read = move || -> Result<_> {
         let log = topic::read_all(&brokers, &names.orders)?;
@@ -70,7 +89,7 @@ pub async fn audit(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<R
     report.differences.extend(published::differences("outcomes", &expected.outcomes, &published::outcomes(&outcomes)));
     let letters = published::dead_letters(&dead_letters);
     report.differences.extend(published::differences("dead letters topic", &expected.parked, &letters));
-    Ok(report)
+    Ok(Evidence { log, expected, tables: actual, report })
 }
 
 /// One line for each row that is missing, too many, or other than expected.

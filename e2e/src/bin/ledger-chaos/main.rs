@@ -1,0 +1,175 @@
+//! The fault test: many clients place orders through the gateway while every part is killed, frozen and cut off in an order
+//! that a seed decides; then everything must be folded and published, and an audit must find no difference.
+//! `cargo xtask chaos` starts the servers and runs it. Exit 1 with the first differences.
+//!
+//! Reading order: [`ask`] (what is asked for), [`shop`] (the clients), [`garbage`], [`system`] (parts and servers),
+//! [`proxy`] (cuts COMMITs), [`faults`] (the schedule), [`verdict`] (were the answers true).
+
+mod ask;
+mod faults;
+mod garbage;
+mod proxy;
+mod random;
+mod rest;
+mod shop;
+mod system;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use e2e::auditor::{Evidence, gather};
+use e2e::ledger::{Ledger, Place, Servers};
+use xtask::interrupt::Interrupt;
+
+use crate::faults::{FaultCounts, Pace};
+use crate::proxy::Scissors;
+use crate::shop::{Ledgerbook, Shop};
+use crate::system::System;
+use crate::verdict::Verdict;
+
+const SHOWN_DIFFERENCES: usize = 20;
+
+#[derive(Debug, Parser)]
+#[command(name = "ledger-chaos")]
+struct Arguments {
+    #[arg(long)]
+    orders: usize,
+    #[arg(long)]
+    seed: u64,
+    #[arg(long)]
+    clients: usize,
+}
+
+/// All that is printed.
+struct Outcome {
+    took: Duration,
+    book: Ledgerbook,
+    faults: FaultCounts,
+    ended_by_themselves: BTreeMap<String, u64>,
+    evidence: Evidence,
+    verdict: Verdict,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            progress(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool> {
+    let interrupt = Interrupt::install()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = chaos(arguments, &interrupt) => outcome,
+            () = interrupted(&interrupt) => bail!("interrupted"),
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(10));
+    let outcome = outcome.with_context(|| format!("seed {}", arguments.seed))?;
+    Ok(print(arguments, outcome))
+}
+
+async fn interrupted(interrupt: &Interrupt) {
+    while !interrupt.is_set() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> {
+    let begin = Instant::now();
+    let Arguments { orders, seed, clients } = *arguments;
+    progress(&format!("{orders} orders by {clients} clients, seed {seed}"));
+    let scissors = Arc::new(Scissors::default());
+    let ledger = start(&scissors).await?;
+    let shop = Arc::new(Shop::new(&ledger, seed, orders)?);
+    shop.open().await;
+    let pace = Arc::new(Pace::of(orders));
+    let load = tokio::spawn(Arc::clone(&shop).serve(clients));
+    let letting_in = tokio::spawn({
+        let (pace, shop) = (Arc::clone(&pace), Arc::clone(&shop));
+        async move { pace.let_in(&shop).await }
+    });
+    let mut system = System::new(ledger, scissors, interrupt.clone());
+    let (faults, mut system) =
+        tokio::task::spawn_blocking(move || faults::run(&mut system, &pace, seed).map(|faults| (faults, system)))
+            .await??;
+    letting_in.await?;
+    load.await??;
+    progress("every order has its answer; waiting until all is folded and published");
+    let pool = system.ledger.database().await?;
+    rest::wait(&mut system, &pool).await?;
+    let evidence = gather(&system.ledger.servers.brokers, &system.ledger.topics(), &pool).await?;
+    let book = shop.take_book();
+    let mut verdict = verdict::of(&evidence, &book.deals)?;
+    let (_, a, b) = system.ledger.clients()?;
+    verdict::compare_services([&a, &b], &book.deals, &mut verdict).await?;
+    let System { ledger, ended_by_themselves, .. } = system;
+    ledger.finish().await?;
+    Ok(Outcome { took: begin.elapsed(), book, faults, ended_by_themselves, evidence, verdict })
+}
+
+async fn start(scissors: &Arc<Scissors>) -> Result<Ledger> {
+    let servers = Servers::from_environment();
+    let (_, host) = servers.admin_url.rsplit_once('@').context("the administrator's URL has no host")?;
+    let proxy = proxy::start(host.trim_end_matches('/').parse()?, Arc::clone(scissors)).await?;
+    let folder = Some(xtask::servers::Servers::for_chaos().state().logs());
+    Ledger::start_in(Place { servers, folder, projector_database: Some(proxy) }, "chaos").await
+}
+
+/// Answers whether all is right.
+fn print(arguments: &Arguments, outcome: Outcome) -> bool {
+    let Outcome { took, book, faults, ended_by_themselves, evidence, verdict } = outcome;
+    let report = evidence.report;
+    line(format!("seed {}, {} orders, {:.0} s", arguments.seed, arguments.orders, took.as_secs_f64()));
+    table("clients", &book.counts);
+    table("faults", &faults);
+    table("parts that ended though nobody killed them", &ended_by_themselves);
+    table(
+        "log",
+        &BTreeMap::from([
+            ("records", report.record_count),
+            ("orders confirmed", report.confirmed_count),
+            ("orders rejected", report.rejected_count),
+            ("duplicates without effect", report.duplicate_count),
+            ("parked records", report.parked_count),
+        ]),
+    );
+    table("checked", &verdict.checked);
+    let differences: Vec<String> =
+        [report.differences, verdict.differences, book.complaints].into_iter().flatten().collect();
+    for difference in differences.iter().take(SHOWN_DIFFERENCES) {
+        line(format!("DIFFERENCE {difference}"));
+    }
+    line(format!("{} differences", differences.len()));
+    differences.is_empty()
+}
+
+fn table<K: Display, V: Display>(title: &str, figures: &BTreeMap<K, V>) {
+    line(title);
+    for (name, figure) in figures {
+        line(format!("  {name:<52} {figure:>9}"));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+fn line(text: impl Display) {
+    println!("{text}");
+}
+
+/// What happens meanwhile, on stderr. Nobody may read it any more.
+pub(crate) fn progress(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,274 @@
+//! The load: clients that ask through the gateway, repeat every request under its key until the answer is definite, and
+//! remember what they were told. It must never decide what is right; that is [`crate::verdict`]'s.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use e2e::client::{Answer, Client};
+use e2e::ledger::Ledger;
+use reqwest::Method;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::ask::{self, Ask};
+use crate::garbage::Garbage;
+use crate::random::Random;
+
+/// Longer than any single fault lasts.
+const RETRY_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a client knows in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// 201, 202 or 409: it is in the log. `confirmed` where it was said.
+    Accepted { id: String, position: String, confirmed: Option<bool> },
+    /// Any other 4xx.
+    Refused(String),
+    /// Given up; the last answer.
+    Unknown(String),
+}
+
+/// A request and what came of it.
+#[derive(Debug)]
+pub(crate) struct Deal {
+    pub(crate) ask: Ask,
+    pub(crate) told: Told,
+}
+
+/// Counts and complaints of all clients.
+#[derive(Debug, Default)]
+pub(crate) struct Ledgerbook {
+    pub(crate) deals: Vec<Deal>,
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// Answers that are wrong by themselves.
+    pub(crate) complaints: Vec<String>,
+}
+
+/// What all clients share.
+pub(crate) struct Shop {
+    gateway: Client,
+    services: [Client; 2],
+    garbage: Garbage,
+    book: Mutex<Ledgerbook>,
+    seed: u64,
+    order_count: usize,
+    next: AtomicUsize,
+    /// One permit for each order that may be begun.
+    pub(crate) gate: Semaphore,
+}
+
+impl Shop {
+    pub(crate) fn new(ledger: &Ledger, seed: u64, order_count: usize) -> Result<Self> {
+        let (gateway, a, b) = ledger.clients()?;
+        let garbage = Garbage::new(&ledger.servers.brokers, ledger.topic("orders"))?;
+        Ok(Self {
+            gateway,
+            services: [a, b],
+            garbage,
+            book: Mutex::default(),
+            seed,
+            order_count,
+            next: AtomicUsize::new(0),
+            gate: Semaphore::new(0),
+        })
+    }
+
+    pub(crate) fn take_book(&self) -> Ledgerbook {
+        std::mem::take(&mut *self.book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn count(&self, what: impl Into<String>) {
+        *self.book.lock().unwrap_or_else(PoisonError::into_inner).counts.entry(what.into()).or_default() += 1;
+    }
+
+    fn complain(&self, complaint: String) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).complaints.push(complaint);
+    }
+
+    /// Stock to sell.
+    pub(crate) async fn open(&self) {
+        let mut random = Random::of(self.seed, u64::MAX);
+        for ask in ask::opening(self.order_count) {
+            let told = self.ask(&ask, &mut random, 0).await;
+            self.keep(ask, told);
+        }
+    }
+
+    /// All clients at once, until every order has its answer.
+    pub(crate) async fn serve(self: Arc<Self>, client_count: usize) -> Result<()> {
+        let mut clients = JoinSet::new();
+        for _ in 0..client_count {
+            let shop = Arc::clone(&self);
+            clients.spawn(async move {
+                loop {
+                    let number = shop.next.fetch_add(1, Ordering::Relaxed);
+                    if number >= shop.order_count {
+                        return;
+                    }
+                    if let Ok(permit) = shop.gate.acquire().await {
+                        permit.forget();
+                    }
+                    shop.visit(number).await;
+                }
+            });
+        }
+        while let Some(client) = clients.join_next().await {
+            client?;
+        }
+        Ok(())
+    }
+
+    /// One order and what goes with it.
+    async fn visit(&self, number: usize) {
+        let mut random = Random::of(self.seed, u64::try_from(number).unwrap_or(u64::MAX));
+        if random.percent(8) {
+            let adjustment = ask::adjustment(number, &mut random);
+            let told = self.ask(&adjustment, &mut random, 0).await;
+            self.keep(adjustment, told);
+        }
+        if random.percent(3) {
+            let receipt = ask::receipt(&format!("new-{number}"), 1 + number % 50);
+            let told = self.ask(&receipt, &mut random, 0).await;
+            self.keep(receipt, told);
+        }
+        if random.percent(4) {
+            self.ask_badly(&mut random).await;
+        }
+        if random.percent(4) {
+            let sent = self.garbage.send(number, &mut random).await;
+            self.count(if sent { "garbage records on the topic" } else { "garbage records without an answer" });
+        }
+        let order = ask::order(number, &mut random);
+        let told = self.ask(&order, &mut random, 0).await;
+        if random.percent(15) {
+            self.repeat(&order, &told, &mut random).await;
+        }
+        if random.percent(5) {
+            self.contradict(&order, &told, &mut random).await;
+        }
+        self.keep(order, told);
+    }
+
+    fn keep(&self, ask: Ask, told: Told) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).deals.push(Deal { ask, told });
+    }
+
+    /// Asks until the answer is definite, first through the gateway (turn 0) or a service, then everywhere.
+    async fn ask(&self, ask: &Ask, random: &mut Random, turn: usize) -> Told {
+        let (begin, body) = (Instant::now(), ask.body.to_string());
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(ask.key.as_deref().map(|key| ("idempotency-key", key)));
+        headers.extend(ask.waits.then_some(("prefer", "wait=5")));
+        let mut last = String::new();
+        for attempt in turn.. {
+            let client = match attempt % 4 {
+                1 => &self.services[0],
+                3 => &self.services[1],
+                _ => &self.gateway,
+            };
+            self.count(if attempt == turn { "requests" } else { "retries" });
+            match client.send(Method::POST, &ask.path, &headers, Some(body.clone().into_bytes())).await {
+                Ok(answer) => {
+                    self.count(format!("answered {}", answer.status));
+                    if let Some(told) = definite(&answer) {
+                        return told;
+                    }
+                    if answer.status == 500 || answer.status < 400 {
+                        self.complain(format!("{} {} was answered {answer:?}", ask.path, ask.contents));
+                    }
+                    last = format!("{} {}", answer.status, answer.body);
+                }
+                Err(error) => {
+                    self.count("no answer");
+                    last = format!("{error:#}");
+                }
+            }
+            if begin.elapsed() > RETRY_LIMIT {
+                break;
+            }
+            sleep(Duration::from_millis(50 + random.below(250))).await;
+        }
+        self.count("given up");
+        Told::Unknown(last)
+    }
+
+    /// The same request once more, at one of the services: the same order, and no other decision.
+    async fn repeat(&self, ask: &Ask, first: &Told, random: &mut Random) {
+        let turn = if random.percent(50) { 1 } else { 3 };
+        let again = self.ask(ask, random, turn).await;
+        let agree = match (first, &again) {
+            (Told::Accepted { id, confirmed, .. }, Told::Accepted { id: id_again, confirmed: confirmed_again, .. }) => {
+                id == id_again && (confirmed.is_none() || confirmed_again.is_none() || confirmed == confirmed_again)
+            }
+            (Told::Unknown(_), _) | (_, Told::Unknown(_)) => true,
+            _ => false,
+        };
+        self.count("repeated after the answer");
+        if !agree {
+            self.complain(format!("{}: first {first:?}, then {again:?}", ask.contents));
+        }
+    }
+
+    /// Another body under the same key or id, once the first is decided: refused.
+    async fn contradict(&self, ask: &Ask, first: &Told, random: &mut Random) {
+        if !matches!(first, Told::Accepted { confirmed: Some(_), .. }) {
+            return;
+        }
+        let mut other = ask.clone();
+        other.body["quantity"] = json!(4);
+        other.body["totalPrice"] = json!(4 * ask.body["unitPrice"].as_i64().unwrap_or_default());
+        other.contents = format!("{} with 4 pieces", ask.contents);
+        let told = self.ask(&other, random, 0).await;
+        self.count("contradicted");
+        if !matches!(&told, Told::Refused(what) if what == "422 idempotency-conflict")
+            && !matches!(told, Told::Unknown(_))
+        {
+            self.complain(format!("{}: {told:?} after {first:?}", other.contents));
+        }
+    }
+
+    async fn ask_badly(&self, random: &mut Random) {
+        let count = u64::try_from(ask::BAD.len()).unwrap_or(1);
+        let (path, body, status) = ask::BAD[usize::try_from(random.below(count)).unwrap_or(0)];
+        for _ in 0..40 {
+            let headers = [("content-type", "application/json")];
+            let answer = self.gateway.send(Method::POST, path, &headers, Some(body.as_bytes().to_vec())).await;
+            match answer {
+                Ok(answer) if answer.status < 500 => {
+                    self.count("bad requests refused");
+                    if answer.status != status {
+                        self.complain(format!("{path} {body}: {answer:?}, expected {status}"));
+                    }
+                    return;
+                }
+                Ok(answer) if answer.status == 500 => self.complain(format!("{path} {body}: {answer:?}")),
+                _ => sleep(Duration::from_millis(200)).await,
+            }
+        }
+        self.count("bad requests given up");
+    }
+}
+
+/// 408 is no answer to what was asked: the body did not arrive.
+fn definite(answer: &Answer) -> Option<Told> {
+    let id = ["orderId", "movementId"].map(|name| answer.text(name)).concat();
+    let accepted =
+        |confirmed| Some(Told::Accepted { id: id.clone(), position: answer.text("position").to_owned(), confirmed });
+    match (answer.status, answer.problem()) {
+        (201, _) => accepted(Some(true)),
+        (202, _) => accepted(match answer.text("status") {
+            "confirmed" => Some(true),
+            "rejected" => Some(false),
+            _ => None,
+        }),
+        (409, "out-of-stock" | "unknown-product" | "below-zero") => accepted(Some(false)),
+        (408, _) => None,
+        (status @ 400..500, problem) => Some(Told::Refused(format!("{status} {problem}"))),
+        _ => None,
+    }
+}

@@ -1,0 +1,171 @@
+//! The system under test: its parts and servers, how each is crashed, frozen and brought back, and how it is waited for.
+//! All of it blocks; it runs on a thread of its own.
+//!
+//! A part that ends by itself is started again, as the supervisor of `up` does, and counted.
+
+use std::collections::BTreeMap;
+use std::process::Child;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use e2e::ledger::{Ledger, Part};
+use xtask::http::HttpClient;
+use xtask::interrupt::Interrupt;
+use xtask::probe::Probe;
+use xtask::servers::{Server, Servers};
+
+use crate::proxy::Scissors;
+
+/// Kafka and MariaDB recover, the group rebalances: all within this, or something hangs.
+pub(crate) const HEALTHY_LIMIT: Duration = Duration::from_secs(90);
+const STOP_GRACE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(100);
+
+/// A part of ours; the second projector is there only at times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartName {
+    Gateway,
+    ServiceA,
+    ServiceB,
+    Projector,
+}
+
+pub(crate) struct System {
+    pub(crate) ledger: Ledger,
+    pub(crate) second: Option<Part>,
+    pub(crate) scissors: Arc<Scissors>,
+    pub(crate) interrupt: Interrupt,
+    servers: Servers,
+    /// Launched servers, to be reaped.
+    children: Vec<Child>,
+    /// Parts that ended though nobody killed them.
+    pub(crate) ended_by_themselves: BTreeMap<String, u64>,
+    seconds_started: u32,
+}
+
+impl System {
+    pub(crate) fn new(ledger: Ledger, scissors: Arc<Scissors>, interrupt: Interrupt) -> Self {
+        Self {
+            ledger,
+            second: None,
+            scissors,
+            interrupt,
+            servers: Servers::for_chaos(),
+            children: Vec::new(),
+            ended_by_themselves: BTreeMap::new(),
+            seconds_started: 0,
+        }
+    }
+
+    pub(crate) fn part(&mut self, name: PartName) -> &mut Part {
+        match name {
+            PartName::Gateway => &mut self.ledger.gateway,
+            PartName::ServiceA => &mut self.ledger.service_a,
+            PartName::ServiceB => &mut self.ledger.service_b,
+            PartName::Projector => &mut self.ledger.projector,
+        }
+    }
+
+    /// SIGKILL, a while of absence, and again from the start.
+    pub(crate) fn crash_part(&mut self, name: PartName, absence: Duration) -> Result<()> {
+        self.part(name).process.kill()?;
+        self.pass(absence)?;
+        self.part(name).restart()
+    }
+
+    pub(crate) fn crash_server(&mut self, server: Server, absence: Duration) -> Result<()> {
+        self.servers.crash(server)?;
+        for child in &mut self.children {
+            child.try_wait()?;
+        }
+        self.pass(absence)?;
+        let child = self.servers.revive(server, &self.interrupt)?;
+        self.children.push(child);
+        Ok(())
+    }
+
+    pub(crate) fn start_second(&mut self) -> Result<()> {
+        self.seconds_started += 1;
+        let name = format!("projector-second-{}", self.seconds_started);
+        self.second = Some(self.ledger.start_another_projector(&name)?);
+        self.wait_healthy()
+    }
+
+    /// Cleanly, or as a crash.
+    pub(crate) fn stop_second(&mut self, cleanly: bool) -> Result<()> {
+        let Some(second) = self.second.take() else { return Ok(()) };
+        if cleanly { second.process.terminate(STOP_GRACE) } else { second.process.kill() }
+    }
+
+    /// Records that the second projector has folded since it was started.
+    pub(crate) fn folded_by_second(&self) -> Result<u64> {
+        let second = self.second.as_ref().context("there is no second projector")?;
+        let answer = HttpClient::new(Duration::from_secs(5)).get(&format!("http://{}/metrics", second.address))?;
+        let line = answer.body.lines().find_map(|line| line.strip_prefix("ledger_records_folded_total "));
+        Ok(line.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
+    }
+
+    /// Time goes by; an interrupt ends it.
+    pub(crate) fn pass(&self, time: Duration) -> Result<()> {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            self.interrupt.check()?;
+            thread::sleep(POLL.min(time));
+        }
+        Ok(())
+    }
+
+    /// Until `condition` holds; parts are kept alive meanwhile.
+    pub(crate) fn wait_until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut condition: impl FnMut(&mut Self) -> bool,
+    ) -> Result<()> {
+        let begin = Instant::now();
+        while !condition(self) {
+            ensure!(begin.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
+            self.keep_alive()?;
+            self.pass(POLL)?;
+        }
+        Ok(())
+    }
+
+    /// Until every part says that it is ready.
+    pub(crate) fn wait_healthy(&mut self) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            self.keep_alive()?;
+            let Some(sick) = self.first_sick() else { return Ok(()) };
+            if begin.elapsed() >= HEALTHY_LIMIT {
+                bail!("not healthy after {} s: {sick}", HEALTHY_LIMIT.as_secs());
+            }
+            self.pass(POLL)?;
+        }
+    }
+
+    fn first_sick(&self) -> Option<String> {
+        let ledger = &self.ledger;
+        let parts = [&ledger.service_a, &ledger.service_b, &ledger.projector, &ledger.gateway];
+        parts.into_iter().chain(&self.second).find_map(|part| {
+            let sickness = Probe::Http(format!("http://{}/readyz", part.address)).ask().err()?;
+            Some(format!("{}: {sickness:#}", part.process.name()))
+        })
+    }
+
+    fn keep_alive(&mut self) -> Result<()> {
+        let ledger = &mut self.ledger;
+        let parts = [&mut ledger.service_a, &mut ledger.service_b, &mut ledger.projector, &mut ledger.gateway];
+        for part in parts.into_iter().chain(&mut self.second) {
+            if !part.process.is_running() {
+                let status = part.process.try_wait()?.map(|status| status.to_string()).unwrap_or_default();
+                let name = format!("{} ({status})", part.process.name());
+                *self.ended_by_themselves.entry(name).or_default() += 1;
+                part.restart()?;
+            }
+        }
+        Ok(())
+    }
+}

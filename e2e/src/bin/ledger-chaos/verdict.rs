@@ -1,0 +1,242 @@
+//! What the clients were told, against what stands in the log and the tables. The auditor has already compared log, tables
+//! and outcomes; here every answer must be true, stock must never have been below zero, and both services must agree.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use e2e::auditor::{Evidence, Rows};
+use e2e::client::Client;
+use serde_json::Value;
+
+use crate::shop::{Deal, Told};
+
+/// One row of `orders` or `stock_movements`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Effect {
+    id: String,
+    confirmed: bool,
+    partition: i32,
+    offset: i64,
+    product: String,
+    change: i64,
+}
+
+type Effects = BTreeMap<String, Vec<Effect>>;
+
+/// Counts of what was checked, and what is wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) checked: BTreeMap<&'static str, u64>,
+    pub(crate) differences: Vec<String>,
+}
+
+impl Verdict {
+    fn count(&mut self, what: &'static str) {
+        *self.checked.entry(what).or_default() += 1;
+    }
+}
+
+/// Every answer against the log's effects and the tables.
+///
+/// # Errors
+/// When a row cannot be understood.
+pub(crate) fn of(evidence: &Evidence, deals: &[Deal]) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let of_log = effects([&evidence.expected.orders, &evidence.expected.movements])?;
+    let of_tables = effects([&evidence.tables.orders, &evidence.tables.movements])?;
+    for deal in deals {
+        for (place, effects) in [("log", &of_log), ("tables", &of_tables)] {
+            let found = effects.get(&deal.ask.contents).map_or(&[][..], Vec::as_slice);
+            if let Some(wrong) = compare(&deal.told, found) {
+                verdict.differences.push(format!("{}: {wrong} in the {place}", deal.ask.contents));
+            }
+        }
+        if let Told::Accepted { id, position, .. } = &deal.told
+            && !lies_at(evidence, position, id)
+        {
+            verdict.differences.push(format!("{}: the record at {position} is not {id}", deal.ask.contents));
+        }
+        verdict.count(match (&deal.told, deal.ask.is_order) {
+            (Told::Accepted { .. }, true) => "acknowledged orders, each there once",
+            (Told::Accepted { .. }, false) => "acknowledged movements, each there once",
+            (Told::Refused(_), _) => "good requests refused",
+            (Told::Unknown(_), _) => "requests given up, each there at most once",
+        });
+    }
+    strangers(&of_tables, deals, &mut verdict);
+    running_stock(evidence, &of_tables, &mut verdict);
+    Ok(verdict)
+}
+
+/// What is wrong with the rows of one request, given its answer.
+fn compare(told: &Told, found: &[Effect]) -> Option<String> {
+    match (told, found) {
+        (Told::Accepted { id, confirmed, .. }, [effect]) => {
+            if effect.id != *id {
+                return Some(format!("answered as {id}, but {}", effect.id));
+            }
+            let agrees = confirmed.is_none_or(|confirmed| confirmed == effect.confirmed);
+            (!agrees).then(|| format!("answered confirmed={confirmed:?}, but confirmed={}", effect.confirmed))
+        }
+        (Told::Accepted { id, .. }, []) => Some(format!("LOST: acknowledged as {id}, but not")),
+        (Told::Refused(why), _) => Some(format!("a good request was refused with {why}; {} rows", found.len())),
+        (Told::Unknown(_), [] | [_]) => None,
+        (_, several) => Some(format!("DOUBLED: {several:?}")),
+    }
+}
+
+/// Nothing may be there that nobody asked for.
+fn strangers(effects: &Effects, deals: &[Deal], verdict: &mut Verdict) {
+    let asked: std::collections::BTreeSet<&str> = deals.iter().map(|deal| deal.ask.contents.as_str()).collect();
+    for (contents, found) in effects {
+        // Garbage that lies in its right partition by chance is a good order of a product without stock.
+        let is_harmless = contents.contains("user=garbage") && found.iter().all(|effect| !effect.confirmed);
+        if !asked.contains(contents.as_str()) && !is_harmless {
+            verdict.differences.push(format!("{contents}: nobody asked for it: {found:?}"));
+        }
+    }
+}
+
+/// Stock after each row, in the log's order, from the tables alone.
+fn running_stock(evidence: &Evidence, effects: &Effects, verdict: &mut Verdict) {
+    let mut by_product: BTreeMap<&str, Vec<&Effect>> = BTreeMap::new();
+    for effect in effects.values().flatten().filter(|effect| effect.confirmed) {
+        by_product.entry(&effect.product).or_default().push(effect);
+    }
+    for (product, mut changes) in by_product {
+        changes.sort_by_key(|effect| effect.offset);
+        let mut available = 0;
+        for effect in changes {
+            available += effect.change;
+            verdict.count("steps of stock, none below zero");
+            if available < 0 {
+                let place = format!("{}:{}", effect.partition, effect.offset);
+                verdict.differences.push(format!("OVERSOLD: {product} is at {available} after {place}"));
+            }
+        }
+        let row = evidence.tables.stock.get(product).cloned().unwrap_or_default();
+        if !row.starts_with(&format!("available={available} ")) {
+            verdict.differences.push(format!("stock of {product}: {row}, but its rows add up to {available}"));
+        }
+    }
+    for outcome in evidence.expected.outcomes.values().flatten().filter(|outcome| outcome.contains("available=-")) {
+        verdict.differences.push(format!("an outcome below zero: {outcome}"));
+    }
+}
+
+fn lies_at(evidence: &Evidence, position: &str, id: &str) -> bool {
+    let record = position.split_once(':').and_then(|(partition, offset)| {
+        let (partition, offset): (i32, i64) = (partition.parse().ok()?, offset.parse().ok()?);
+        let records = evidence.log.partitions.get(&partition)?;
+        records.get(records.binary_search_by_key(&offset, |record| record.offset).ok()?)
+    });
+    let value: Value = record
+        .and_then(|record| record.value.as_deref())
+        .and_then(|value| serde_json::from_slice(value).ok())
+        .unwrap_or_default();
+    value["order_id"].as_str().or(value["movement_id"].as_str()) == Some(id)
+}
+
+/// Rows by their contents.
+fn effects(tables: [&Rows; 2]) -> Result<Effects> {
+    let mut effects = Effects::new();
+    for (key, row) in tables.into_iter().flatten() {
+        let (contents, effect) = effect(key, row).with_context(|| format!("cannot understand the row {key}: {row}"))?;
+        effects.entry(contents).or_default().push(effect);
+    }
+    Ok(effects)
+}
+
+/// `user=U product=P 2x3=6 confirmed at=P:O`, or `KIND product=P delta=D note=N rejected REASON at=P:O`.
+fn effect(key: &str, row: &str) -> Option<(String, Effect)> {
+    let words: Vec<&str> = row.split(' ').collect();
+    let is_order = words.first()?.starts_with("user=");
+    let (contents, rest) = words.split_at_checked(if is_order { 3 } else { 4 })?;
+    let (partition, offset) = words.last()?.strip_prefix("at=")?.split_once(':')?;
+    let change = match is_order {
+        true => -contents.get(2)?.split_once('x')?.0.parse::<i64>().ok()?,
+        false => contents.get(2)?.strip_prefix("delta=")?.parse().ok()?,
+    };
+    let effect = Effect {
+        id: key.split(' ').next()?.to_owned(),
+        confirmed: *rest.first()? == "confirmed",
+        partition: partition.parse().ok()?,
+        offset: offset.parse().ok()?,
+        product: contents.get(1)?.strip_prefix("product=")?.to_owned(),
+        change,
+    };
+    Some((contents.join(" "), effect))
+}
+
+/// Both services, about a sample of orders and about all stock.
+///
+/// # Errors
+/// When a service does not answer.
+pub(crate) async fn compare_services(services: [&Client; 2], deals: &[Deal], verdict: &mut Verdict) -> Result<()> {
+    const SAMPLE: usize = 300;
+    let ids = deals.iter().filter(|deal| deal.ask.is_order).filter_map(|deal| match &deal.told {
+        Told::Accepted { id, .. } => Some(format!("/orders/{id}")),
+        _ => None,
+    });
+    let ids: Vec<String> = ids.collect();
+    let mut paths: Vec<String> = ids.iter().step_by((ids.len() / SAMPLE).max(1)).cloned().collect();
+    let mut next = Some("/stock?limit=100".to_owned());
+    while let Some(path) = next.take() {
+        let page = services[0].get(&path).await?;
+        next = page.body["nextCursor"].as_str().map(|cursor| format!("/stock?limit=100&cursor={cursor}"));
+        paths.push(path);
+    }
+    for path in paths {
+        let (a, b) = (services[0].get(&path).await?, services[1].get(&path).await?);
+        verdict.count("questions that both services answer alike");
+        if a.status != 200 || (a.status, &a.body) != (b.status, &b.body) {
+            verdict.differences.push(format!("{path}: A answers {a:?}, B {b:?}"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(confirmed: Option<bool>) -> Told {
+        Told::Accepted { id: "i".to_owned(), position: "0:5".to_owned(), confirmed }
+    }
+
+    #[test]
+    fn rows_are_understood() {
+        let (contents, order) = effect("i 0", "user=u product=p 2x3=6 rejected out-of-stock at=0:5").unwrap();
+        assert_eq!(contents, "user=u product=p 2x3=6");
+        assert_eq!((order.confirmed, order.change, order.offset), (false, -2, 5));
+        let (contents, receipt) = effect("i 0", "receipt product=p delta=7 note= confirmed at=0:4").unwrap();
+        assert_eq!(contents, "receipt product=p delta=7 note=");
+        assert_eq!((receipt.confirmed, receipt.change, receipt.offset), (true, 7, 4));
+    }
+
+    #[test]
+    fn lost_doubled_and_untrue_are_named() {
+        let (_, effect) = effect("i 0", "user=u product=p 2x3=6 confirmed at=0:5").unwrap();
+        let one = std::slice::from_ref(&effect);
+        let two = [effect.clone(), effect.clone()];
+        let other = [Effect { id: "j".to_owned(), ..effect.clone() }];
+        let unknown = Told::Unknown("503".to_owned());
+        let refused = Told::Refused("422".to_owned());
+        for (told, found, says) in [
+            (told(None), one, None),
+            (told(Some(true)), one, None),
+            (told(Some(false)), one, Some("answered confirmed")),
+            (told(None), &other[..], Some("answered as i")),
+            (told(None), &[][..], Some("LOST")),
+            (told(None), &two[..], Some("DOUBLED")),
+            (unknown.clone(), &[][..], None),
+            (unknown.clone(), one, None),
+            (unknown, &two[..], Some("DOUBLED")),
+            (refused, &[][..], Some("refused")),
+        ] {
+            let wrong = compare(&told, found);
+            assert_eq!(wrong.is_some(), says.is_some(), "{told:?} {found:?}: {wrong:?}");
+            assert!(wrong.unwrap_or_default().contains(says.unwrap_or_default()));
+        }
+    }
+}
