@@ -42,6 +42,20 @@ impl RouteMetrics {
     }
 }
 
+/// How the waits of `Prefer: wait` ended.
+pub(crate) struct WaitMetrics {
+    pub(crate) by_outcome: Counter,
+    pub(crate) by_projection: Counter,
+    pub(crate) time_over: Counter,
+}
+
+impl WaitMetrics {
+    fn new() -> Self {
+        let waits = |ended_by: &'static str| counter!("order_service_waits_total", "ended_by" => ended_by);
+        Self { by_outcome: waits("outcome"), by_projection: waits("projection"), time_over: waits("time-over") }
+    }
+}
+
 /// All metrics of one service; several services can live in one process (tests).
 pub(crate) struct Metrics {
     handle: PrometheusHandle,
@@ -54,6 +68,10 @@ pub(crate) struct Metrics {
     pub(crate) producer_restarts: Counter,
     pub(crate) waiters: Gauge,
     pub(crate) turned_away_waiters: Counter,
+    pub(crate) waits: WaitMetrics,
+    pub(crate) outcomes_seen: Counter,
+    pub(crate) undecodable_outcomes: Counter,
+    pub(crate) projection_polls: Counter,
     pub(crate) database_errors: Counter,
     pub(crate) panics: Counter,
 }
@@ -86,6 +104,10 @@ impl Metrics {
                 producer_restarts: counter!("order_service_producer_restarts_total"),
                 waiters: gauge!("order_service_waiters"),
                 turned_away_waiters: counter!("order_service_turned_away_waiters_total"),
+                waits: WaitMetrics::new(),
+                outcomes_seen: counter!("order_service_outcomes_seen_total"),
+                undecodable_outcomes: counter!("order_service_undecodable_outcomes_total"),
+                projection_polls: counter!("order_service_projection_polls_total"),
                 database_errors: counter!("order_service_database_errors_total"),
                 panics: counter!("order_service_panics_total"),
             }
@@ -125,8 +147,21 @@ fn describe() {
         "Events in another partition than their key hashes to; must be 0"
     );
     describe_counter!("order_service_producer_restarts_total", "Producers replaced after a fatal error");
-    describe_gauge!("order_service_waiters", "Requests that wait for the projection now");
+    describe_gauge!("order_service_waiters", "Requests that wait for a decision or for the projection now");
     describe_counter!("order_service_turned_away_waiters_total", "Requests that found no place to wait");
+    describe_counter!(
+        "order_service_waits_total",
+        "Waits of Prefer: wait by what ended them: an outcome, the projection, or their time"
+    );
+    describe_counter!("order_service_outcomes_seen_total", "Records of the topic of outcomes");
+    describe_counter!(
+        "order_service_undecodable_outcomes_total",
+        "Outcomes that were skipped; records are decoded only while somebody waits"
+    );
+    describe_counter!(
+        "order_service_projection_polls_total",
+        "Looks at the projection's positions, for waits that no outcome has ended yet"
+    );
     describe_counter!("order_service_database_errors_total", "Reads that failed");
     describe_counter!("order_service_panics_total", "Panics of handlers; must be 0");
 }

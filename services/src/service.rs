@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::http::HeaderValue;
 use tokio::net::TcpListener;
-use tokio::time::{interval, sleep};
+use tokio::sync::oneshot;
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,17 +18,21 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::serve::{ServeOptions, serve};
 use crate::settings::Settings;
-use crate::start::{StartError, check_identity, open_log, open_reader};
+use crate::start::{OutcomesError, StartError, check_identity, open_log, open_outcomes, open_reader};
 use crate::state::{App, Limits, Shared};
 use crate::waiting::Waits;
 
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest that the follower of the outcomes is waited for. It holds nothing that could be lost.
+const FOLLOWER_STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A started service: everything was checked, and its tasks run; connections are accepted by [`Service::run`].
 pub struct Service {
     app: Shared,
     settings: Settings,
     tasks: TaskTracker,
+    /// Told when the follower of the outcomes has ended, which the stop makes it do.
+    follower_ended: oneshot::Receiver<()>,
     /// Ends the tasks behind the requests, when the last request is answered.
     end: CancellationToken,
 }
@@ -43,6 +48,7 @@ impl Service {
         let log = open_log(&settings, &metrics).await?;
         check_identity(&settings, &log, &identities).await?;
         let partition_count = log.partition_count();
+        let follower = open_outcomes(&settings, partition_count).await?;
         let app = Arc::new(App {
             // Letters and digits, checked by the settings.
             name: HeaderValue::try_from(settings.name.as_str()).unwrap_or(HeaderValue::from_static("order-service")),
@@ -59,7 +65,11 @@ impl Service {
             metrics,
             stop,
         });
-        let service = Self { app, settings, tasks: TaskTracker::new(), end: CancellationToken::new() };
+        let follower_ended = follower
+            .spawn(app.waits.outcomes().clone(), app.metrics.clone(), app.stop.clone())
+            .map_err(OutcomesError::from)?;
+        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        let service = Self { app, settings, tasks, follower_ended, end };
         service.spawn_tasks();
         Ok(service)
     }
@@ -118,6 +128,9 @@ impl Service {
         self.end.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        if timeout(FOLLOWER_STOP_LIMIT, self.follower_ended).await.is_err() {
+            tracing::warn!("the follower of the outcomes did not end in time");
+        }
         // Longer than a delivery can take there is nothing to wait for.
         let limit = Duration::from_millis(self.settings.delivery_timeout_ms) + Duration::from_secs(1);
         let app = self.app.clone();

@@ -21,6 +21,9 @@ pub struct Settings {
     /// The topic of the log
     #[arg(long, env = "LEDGER_ORDERS_TOPIC", default_value = ledger_schema::topics::ORDERS)]
     pub orders_topic: String,
+    /// The topic of outcomes, which answers Prefer: wait
+    #[arg(long, env = "LEDGER_OUTCOMES_TOPIC", default_value = ledger_schema::topics::OUTCOMES)]
+    pub outcomes_topic: String,
     /// The database user that may only read: mysql://ledger_reader:PASSWORD@HOST:PORT/DATABASE
     #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
     pub reader_database_url: Secret,
@@ -30,7 +33,7 @@ pub struct Settings {
     /// Name of this service, in X-Order-Service and in the events' ce_source
     #[arg(long, env = "LEDGER_SERVICE_NAME", default_value = "a", value_parser = parse_name)]
     pub name: String,
-    /// Longest that a request waits for the projection (Prefer: wait, ?after=)
+    /// Longest that a request waits for a decision (Prefer: wait) or for the projection (?after=)
     #[arg(long, env = "LEDGER_MAX_WAIT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=300))]
     pub max_wait_seconds: u64,
     /// Requests that wait at the same time; the next are answered as if their time were over

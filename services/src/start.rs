@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::event_log::{EventLog, EventLogOptions, TopicError};
 use crate::metrics::Metrics;
+use crate::outcomes::{FollowError, Follower, FollowerOptions};
 use crate::reader::{LogIdentity, ReadError, Reader, ReaderOptions};
 use crate::settings::Settings;
 
@@ -19,6 +20,8 @@ use crate::settings::Settings;
 pub enum StartError {
     #[error(transparent)]
     Topic(#[from] LogError),
+    #[error(transparent)]
+    Outcomes(#[from] OutcomesError),
     #[error("--reader-database-url is not of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE")]
     DatabaseUrl,
     #[error("the database at {address} cannot be reached: {cause}")]
@@ -42,12 +45,19 @@ pub enum StartError {
 #[error(transparent)]
 pub struct LogError(#[from] TopicError);
 
+/// An error of the topic of outcomes, opaque outside.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct OutcomesError(#[from] FollowError);
+
 impl StartError {
     /// 3 when a server cannot be reached, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Topic(LogError(TopicError::Unreachable { .. })) | Self::DatabaseUnreachable { .. } => 3,
+            Self::Topic(LogError(TopicError::Unreachable { .. }))
+            | Self::Outcomes(OutcomesError(FollowError::Topic(TopicError::Unreachable { .. })))
+            | Self::DatabaseUnreachable { .. } => 3,
             _ => 1,
         }
     }
@@ -70,6 +80,21 @@ pub(crate) async fn open_log(settings: &Settings, metrics: &Arc<Metrics>) -> Res
     let opened = tokio::task::spawn_blocking(move || EventLog::open(&options, metrics)).await;
     match opened {
         Ok(log) => Ok(Arc::new(log.map_err(LogError)?)),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// Opens the topic of outcomes: it is there, with the log's partition count, and followed from its present end.
+pub(crate) async fn open_outcomes(settings: &Settings, partition_count: i32) -> Result<Follower, StartError> {
+    let options = FollowerOptions {
+        brokers: settings.kafka_brokers.clone(),
+        properties: settings.kafka_properties.0.clone(),
+        topic: settings.outcomes_topic.clone(),
+        service_name: settings.name.clone(),
+        metadata_timeout: settings.startup_timeout(),
+    };
+    match tokio::task::spawn_blocking(move || Follower::open(&options, partition_count)).await {
+        Ok(follower) => Ok(follower.map_err(OutcomesError)?),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

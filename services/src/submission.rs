@@ -3,23 +3,27 @@
 //! It must never say more than is known. Before the append a fault means "nothing was appended"; a missing
 //! acknowledgement means "unknown"; after the acknowledgement a fault of the database means "pending", because the
 //! event stands. A retry while the first is still pending appends again, and the fold drops the second.
+//!
+//! Whoever is told a decision can read it on every service: an outcome is published, and a position advances, with or
+//! after the commit of the rows.
 
 use std::fmt;
 
 use axum::http::HeaderValue;
 use ledger_schema::wire::Event;
-use ledger_schema::{MovementId, OrderId, Position, RejectionReason, Status};
+use ledger_schema::{MovementId, OrderId, Position, RejectionReason, Status, partitioner};
 use tokio::time::Instant;
 
 use crate::event_log::AppendError;
+use crate::outcomes::DecidedRecord;
 use crate::problem::{Case, Problem, parked};
 use crate::reader::{Decision, UnderId};
 use crate::request::Preference;
 use crate::state::App;
-use crate::waiting::Waited;
+use crate::waiting::{Awaited, Told};
 
 /// What a write is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     Order(OrderId),
     Movement(MovementId),
@@ -80,11 +84,19 @@ impl Submission {
         Case { subject: Subject::of(&self.event), product_id: self.event.product_id().to_string(), position }
     }
 
+    /// What became of the id in the partition that the record will lie in.
+    fn awaited(&self, partition_count: i32) -> Awaited {
+        let key = self.event.product_id().as_str().as_bytes();
+        Awaited { subject: Subject::of(&self.event), partition: partitioner::partition_of(key, partition_count) }
+    }
+
     /// Runs the write to the answer that it gets.
     ///
     /// # Errors
     /// [`Problem`]: a conflict, a rejection (only with `Prefer: wait`), an outage, a doubt.
     pub(crate) async fn submit(&self, app: &App) -> Result<Accepted, Problem> {
+        // Before the look-up and before the append: so no outcome slips by (see `waiting`).
+        let waiter = self.preference.wait.and_then(|_| app.waits.register(self.awaited(app.partition_count)));
         if self.is_identified {
             match app.reader.under_id_of(&self.event).await? {
                 UnderId::Nothing => {}
@@ -98,15 +110,21 @@ impl Submission {
             AppendError::Refused(cause) => Problem::Unavailable { part: "Kafka", cause },
             AppendError::Unknown(cause) => Problem::UnknownOutcome { case: Box::new(self.case(None)), cause },
         })?;
-        match self.preference.wait {
-            None => Ok(Accepted::Pending(position)),
-            Some(wait) => {
-                let deadline = Instant::now() + wait;
-                match app.waits.until_folded(position, deadline).await {
-                    Waited::TimeOver => Ok(Accepted::Pending(position)),
-                    Waited::Folded => self.look_up_folded(app, position).await,
-                }
-            }
+        let (Some(wait), Some(waiter)) = (self.preference.wait, waiter) else { return Ok(Accepted::Pending(position)) };
+        match waiter.until_decided(position, Instant::now() + wait).await {
+            Told::Outcome(record) => self.told(app, &record, position).await,
+            Told::Folded => self.look_up_folded(app, position).await,
+            Told::TimeOver => Ok(Accepted::Pending(position)),
+        }
+    }
+
+    /// The id was decided, by this write's own record at `position` or by one before it in the same partition.
+    async fn told(&self, app: &App, record: &DecidedRecord, position: Position) -> Result<Accepted, Problem> {
+        let is_own = record.position == position;
+        match is_own.then_some(true).or_else(|| record.same_contents(&self.event)) {
+            Some(true) => self.decided(app, record.decision()).await,
+            Some(false) => Err(Problem::IdempotencyConflict(Box::new(self.case(Some(record.position))))),
+            None => self.look_up_folded(app, position).await,
         }
     }
 

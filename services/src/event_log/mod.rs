@@ -9,7 +9,7 @@ mod producer;
 mod topic;
 
 pub(crate) use producer::EventLogOptions;
-pub(crate) use topic::TopicError;
+pub(crate) use topic::{TopicError, partition_count};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl EventLog {
         let health = Arc::new(BrokerHealth::default());
         let producer = create(&config, &health).map_err(TopicError::Settings)?;
         let partition_count =
-            topic::partition_count(producer.client(), &options.brokers, &options.topic, options.metadata_timeout)?;
+            partition_count(producer.client(), &options.brokers, &options.topic, options.metadata_timeout)?;
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
@@ -191,12 +191,11 @@ impl Dependency for EventLog {
     async fn probe(&self) -> Result<(), String> {
         let producer = self.producer.load_full();
         let (topic, limit) = (self.topic.clone(), self.metadata_timeout.min(Duration::from_secs(1)));
-        let found = tokio::task::spawn_blocking(move || {
-            topic::partition_count(producer.client(), "the brokers", &topic, limit)
-        })
-        .await
-        .map_err(|error| error.to_string())?
-        .map_err(|error| error.to_string())?;
+        let found =
+            tokio::task::spawn_blocking(move || partition_count(producer.client(), "the brokers", &topic, limit))
+                .await
+                .map_err(|error| error.to_string())?
+                .map_err(|error| error.to_string())?;
         let expected = self.partition_count;
         if found == expected {
             Ok(())

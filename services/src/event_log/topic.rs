@@ -24,7 +24,7 @@ pub(crate) enum TopicError {
 /// The partition count of `topic`. Blocks for at most `limit`.
 ///
 /// All topics are asked for, because asking for one by name creates it on brokers with auto.create.topics.enable.
-pub(super) fn partition_count<C: ClientContext>(
+pub(crate) fn partition_count<C: ClientContext>(
     client: &Client<C>,
     brokers: &str,
     topic: &str,

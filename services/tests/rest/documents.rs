@@ -27,6 +27,12 @@ async fn health_readiness_metrics() {
         "order_service_unknown_acknowledgements_total 0",
         "order_service_wrong_partitions_total 0",
         "order_service_waiters 0",
+        "order_service_waits_total{ended_by=\"outcome\"} 0",
+        "order_service_waits_total{ended_by=\"projection\"} 0",
+        "order_service_waits_total{ended_by=\"time-over\"} 0",
+        "order_service_outcomes_seen_total 0",
+        "order_service_undecodable_outcomes_total 0",
+        "order_service_projection_polls_total 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }

@@ -1,10 +1,11 @@
 //! The service from outside, on a real MariaDB and a real Kafka: every test has a database and a topic of its own and
-//! plays the projector by SQL. `outages` uses librdkafka's mock cluster, whose brokers can be taken down.
+//! plays the projector by SQL and by outcomes. `outages` uses librdkafka's mock cluster, whose brokers can be taken down.
 
 mod bad_input;
 mod documents;
 mod lists;
 mod outages;
+mod outcomes;
 mod proxy;
 mod socket;
 mod start;

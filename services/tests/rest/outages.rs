@@ -3,20 +3,25 @@
 
 use std::time::{Duration, Instant};
 
+use ledger_schema::Position;
+use ledger_schema::partitioner::partition_of;
 use rdkafka::bindings::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::RDKafkaApiKey;
+use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::proxy::{Line, Proxy};
-use crate::world::{ORDER, PARTITIONS, World, eventually, get, post, variable};
+use crate::world::{ORDER, OrderLine, PARTITIONS, World, eventually, get, metric, post, variable};
 
-const BROKER: i32 = 1;
+pub(crate) const BROKER: i32 = 1;
 const KEY: [(&str, &str); 1] = [("idempotency-key", "k")];
 
-async fn mocked() -> (World, MockCluster<'static, DefaultProducerContext>) {
+pub(crate) async fn mocked() -> (World, MockCluster<'static, DefaultProducerContext>) {
     let mock = MockCluster::new(1).expect("a mock cluster");
     mock.create_topic("orders", PARTITIONS, 1).expect("a topic");
+    mock.create_topic("orders.outcomes", PARTITIONS, 1).expect("a topic");
     (World::with_kafka(mock.bootstrap_servers(), "orders".to_owned()).await, mock)
 }
 
@@ -40,6 +45,42 @@ async fn brokers_away_and_back() {
     mock.broker_up(BROKER).expect("up");
     eventually("an append", async || (post(&router, "/orders", &KEY, ORDER).await.status == 202).then_some(())).await;
     eventually("ready", async || (get(&router, "/readyz").await.status == 200).then_some(())).await;
+
+    // The outcomes are followed again, too.
+    let (order_id, records) = (Uuid::now_v7(), world.records());
+    let body = ORDER.replace("250", &format!("250,\"orderId\":\"{order_id}\""));
+    let asking = router.clone();
+    let waiting = tokio::spawn(async move { post(&asking, "/orders", &[("prefer", "wait=20")], &body).await });
+    eventually("the append", async || (world.records() > records).then_some(())).await;
+    let position = Position { partition: partition_of(b"chocolate", PARTITIONS), offset: records };
+    world.publish(&OrderLine { order_id, position, ..OrderLine::default() }.outcome());
+    let answer = waiting.await.expect("no panic");
+    assert_eq!((answer.status, answer.position()), (201, position), "{answer:?}");
+    assert_eq!(metric(&router, r#"order_service_waits_total{ended_by="outcome"}"#).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_is_refused_at_once() {
+    let (world, mock) = mocked().await;
+    let router = world.router(&["--delivery-timeout-ms", "5000", "--queue-max-messages", "5"]).await;
+    mock.broker_round_trip_time(BROKER, Duration::from_secs(60)).expect("slow");
+    let started = Instant::now();
+    let mut posts = JoinSet::new();
+    for _ in 0..200 {
+        let router = router.clone();
+        posts.spawn(async move { post(&router, "/orders", &[("prefer", "wait=5")], ORDER).await.problem() });
+    }
+    // What has a place in the queue waits for its acknowledgement; all others are told before that can be over.
+    for _ in 0..195 {
+        let word = posts.join_next().await.expect("an answer").expect("no panic");
+        assert_eq!(word, "unavailable");
+    }
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    for word in posts.join_all().await {
+        assert_eq!(word, "unknown-outcome");
+    }
+    assert_eq!(metric(&router, "order_service_refused_appends_total").await, 195);
+    assert_eq!(metric(&router, "order_service_waiters").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

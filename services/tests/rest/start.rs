@@ -4,7 +4,7 @@ use std::process::Command;
 
 use ledger_schema::Position;
 
-use crate::world::{PARTITIONS, World, variable};
+use crate::world::{PARTITIONS, World, create_topics, variable};
 
 /// An address where nothing listens: bound once, then let go.
 fn nowhere() -> String {
@@ -38,6 +38,10 @@ async fn servers_and_topics() {
     let empty = format!("{}/mysql", url.trim_end_matches('/'));
     check(&world, &["--reader-database-url", &empty], 1, &["positions", "ledger migrate"]).await;
     check(&world, &["--orders-topic", "no-such-topic"], 1, &["no-such-topic", "found none"]).await;
+    check(&world, &["--outcomes-topic", "no-such-outcomes"], 1, &["no-such-outcomes", "found none"]).await;
+    let narrow = format!("{}.narrow", world.topic);
+    create_topics(&world.brokers, &[(&narrow, PARTITIONS - 1)]).await;
+    check(&world, &["--outcomes-topic", &narrow], 1, &[&narrow, "expected 4", "found 3"]).await;
     check(&world, &["--kafka-properties", "no.such.setting=1"], 1, &["no.such.setting"]).await;
 }
 

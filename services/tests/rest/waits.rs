@@ -1,4 +1,5 @@
-//! `Prefer: wait` and `?after=`: answered when the projection gets there, and not much later than asked.
+//! `Prefer: wait` and `?after=` while the relay lags: answered when the projection gets there, and not much later than
+//! asked. With outcomes: `outcomes`.
 
 use std::time::Instant;
 
@@ -7,12 +8,12 @@ use ledger_schema::Position;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::world::{Answer, ORDER, OrderLine, World, eventually, get, post};
+use crate::world::{Answer, ORDER, OrderLine, World, eventually, get, metric, post};
 
-const ID: Uuid = Uuid::from_u128(0x77a4_36fd_64f9_4d35_999b_a957_195f_5d23);
+pub(crate) const ID: Uuid = Uuid::from_u128(0x77a4_36fd_64f9_4d35_999b_a957_195f_5d23);
 
 /// Sends the order with a long wait, and returns once it lies in the log.
-async fn waiting(world: &World, router: &Router, records: i64) -> (JoinHandle<Answer>, Position) {
+pub(crate) async fn waiting(world: &World, router: &Router, records: i64) -> (JoinHandle<Answer>, Position) {
     let body = ORDER.replace("250", &format!("250,\"orderId\":\"{ID}\""));
     let router = router.clone();
     let answer = tokio::spawn(async move { post(&router, "/orders", &[("prefer", "wait=20")], &body).await });
@@ -32,7 +33,9 @@ async fn decisions_are_waited_for() {
     assert_eq!((answer.status, &answer.json()["status"], answer.position()), (201, &"confirmed".into(), position));
     assert_eq!(answer.header("preference-applied"), "wait=20");
     assert_eq!(answer.header("location"), format!("/orders/{ID}?after={position}"));
-    assert!(get(&router, "/metrics").await.bytes.windows(24).any(|text| text == b"order_service_waiters 0\n"));
+    assert_eq!(metric(&router, "order_service_waiters").await, 0);
+    assert_eq!(metric(&router, r#"order_service_waits_total{ended_by="projection"}"#).await, 1);
+    assert!(metric(&router, "order_service_projection_polls_total").await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,6 +91,7 @@ async fn a_wait_is_over_in_time() {
     let ignored = post(&router, "/orders", &[("prefer", "wait=soon")], ORDER).await;
     assert_eq!((ignored.status, ignored.header("preference-applied")), (202, ""));
     assert!(started.elapsed().as_secs() < 10);
+    assert_eq!(metric(&router, r#"order_service_waits_total{ended_by="time-over"}"#).await, 2);
     // No place to wait: as if the time were over.
     let full = world.router(&["--max-waiters", "0"]).await;
     assert_eq!(post(&full, "/orders", &[("prefer", "wait=10")], ORDER).await.status, 202);

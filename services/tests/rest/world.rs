@@ -1,4 +1,4 @@
-//! A database, a topic, a service, and a projector that is played by SQL.
+//! A database, topics, a service, and a projector that is played by SQL and by outcomes.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use axum::http::{Request, Response};
 use clap::Parser;
 use http_body_util::BodyExt;
 use ledger_schema::Position;
+use ledger_schema::wire::{OrderConfirmed, OrderRejected, Outcome};
 use order_service::service::Service;
 use order_service::settings::Settings;
 use order_service::start::StartError;
@@ -16,6 +17,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::OwnedMessage;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
@@ -34,6 +36,7 @@ pub(crate) fn variable(name: &str) -> String {
 
 pub(crate) struct World {
     pub(crate) topic: String,
+    pub(crate) outcomes_topic: String,
     pub(crate) brokers: String,
     pub(crate) database: String,
     pub(crate) database_url: String,
@@ -82,15 +85,11 @@ impl Answer {
 }
 
 impl World {
-    /// A database with the schema, and the topic `orders` of its own name.
+    /// A database with the schema, and topics of its own names.
     pub(crate) async fn new() -> Self {
         let brokers = variable("LEDGER_TEST_KAFKA_BROKERS");
         let topic = format!("rest-{}", Uuid::now_v7().simple());
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("an admin client");
-        let spec = NewTopic::new(&topic, PARTITIONS, TopicReplication::Fixed(1));
-        let created = admin.create_topics([&spec], &AdminOptions::new()).await.expect("topics can be created");
-        created[0].as_ref().expect("the topic is new");
+        create_topics(&brokers, &[(&topic, PARTITIONS), (&format!("{topic}.outcomes"), PARTITIONS)]).await;
         Self::with_kafka(brokers, topic).await
     }
 
@@ -116,7 +115,8 @@ impl World {
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&sql).await.unwrap_or_else(|error| panic!("{file:?}: {error}"));
         }
         let database_url = format!("{}/{database}", admin_url.trim_end_matches('/'));
-        Self { topic, brokers, database, database_url, sql, stop: CancellationToken::new() }
+        let outcomes_topic = format!("{topic}.outcomes");
+        Self { topic, outcomes_topic, brokers, database, database_url, sql, stop: CancellationToken::new() }
     }
 
     /// The settings of a service of this world; `more` are flags that win.
@@ -125,6 +125,7 @@ impl World {
         let flags = [
             ("--kafka-brokers", self.brokers.as_str()),
             ("--orders-topic", &self.topic),
+            ("--outcomes-topic", &self.outcomes_topic),
             ("--reader-database-url", &self.database_url),
         ];
         for (flag, value) in flags {
@@ -175,6 +176,29 @@ impl World {
             .expect("an offset");
         consumer.assign(&assignment).expect("assigned");
         consumer.poll(PATIENCE).expect("a record in time").expect("a record").detach()
+    }
+
+    /// A producer of outcomes.
+    pub(crate) fn producer(&self, more: &[(&str, &str)]) -> ThreadedProducer<DefaultProducerContext> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("linger.ms", "0");
+        for (name, value) in more {
+            config.set(*name, *value);
+        }
+        config.create_with_context(DefaultProducerContext).expect("a producer")
+    }
+
+    /// The relay published these values.
+    pub(crate) fn publish_values(&self, partition: i32, values: &[&[u8]]) {
+        let producer = self.producer(&[]);
+        send(&producer, &self.outcomes_topic, partition, values);
+        producer.flush(PATIENCE).expect("published");
+    }
+
+    /// The relay published an outcome, into its cause's partition.
+    pub(crate) fn publish(&self, outcome: &Outcome) {
+        let event_id: ledger_schema::EventId = outcome.event_id().parse().expect("an event id");
+        self.publish_values(event_id.cause.partition, &[&outcome.encode()]);
     }
 
     /// The projector has passed `position`.
@@ -289,6 +313,33 @@ impl Drop for World {
     }
 }
 
+/// Hands values over to a producer.
+pub(crate) fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, partition: i32, values: &[&[u8]]) {
+    for value in values {
+        let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(partition).payload(value);
+        assert!(producer.send(record).is_ok(), "the queue has room");
+    }
+}
+
+/// Creates topics of these names and partition counts.
+pub(crate) async fn create_topics(brokers: &str, topics: &[(&str, i32)]) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin client");
+    let specs: Vec<_> =
+        topics.iter().map(|(name, count)| NewTopic::new(name, *count, TopicReplication::Fixed(1))).collect();
+    let created = admin.create_topics(&specs, &AdminOptions::new()).await.expect("topics can be created");
+    for topic in created {
+        topic.expect("the topic is new");
+    }
+}
+
+/// The value of a metric without labels, or with them as Prometheus writes them.
+pub(crate) async fn metric(router: &Router, name: &str) -> u64 {
+    let text = String::from_utf8(get(router, "/metrics").await.bytes).expect("text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name} in\n{text}")).parse().expect("a whole number")
+}
+
 /// What the projector writes into `orders`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OrderLine<'a> {
@@ -314,6 +365,40 @@ impl Default for OrderLine<'_> {
             unit_price: 250,
             reason: None,
             placed_at: "2026-11-23 10:00:00.123456",
+        }
+    }
+}
+
+impl OrderLine<'_> {
+    /// What the relay publishes of it; `available` is made up.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let event_id = format!("{}-{}-0", self.position.partition, self.position.offset);
+        let (version, order_id) = (Outcome::VERSION, self.order_id.to_string());
+        let (user_id, product_id) = (self.user_id.to_owned(), self.product_id.to_owned());
+        let (quantity, unit_price, total_price) = (self.quantity, self.unit_price, self.quantity * self.unit_price);
+        match self.reason.map(str::to_owned) {
+            None => Outcome::OrderConfirmed(OrderConfirmed {
+                version,
+                event_id,
+                order_id,
+                user_id,
+                product_id,
+                quantity,
+                unit_price,
+                total_price,
+                available: 7,
+            }),
+            Some(reason) => Outcome::OrderRejected(OrderRejected {
+                version,
+                event_id,
+                order_id,
+                user_id,
+                product_id,
+                quantity,
+                unit_price,
+                total_price,
+                reason,
+            }),
         }
     }
 }

@@ -1,0 +1,229 @@
+//! The waiting room: a request that waits for a decision is answered by whichever comes first, the outcome of its id, or the
+//! projection that has passed its position.
+//!
+//! Outcomes come by themselves and cost the database nothing, so the projection is asked only when none came for a while
+//! ([`OUTCOME_GRACE`]): the relay lags, or the record was parked or is a duplicate, and there will be none.
+//!
+//! No outcome slips by. A request registers before it looks its id up and before it appends. If the id was decided before
+//! that, the look-up finds it, since an outcome is published after the commit that it tells of; if not, its outcome
+//! comes after the registration.
+//!
+//! Never unbounded: beyond [`Waits::new`]'s number of waiters, or when the service stops, the time is over at once.
+
+mod awaited;
+mod projection;
+
+pub(crate) use awaited::{Awaited, AwaitedOutcomes};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ledger_schema::Position;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use self::awaited::Registration;
+use self::projection::Projection;
+use crate::metrics::Metrics;
+use crate::outcomes::DecidedRecord;
+use crate::reader::Reader;
+
+/// How long an outcome may take before the projection is asked: above what it takes on a busy machine, below what
+/// somebody notices who has to wait for a parked record.
+const OUTCOME_GRACE: Duration = Duration::from_millis(40);
+
+/// How a wait for the projection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// The record at the position is folded, and what it did can be read.
+    Folded,
+    TimeOver,
+}
+
+/// How a wait for a decision ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    /// What became of the id in the record's partition; the tables have it, too.
+    Outcome(Arc<DecidedRecord>),
+    /// The record at the position is folded, and what it did can be read.
+    Folded,
+    TimeOver,
+}
+
+/// The waiting room.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    outcomes: Arc<AwaitedOutcomes>,
+    projection: Projection,
+    waiters: AtomicUsize,
+    max_waiters: usize,
+    stop: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+/// Counts its holder as a waiter.
+#[derive(Debug)]
+struct Seat<'a>(&'a Waits);
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.0.waiters.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.waiters.decrement(1);
+    }
+}
+
+/// A request that will wait for a decision, registered so that no outcome slips by.
+#[derive(Debug)]
+pub(crate) struct Waiter<'a> {
+    seat: Seat<'a>,
+    registration: Registration,
+}
+
+impl Waits {
+    pub(crate) fn new(
+        partition_count: i32,
+        max_waiters: usize,
+        stop: CancellationToken,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            outcomes: Arc::default(),
+            projection: Projection::new(partition_count, metrics.projection_polls.clone()),
+            waiters: AtomicUsize::new(0),
+            max_waiters,
+            stop,
+            metrics,
+        }
+    }
+
+    /// Where the follower finds who waits.
+    pub(crate) fn outcomes(&self) -> &Arc<AwaitedOutcomes> {
+        &self.outcomes
+    }
+
+    /// Registers for an outcome; `None` when the room is full, which is as if the time were over. To be called before
+    /// the id is looked up.
+    pub(crate) fn register(&self, awaited: Awaited) -> Option<Waiter<'_>> {
+        let seat = self.take_seat()?;
+        Some(Waiter { seat, registration: self.outcomes.register(awaited) })
+    }
+
+    /// Waits until the record at `position` is folded, at most until `deadline`.
+    pub(crate) async fn until_folded(&self, position: Position, deadline: Instant) -> Waited {
+        let Some(_seat) = self.take_seat() else { return Waited::TimeOver };
+        match self.stop.run_until_cancelled(timeout_at(deadline, self.projection.passes(position))).await {
+            Some(Ok(())) => Waited::Folded,
+            _ => Waited::TimeOver,
+        }
+    }
+
+    fn take_seat(&self) -> Option<Seat<'_>> {
+        if self.waiters.fetch_add(1, Ordering::Relaxed) >= self.max_waiters {
+            self.waiters.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.turned_away_waiters.increment(1);
+            return None;
+        }
+        self.metrics.waiters.increment(1);
+        Some(Seat(self))
+    }
+
+    /// Asks the projection while somebody needs that, until the service stops.
+    pub(crate) async fn poll(&self, reader: &Reader) {
+        self.stop.run_until_cancelled(self.projection.poll(reader)).await;
+    }
+}
+
+impl Waiter<'_> {
+    /// Waits until it is decided what the record at `position` did, at most until `deadline`.
+    pub(crate) async fn until_decided(mut self, position: Position, deadline: Instant) -> Told {
+        let waits = self.seat.0;
+        let told = &mut self.registration.told;
+        let decided = async {
+            tokio::select! {
+                biased;
+                Ok(record) = told => Told::Outcome(record),
+                () = waits.folded_without_outcome(position) => Told::Folded,
+            }
+        };
+        let told = match waits.stop.run_until_cancelled(timeout_at(deadline, decided)).await {
+            Some(Ok(told)) => told,
+            _ => Told::TimeOver,
+        };
+        match told {
+            Told::Outcome(_) => waits.metrics.waits.by_outcome.increment(1),
+            Told::Folded => waits.metrics.waits.by_projection.increment(1),
+            Told::TimeOver => waits.metrics.waits.time_over.increment(1),
+        }
+        told
+    }
+}
+
+impl Waits {
+    async fn folded_without_outcome(&self, position: Position) {
+        sleep(OUTCOME_GRACE).await;
+        self.projection.passes(position).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::submission::Subject;
+    use ledger_schema::OrderId;
+
+    const ID: &str = "77a436fd-64f9-4d35-999b-a957195f5d23";
+
+    fn waits(max_waiters: usize) -> Waits {
+        Waits::new(2, max_waiters, CancellationToken::new(), Arc::new(Metrics::new()))
+    }
+
+    fn far() -> Instant {
+        Instant::now() + Duration::from_secs(3_600)
+    }
+
+    fn position() -> Position {
+        Position { partition: 0, offset: 3 }
+    }
+
+    fn awaited() -> Awaited {
+        Awaited { subject: Subject::Order(OrderId::parse(ID).expect("valid")), partition: 0 }
+    }
+
+    fn record() -> DecidedRecord {
+        let value = format!(
+            r#"{{"type":"OrderConfirmed","version":1,"event_id":"0-3-0","order_id":"{ID}","user_id":"u","product_id":"p","quantity":1,"unit_price":1,"total_price":1,"available":0}}"#
+        );
+        DecidedRecord::decode(value.as_bytes()).expect("an outcome")
+    }
+
+    #[tokio::test]
+    async fn a_full_room_and_a_stop_end_the_wait_at_once() {
+        assert_eq!(waits(0).until_folded(position(), far()).await, Waited::TimeOver);
+        assert!(waits(0).register(awaited()).is_none());
+        let waits = waits(1);
+        let waiter = waits.register(awaited()).expect("a seat");
+        assert!(waits.register(awaited()).is_none(), "several waiters of one id take a seat each");
+        waits.stop.cancel();
+        assert!(matches!(waiter.until_decided(position(), far()).await, Told::TimeOver));
+        assert_eq!(waits.until_folded(position(), far()).await, Waited::TimeOver);
+        assert_eq!(waits.waiters.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn an_outcome_before_the_wait_begins_is_not_missed() {
+        let waits = waits(8);
+        let waiter = waits.register(awaited()).expect("a seat");
+        waits.outcomes().tell(record());
+        let Told::Outcome(record) = waiter.until_decided(position(), far()).await else { panic!("an outcome") };
+        assert_eq!(record.position, position());
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_is_dropped_leaves_nothing() {
+        let waits = waits(8);
+        drop(waits.register(awaited()));
+        assert!(waits.outcomes().is_empty());
+        assert_eq!(waits.waiters.load(Ordering::Relaxed), 0);
+    }
+}
