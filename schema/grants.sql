@@ -19,3 +19,4 @@ GRANT SELECT ON orders TO ledger_reader;
 GRANT SELECT ON stock TO ledger_reader;
 GRANT SELECT ON stock_movements TO ledger_reader;
 GRANT SELECT ON dead_letters TO ledger_reader;
+GRANT SELECT ON redrives TO ledger_reader;

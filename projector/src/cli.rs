@@ -3,7 +3,9 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{import::ImportArgs, migrate::MigrateArgs, project::ProjectArgs, status::StatusArgs};
+use crate::commands::{
+    dead_letters::DeadLettersArgs, import::ImportArgs, migrate::MigrateArgs, project::ProjectArgs, status::StatusArgs,
+};
 
 #[derive(Debug, Parser)]
 #[command(name = "ledger", version, about = "The order ledger: its projector, and an operator's commands")]
@@ -21,6 +23,8 @@ pub enum Command {
     Project(ProjectArgs),
     /// Creates database, users, tables and topics where they are missing
     Migrate(MigrateArgs),
+    /// Shows what could not be folded, and mends it
+    DeadLetters(DeadLettersArgs),
     /// Folds the old world in: a topic written for a connector, and a CSV of opening stock
     Import(ImportArgs),
     /// Shows the position, the end and the lag of each partition

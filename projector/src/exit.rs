@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 
 use crate::database::DatabaseError;
+use crate::dead_letters::DeadLettersError;
 use crate::import::ImportError;
 use crate::kafka::KafkaUseError;
 use crate::migrate::MigrateError;
@@ -44,6 +45,8 @@ pub enum CommandError {
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
+    DeadLetters(#[from] DeadLettersError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
@@ -75,6 +78,7 @@ impl CommandError {
             Self::Migrate(error) => error.is_unreachable(),
             Self::Status(error) => error.is_unreachable(),
             Self::Import(error) => error.is_unreachable(),
+            Self::DeadLetters(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Io(_) | Self::Refused(_) => false,

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod commands;
 pub mod consumer;
 pub mod database;
+pub mod dead_letters;
 pub mod exit;
 pub mod health;
 pub mod http;

@@ -1,6 +1,7 @@
 //! One file per command. A command checks its flags, calls the part of the library that does the work, and prints; it
 //! must never hold logic of its own.
 
+pub mod dead_letters;
 pub mod import;
 pub mod migrate;
 pub mod project;
@@ -17,6 +18,7 @@ pub async fn run(command: Command) -> Result<Done, CommandError> {
     match command {
         Command::Project(args) => project::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Import(args) => import::run(args).await,
         Command::Status(args) => status::run(args).await,
     }

@@ -98,19 +98,30 @@ async fn remove_published(connection: &mut MySqlConnection, partition: i32, curs
         let published = sqlx::query_as::<_, (i64, i64)>(PUBLISHED);
         let published = published.bind(partition).bind(cursor).bind(cursor).bind(MAX_ROWS);
         let published = published.fetch_all(&mut *connection).await?;
-        if published.is_empty() {
-            return Ok(());
+        match *published.as_slice() {
+            [] => return Ok(()),
+            // As it is while the relay keeps up: a statement that commits by itself.
+            [row] => remove(connection, partition, row).await?,
+            _ => {
+                // An error leaves the transaction open; the caller drops the connection, which ends it.
+                connection.execute("START TRANSACTION").await?;
+                for row in &published {
+                    remove(connection, partition, *row).await?;
+                }
+                connection.execute("COMMIT").await?;
+            }
         }
-        let more = i64::try_from(published.len()) == Ok(MAX_ROWS);
-        // An error leaves the transaction open; the caller drops the connection, which ends it.
-        connection.execute("START TRANSACTION").await?;
-        for (first_offset, next_offset) in published {
-            let row = sqlx::query(PRUNE).bind(partition).bind(first_offset).bind(next_offset);
-            row.execute(&mut *connection).await?;
-        }
-        connection.execute("COMMIT").await?;
-        if !more {
+        if i64::try_from(published.len()) != Ok(MAX_ROWS) {
             return Ok(());
         }
     }
+}
+
+async fn remove(
+    connection: &mut MySqlConnection,
+    partition: i32,
+    (first_offset, next_offset): (i64, i64),
+) -> Result<(), sqlx::Error> {
+    let row = sqlx::query(PRUNE).bind(partition).bind(first_offset).bind(next_offset);
+    row.execute(connection).await.map(drop)
 }

@@ -59,7 +59,7 @@ async fn an_interrupted_migration_is_run_again() {
     setting.execute("DROP TABLE outbox").await;
     steps(&setting, &[]);
     assert_eq!(setting.number("SELECT COUNT(*) FROM outbox").await, 0);
-    assert_eq!(setting.number("SELECT COUNT(*) FROM _sqlx_migrations WHERE success").await, 6);
+    assert_eq!(setting.number("SELECT COUNT(*) FROM _sqlx_migrations WHERE success").await, 7);
     setting.finish().await;
 }
 
