@@ -30,18 +30,22 @@ const ORDERS_A_ROUND: usize = 35_000;
 enum Fault {
     Kill(PartName),
     Crash(Server),
+    /// A server and who writes to it, at once.
+    Both(Server, PartName),
     Freeze,
     TwoProjectors,
     CutCommit(Cut),
 }
 
-const ALL: [(Fault, &str); 11] = [
+const ALL: [(Fault, &str); 13] = [
     (Fault::Kill(PartName::Projector), "kill -9 of the projector"),
     (Fault::Kill(PartName::ServiceA), "kill -9 of service A"),
     (Fault::Kill(PartName::ServiceB), "kill -9 of service B"),
     (Fault::Kill(PartName::Gateway), "kill -9 of the gateway"),
     (Fault::Crash(Server::MariaDb), "kill -9 of MariaDB"),
     (Fault::Crash(Server::Kafka), "kill -9 of Kafka"),
+    (Fault::Both(Server::MariaDb, PartName::Projector), "kill -9 of MariaDB and the projector at once"),
+    (Fault::Both(Server::Kafka, PartName::ServiceA), "kill -9 of Kafka and service A at once"),
     (Fault::Freeze, "projector frozen beyond its session, then thawed"),
     (Fault::TwoProjectors, "second projector joined and left"),
     (Fault::CutCommit(Cut::BeforeTheServer), "COMMIT cut before the server got it"),
@@ -128,6 +132,11 @@ fn inject(system: &mut System, fault: Fault, random: &mut Random) -> Result<u64>
     match fault {
         Fault::Kill(part) => system.crash_part(part, absence)?,
         Fault::Crash(server) => system.crash_server(server, absence)?,
+        Fault::Both(server, part) => {
+            system.part(part).process.kill()?;
+            system.crash_server(server, absence)?;
+            system.part(part).restart()?;
+        }
         Fault::Freeze => freeze(system, random)?,
         Fault::TwoProjectors => {
             for cleanly in [true, random.percent(50)] {
