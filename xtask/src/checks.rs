@@ -161,7 +161,7 @@ pub fn run_mutants(arguments: &[String]) -> Result<()> {
     let command = ProcessCommand::new(tool)
         .arg("mutants")
         .args(MUTATED.iter().flat_map(|file| ["--file", file]))
-        .args(["--cargo-arg=--release", "--output"])
+        .args(["--profile=release", "--gitignore=true", "--output"])
         .arg(output)
         .args(arguments)
         .current_dir(repository::root());
