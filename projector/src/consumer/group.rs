@@ -38,6 +38,8 @@ const FULL_WAIT: Duration = Duration::from_millis(500);
 const HAND_OVER_WAIT: Duration = Duration::from_secs(5);
 /// Between attempts to read positions while a server is away.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
+/// Between warnings about a cluster that is away: the client reports every attempt to reach it.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 /// The name under which this part waits for the database.
 const PART: &str = "consumer";
 
@@ -71,6 +73,7 @@ struct State {
     /// What went wrong in a callback, which cannot return it.
     failure: Option<ConsumerError>,
     resync_tried: Option<Instant>,
+    complained: Option<Instant>,
 }
 
 impl Group {
@@ -326,7 +329,13 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "the Kafka client reports an error, and goes on");
+        let mut state = self.0.state();
+        if state.complained.is_some_and(|complained| complained.elapsed() < COMPLAINT_INTERVAL) {
+            tracing::debug!(%error, reason, "the Kafka client reports an error, and goes on");
+        } else {
+            state.complained = Some(Instant::now());
+            tracing::warn!(%error, reason, "the Kafka client reports an error, and goes on");
+        }
     }
 }
 

@@ -2,14 +2,17 @@
 //! it shares and hands over.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sqlx::Executor;
 
 use crate::setting::{
     Append, PARTITIONS, Setting, code, free_address, get, last_line, order, partition_of, product_in, receipt, request,
     stderr,
 };
+use crate::writer::{CUT_BEFORE, Proxy};
 
 /// What `ledger status` says.
 fn status(setting: &Setting) -> Value {
@@ -364,12 +367,85 @@ async fn a_moved_position_is_followed() {
     let mut database = setting.database().await;
     let swap = "BEGIN NOT ATOMIC START TRANSACTION; UPDATE positions SET next_offset = 0 WHERE kafka_partition = 1; \
          DELETE FROM stock; DELETE FROM stock_movements; COMMIT; END";
-    sqlx::Executor::execute(&mut database, swap).await.expect("swapped");
+    database.execute(swap).await.expect("swapped");
     let last = setting.append_event(&product, &order(2, &product, 2)).await;
     setting.folded_to(1, last + 1).await;
     assert_eq!(setting.number("SELECT available FROM stock").await, 3);
     projector.until("/metrics", |_, body| body.lines().any(|line| line == "ledger_position_misses_total 1"));
     projector.until_ready();
     assert_eq!(projector.stop().0, 0);
+    setting.finish().await;
+}
+
+// The proxy needs a thread of its own: waiting for the projector's HTTP blocks one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_database_is_waited_for() {
+    let setting = Setting::migrated("outage");
+    let proxy = Proxy::start(&setting).await;
+    let url = proxy.url(&setting);
+    let projector = setting.project_with(&[("LEDGER_PROJECTOR_DATABASE_URL", &url)]);
+    projector.until_ready();
+    let product = product_in(1, "bar");
+    setting.append_event(&product, &receipt(1, &product, 100)).await;
+    setting.folded_to(1, 1).await;
+
+    proxy.refusing.store(true, Ordering::SeqCst);
+    proxy.next_commit.store(CUT_BEFORE, Ordering::SeqCst);
+    for id in 2..12 {
+        setting.append_event(&product, &order(id, &product, 1)).await;
+    }
+    projector.until("/readyz", |status, body| status == 503 && body.contains("the database does not answer"));
+    projector.until("/healthz", |status, _| status == 200);
+    // Many attempts, one line.
+    projector.until("/metrics", |_, body| {
+        let retries = body.lines().find_map(|line| line.strip_prefix("ledger_database_retries_total "));
+        retries.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count >= 5)
+    });
+    assert_eq!(projector.log().matches("does not take batches").count(), 1, "{}", projector.log());
+    assert_eq!(setting.number("SELECT available FROM stock").await, 100);
+
+    proxy.refusing.store(false, Ordering::SeqCst);
+    setting.folded_to(1, 11).await;
+    projector.until_ready();
+    assert_eq!(setting.number("SELECT available FROM stock").await, 90);
+    assert_eq!(projector.stop().0, 0);
+    setting.finish().await;
+}
+
+#[tokio::test]
+async fn a_writer_that_does_not_keep_up_pauses_its_partitions_and_loses_nothing() {
+    let setting = Setting::migrated("paused");
+    let few = [("LEDGER_BATCH_MAX_RECORDS", "5"), ("LEDGER_WRITERS", "1")];
+    let projector = setting.project_with(&few);
+    projector.until_ready();
+    let names: Vec<String> = (0..PARTITIONS).map(|partition| product_in(partition, "bar")).collect();
+    for (id, name) in (1..).zip(&names) {
+        setting.append_event(name, &receipt(id, name, 1000)).await;
+    }
+    for partition in 0..PARTITIONS {
+        setting.folded_to(partition, 1).await;
+    }
+    // Somebody holds the positions: batches wait, the intake fills, the partitions are paused.
+    let mut other = setting.database().await;
+    other.execute("START TRANSACTION").await.expect("begun");
+    other.execute("SELECT * FROM positions FOR UPDATE").await.expect("locked");
+    let mut id = 100;
+    for _ in 0..50 {
+        for name in &names {
+            setting.append_event(name, &order(id, name, 1)).await;
+            id += 1;
+        }
+    }
+    projector.until("/metrics", |_, body| body.contains("ledger_pauses_total"));
+    // The group is served meanwhile: another projector gets its share, and what was paused is handed over whole.
+    let second = setting.project_with(&few);
+    second.until("/metrics", |_, body| body.contains("ledger_lag_records"));
+    other.execute("ROLLBACK").await.expect("released");
+    for partition in 0..PARTITIONS {
+        setting.folded_to(partition, 51).await;
+    }
+    assert_eq!(setting.number("SELECT COUNT(*) FROM orders WHERE status = 'confirmed'").await, 200);
+    assert_eq!(setting.number("SELECT CAST(SUM(available) AS INT) FROM stock").await, 4000 - 200);
+    assert_eq!((projector.stop().0, second.stop().0), (0, 0));
     setting.finish().await;
 }

@@ -1,6 +1,6 @@
 //! A writer with the live store behind a proxy that cuts connections inside COMMIT: what the position decides.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -93,21 +93,26 @@ impl Fed {
 /// What the proxy does with the next COMMIT.
 const PASS: u8 = 0;
 /// The server never gets it.
-const CUT_BEFORE: u8 = 1;
+pub(crate) const CUT_BEFORE: u8 = 1;
 /// The server gets it and answers; the writer never hears.
 const CUT_AFTER: u8 = 2;
 
 #[derive(Default)]
-struct Proxy {
-    next_commit: AtomicU8,
+pub(crate) struct Proxy {
+    pub(crate) next_commit: AtomicU8,
     cuts: AtomicUsize,
+    /// New connections are closed at once, as by a server that is away.
+    pub(crate) refusing: AtomicBool,
     /// While held, no new connection is let through.
     gate: tokio::sync::Mutex<()>,
     address: Mutex<String>,
 }
 
 impl Proxy {
-    async fn start(server: String) -> Arc<Self> {
+    /// A proxy in front of the setting's database server.
+    pub(crate) async fn start(setting: &Setting) -> Arc<Self> {
+        let url = setting.variable("LEDGER_PROJECTOR_DATABASE_URL");
+        let server = url.split(['@', '/']).nth(3).expect("host:port").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let proxy = Arc::new(Self::default());
         *proxy.address.lock().expect("unshared") = listener.local_addr().expect("bound").to_string();
@@ -115,6 +120,9 @@ impl Proxy {
             let proxy = proxy.clone();
             async move {
                 while let Ok((client, _)) = listener.accept().await {
+                    if proxy.refusing.load(Ordering::SeqCst) {
+                        continue;
+                    }
                     drop(proxy.gate.lock().await);
                     let upstream = TcpStream::connect(&server).await.expect("MariaDB");
                     tokio::spawn(proxy.clone().relay(client, upstream));
@@ -124,12 +132,13 @@ impl Proxy {
         proxy
     }
 
-    fn url(&self, setting: &Setting) -> DatabaseUrl {
+    /// The projector's URL through the proxy.
+    pub(crate) fn url(&self, setting: &Setting) -> String {
         let url = setting.variable("LEDGER_PROJECTOR_DATABASE_URL");
         let (login, rest) = url.split_once('@').expect("user@host");
         let (_, database) = rest.split_once('/').expect("host/database");
         let address = self.address.lock().expect("unshared").clone();
-        DatabaseUrl::parse(&format!("{login}@{address}/{database}")).expect("valid")
+        format!("{login}@{address}/{database}")
     }
 
     async fn relay(self: Arc<Self>, mut client: TcpStream, mut upstream: TcpStream) {
@@ -169,10 +178,9 @@ impl Proxy {
 
 async fn behind_a_proxy(purpose: &str) -> (Setting, Arc<Proxy>, Fed) {
     let setting = Setting::with_positions(purpose).await;
-    let url = setting.variable("LEDGER_PROJECTOR_DATABASE_URL");
-    let server = url.split(['@', '/']).nth(3).expect("host:port").to_owned();
-    let proxy = Proxy::start(server).await;
-    let fed = Fed::start(&setting, proxy.url(&setting), 1);
+    let proxy = Proxy::start(&setting).await;
+    let url = DatabaseUrl::parse(&proxy.url(&setting)).expect("valid");
+    let fed = Fed::start(&setting, url, 1);
     fed.feed(0, &[receipt(1, &fed.product, 10)]);
     fed.settled().await;
     assert_eq!(setting.number("SELECT available FROM stock").await, 10);
