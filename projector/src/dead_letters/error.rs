@@ -31,6 +31,8 @@ pub enum DeadLettersError {
         "it is not known whether the event that mends {mended} is in the log: {cause}; run the same command again, which is safe"
     )]
     Unacknowledged { mended: Position, cause: KafkaError },
+    #[error("the event that mends {mended} stands at {appended}, but its mark was taken back meanwhile")]
+    MarkTakenBack { mended: Position, appended: Position },
     #[error("there are no positions of topic {topic}: `ledger project` creates them when it first starts")]
     NoPositions { topic: String },
     #[error("the parked record at {position} has headers that cannot be read: {problem}")]

@@ -80,11 +80,7 @@ pub async fn redrive(options: RedriveOptions) -> Result<Redriven, DeadLettersErr
             resumed: claim.earlier,
         }),
         Mark::Appended(appended) => Err(DeadLettersError::AlreadyRedriven { mended, appended }),
-        Mark::Unfinished => Err(DeadLettersError::Unfinished {
-            mended,
-            expected: "finished".to_owned(),
-            found: "a mark that somebody took back".to_owned(),
-        }),
+        Mark::Unfinished => Err(DeadLettersError::MarkTakenBack { mended, appended }),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Tests of the projector and its commands on a real Kafka and a real MariaDB, as `cargo xtask test` starts them.
 
+mod dead_letters;
+mod idle;
 mod import;
 mod migrate;
 mod project;
+mod published;
+mod relay;
 mod setting;
 mod store;
 mod writer;
