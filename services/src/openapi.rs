@@ -78,7 +78,8 @@ pub struct WriteParams {
     /// 1 to 255 printable ASCII characters, scoped by user (orders) or product (movements): the same key gives the same id for ever.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
     pub idempotency_key: Option<String>,
-    /// `wait=SECONDS`: answer when it is decided (201 or 409), or with 202 when the time is over.
+    /// `wait=SECONDS`: answer when it is decided (201 or 409; 422 when another request came first under the id), or with
+    /// 202 when the time is over. Whoever was answered 201 finds the order or the stock on every service.
     #[param(rename = "Prefer", example = "wait=5")]
     pub prefer: Option<String>,
     /// W3C Trace Context; travels with the event.
@@ -113,7 +114,10 @@ impl IntoResponses for WriteProblems {
             (409, "with `Prefer: wait`: rejected (out-of-stock, unknown-product, below-zero) or parked"),
             (413, "body-too-large: more than 65536 bytes"),
             (415, "unsupported-media-type: not application/json"),
-            (422, "invalid-field, or idempotency-conflict: another request came first under this id"),
+            (
+                422,
+                "invalid-field, or idempotency-conflict: another request with other contents came first under this id",
+            ),
             (503, "unavailable: nothing was appended; unknown-outcome: retry with the same key"),
         ])
     }

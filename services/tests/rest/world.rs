@@ -331,6 +331,16 @@ pub(crate) async fn create_topics(brokers: &str, topics: &[(&str, i32)]) {
     for topic in created {
         topic.expect("the topic is new");
     }
+    // The controller answers before the broker knows.
+    for (name, count) in topics {
+        eventually("the topic is served", async || {
+            let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("metadata");
+            let found = metadata.topics().iter().find(|found| found.name() == *name)?;
+            (i32::try_from(found.partitions().iter().filter(|part| part.leader() >= 0).count()) == Ok(*count))
+                .then_some(())
+        })
+        .await;
+    }
 }
 
 /// The value of a metric without labels, or with them as Prometheus writes them.
