@@ -6,6 +6,7 @@ mod chocolate;
 mod faults;
 mod fight;
 mod gateway;
+mod race;
 
 use std::time::{Duration, Instant};
 

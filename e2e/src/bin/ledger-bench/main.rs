@@ -3,9 +3,11 @@
 //!
 //! - `fold`: orders/s and memory of the projector over a backlog, beside LOAD DATA of the same rows into the same table.
 //! - `visible`: from a POST to the order in `GET`, one client, idle system.
+//! - `wait`: from a POST with `Prefer: wait` to its 201, at 1,000 orders/s.
 
 mod fold;
 mod visible;
+mod wait;
 
 use std::fs;
 use std::path::Path;
@@ -13,17 +15,19 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
+const NAMES: [&str; 3] = ["visible", "wait", "fold"];
+
 fn main() -> Result<()> {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let asked: Vec<&str> =
-        if asked.is_empty() { vec!["visible", "fold"] } else { asked.iter().map(String::as_str).collect() };
-    if let Some(unknown) = asked.iter().find(|name| !["visible", "fold"].contains(name)) {
-        bail!("there is no benchmark `{unknown}`: expected visible, fold");
+    let asked: Vec<&str> = if asked.is_empty() { NAMES.to_vec() } else { asked.iter().map(String::as_str).collect() };
+    if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(name)) {
+        bail!("there is no benchmark `{unknown}`: expected {}", NAMES.join(", "));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for name in asked {
         let figures = match name {
             "visible" => runtime.block_on(visible::run())?,
+            "wait" => runtime.block_on(wait::run())?,
             _ => runtime.block_on(fold::run())?,
         };
         print(name, &figures);

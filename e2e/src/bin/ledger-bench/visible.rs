@@ -42,7 +42,7 @@ pub(crate) async fn run() -> Result<Value> {
 }
 
 /// In milliseconds, with two decimals.
-fn percentile(times: &mut [Duration], percent: usize) -> f64 {
+pub(crate) fn percentile(times: &mut [Duration], percent: usize) -> f64 {
     times.sort_unstable();
     let at = (times.len() * percent / 100).min(times.len().saturating_sub(1));
     times.get(at).map_or(0.0, |time| (time.as_secs_f64() * 100_000.0).round() / 100.0)

@@ -1,0 +1,95 @@
+//! From a POST with `Prefer: wait` to its 201, through the gateway, under an even load: orders leave at fixed times whether
+//! earlier ones were answered or not, and each time counts from when its order was due (no coordinated omission).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::client::Client;
+use e2e::ledger::{Ledger, Part};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::visible::percentile;
+
+const ORDERS_PER_SECOND: u32 = 1_000;
+const WARM_UP: Duration = Duration::from_secs(3);
+const MEASURED: Duration = Duration::from_secs(10);
+const PRODUCT_COUNT: u32 = 100;
+
+/// Metrics of the services that tell how the waits ended, and the name of each in the figures.
+const COUNTED: [(&str, &str); 4] = [
+    ("order_service_waits_total{ended_by=\"outcome\"}", "waits ended by an outcome"),
+    ("order_service_waits_total{ended_by=\"projection\"}", "waits ended by the projection"),
+    ("order_service_waits_total{ended_by=\"time-over\"}", "waits whose time was over"),
+    ("order_service_projection_polls_total", "looks at the projection's positions"),
+];
+
+pub(crate) async fn run() -> Result<Value> {
+    let ledger = Ledger::start("benchwait").await?;
+    let (gateway, _, _) = ledger.clients()?;
+    for nth in 0..PRODUCT_COUNT {
+        gateway.receive(&product(nth), 1_000_000).await?;
+    }
+    let gateway = Arc::new(gateway);
+    load(&gateway, WARM_UP).await?;
+    let services = [&ledger.service_a, &ledger.service_b];
+    let before = counts(services).await?;
+    let mut times = load(&gateway, MEASURED).await?;
+    let after = counts(services).await?;
+    ledger.finish().await?;
+    let mut figures = json!({
+        "orders": times.len(),
+        "orders/s": ORDERS_PER_SECOND,
+        "products": PRODUCT_COUNT,
+        "POST to 201, median ms": percentile(&mut times, 50),
+        "POST to 201, p90 ms": percentile(&mut times, 90),
+        "POST to 201, p99 ms": percentile(&mut times, 99),
+        "POST to 201, longest ms": percentile(&mut times, 100),
+    });
+    for (((_, name), before), after) in COUNTED.iter().zip(before).zip(after) {
+        figures[*name] = json!(after - before);
+    }
+    Ok(figures)
+}
+
+fn product(nth: u32) -> String {
+    format!("product-{}", nth % PRODUCT_COUNT)
+}
+
+/// How long each order took, all of them answered 201.
+async fn load(gateway: &Arc<Client>, duration: Duration) -> Result<Vec<Duration>> {
+    let begin = Instant::now();
+    let gap = Duration::from_secs(1) / ORDERS_PER_SECOND;
+    let mut posts = JoinSet::new();
+    for nth in 0.. {
+        let due = begin + gap * nth;
+        if due >= begin + duration {
+            break;
+        }
+        sleep_until(due).await;
+        let gateway = Arc::clone(gateway);
+        posts.spawn(async move {
+            let body =
+                json!({ "userId": format!("user-{nth}"), "productId": product(nth), "quantity": 1, "unitPrice": 1 });
+            let answer = gateway.post("/orders", &[("prefer", "wait=10")], &body).await?;
+            ensure!(answer.status == 201, "{answer:?}");
+            Ok(due.elapsed())
+        });
+    }
+    posts.join_all().await.into_iter().collect()
+}
+
+/// The counted metrics, summed over the services.
+async fn counts(services: [&Part; 2]) -> Result<[i64; COUNTED.len()]> {
+    let mut sums = [0; COUNTED.len()];
+    for service in services {
+        let text = reqwest::get(format!("http://{}/metrics", service.address)).await?.text().await?;
+        for (sum, (metric, _)) in sums.iter_mut().zip(COUNTED) {
+            let value = text.lines().find_map(|line| line.strip_prefix(metric));
+            *sum += value.with_context(|| format!("no {metric}"))?.trim().parse::<i64>()?;
+        }
+    }
+    Ok(sums)
+}
