@@ -191,7 +191,7 @@ mod tests {
             r#"{"version":1,"topic_id":"log","partition":3,"next_offset":41}"#
         );
         let expected = Cursor::new("log", 3, 0);
-        assert_eq!(Cursor::decode(Some(&cursor.encode()), &expected), Ok(cursor.clone()));
+        assert_eq!(Cursor::decode(Some(&cursor.encode()), &expected), Ok(cursor));
         for (value, found) in [
             (None, "``"),
             (Some(&b"nonsense"[..]), "`nonsense`"),

@@ -204,7 +204,7 @@ mod tests {
         let kept = Kept::within(limit, &entry);
         assert_eq!([kept.key.is_some(), kept.value.is_some(), !kept.headers.is_empty()], expected, "{sizes:?}");
         let omitted: usize = kept.omitted.iter().map(|(_, bytes)| bytes).sum();
-        let left_out = sizes.iter().zip(expected).filter(|(_, kept)| !kept).map(|(size, _)| size).sum();
+        let left_out: usize = sizes.iter().zip(expected).filter(|(_, kept)| !kept).map(|(size, _)| size).sum();
         assert_eq!(omitted, left_out, "{sizes:?}");
     }
 
