@@ -62,6 +62,11 @@ async fn records_are_folded_and_told() {
     setting.finish().await;
 }
 
+/// Key, value, and the reason under which it is parked.
+type BadRecord<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a str);
+/// Key, value, the value's full length, headers as JSON.
+type KeptRecord = (Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>, String);
+
 #[tokio::test]
 async fn inv_8_what_cannot_be_folded_is_parked_and_the_next_is_folded() {
     let setting = Setting::migrated("parked");
@@ -72,7 +77,7 @@ async fn inv_8_what_cannot_be_folded_is_parked_and_the_next_is_folded() {
     let unknown_version = order(9, &here, 1).replace("\"version\":1", "\"version\":7");
     let (wrong_key, wrong_partition) = (order(10, &here, 1), order(11, &elsewhere, 1));
     let key = here.as_bytes();
-    let bad: [(Option<&[u8]>, Option<&[u8]>, &str); 9] = [
+    let bad: [BadRecord<'_>; 9] = [
         (Some(key), Some(b"\xff\xfe garbage \0"), "undecodable"),
         (Some(key), None, "empty-value"),
         (Some(key), Some(b""), "empty-value"),
@@ -96,7 +101,7 @@ async fn inv_8_what_cannot_be_folded_is_parked_and_the_next_is_folded() {
     let parked = "SELECT CONCAT_WS(' ', kafka_offset, reason) FROM dead_letters ORDER BY kafka_offset";
     assert_eq!(setting.texts(parked).await, expected);
     assert_eq!(setting.number("SELECT available FROM stock").await, 3);
-    let kept: Vec<(Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>, String)> = sqlx::query_as(
+    let kept: Vec<KeptRecord> = sqlx::query_as(
         "SELECT message_key, message_value, value_bytes, message_headers FROM dead_letters ORDER BY kafka_offset",
     )
     .fetch_all(&mut setting.database().await)
@@ -162,9 +167,8 @@ async fn a_server_that_cannot_be_reached_is_3_and_one_that_refuses_is_1() {
         assert!(said.contains(says) && !said.contains("wrong%") && !said.contains("a'b"), "{said}");
     }
     assert_eq!(setting.number("SELECT COUNT(*) FROM positions").await, 0, "nothing was changed");
-    for (variable, value) in [("LEDGER_READER_DATABASE_URL", format!("{login}@{nobody}/{database}"))] {
-        assert_eq!(code(&setting.ledger_with(&["status"], &[(variable, &value)])), 3);
-    }
+    let away = format!("{login}@{nobody}/{database}");
+    assert_eq!(code(&setting.ledger_with(&["status"], &[("LEDGER_READER_DATABASE_URL", &away)])), 3);
     setting.finish().await;
 }
 
