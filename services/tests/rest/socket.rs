@@ -1,13 +1,11 @@
 //! The service on a real socket: bodies that are too long, clients that are slow, and a clean stop.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::outages::{BROKER, mocked};
 use crate::world::{ORDER, World, eventually};
 
 struct Running {
@@ -79,30 +77,4 @@ async fn a_stop_answers_what_is_in_flight() {
     assert!(answer.starts_with("HTTP/1.1 202 ") && answer.contains("\"status\":\"pending\""), "{answer}");
     running.ended.await.expect("it ends");
     assert!(TcpStream::connect(address).await.is_err(), "nothing is accepted any more");
-}
-
-/// In this order: not ready, nothing is accepted, what is in flight is acknowledged and answered, and only then the end.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stop_waits_for_acknowledgements() {
-    let (world, mock) = mocked().await;
-    let running = run(&world, &["--drain-ms", "1000"]).await;
-    let address = running.address;
-    mock.broker_round_trip_time(BROKER, Duration::from_secs(3)).expect("slow");
-    let length = ORDER.len();
-    let request = format!(
-        "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{ORDER}"
-    );
-    let mut stream = TcpStream::connect(address).await.expect("connected");
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    eventually("the request in flight", async || (world.records() == 1).then_some(())).await;
-    world.stop.cancel();
-    let readiness = b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    let ready = talk(address, &[readiness]).await;
-    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("\"stopping\":true"), "still served: {ready}");
-    eventually("no connection", async || TcpStream::connect(address).await.is_err().then_some(())).await;
-    assert!(!running.ended.is_finished(), "an acknowledgement is still awaited");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("answered");
-    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
-    running.ended.await.expect("it ends");
 }
