@@ -111,8 +111,10 @@ impl CursorReader {
 
     /// Looks from the end backwards, in growing windows: a compacted topic can be long before it is cleaned.
     fn tail(&self, topic: &str, partition: i32) -> Result<Tail, RelayError> {
-        let consumer = self.consumer()?;
-        let watermarks = consumer.fetch_watermarks(topic, partition, READ_LIMIT);
+        let consumer = self.consumer("read_committed")?;
+        // The end of everything, also of a transaction that is open: the end of what is committed would stand before somebody
+        // else's open transaction, and a cursor of ours behind it would not be found. What is open is waited for.
+        let watermarks = self.consumer("read_uncommitted")?.fetch_watermarks(topic, partition, READ_LIMIT);
         let (low, high) = watermarks.map_err(|cause| self.failed("reading the end of the cursors", cause))?;
         let mut window = FIRST_WINDOW;
         loop {
@@ -155,13 +157,14 @@ impl CursorReader {
         Err(failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)))
     }
 
-    fn consumer(&self) -> Result<BaseConsumer<QuietContext>, RelayError> {
+    fn consumer(&self, isolation_level: &str) -> Result<BaseConsumer<QuietContext>, RelayError> {
         let mut config = self.settings.inspector();
         // Positions are always given, so the group is a name only: assign() joins none.
         config
             .set("group.id", "ledger-cursor-reader")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
+            .set("isolation.level", isolation_level)
             .set("auto.offset.reset", "error");
         config.create_with_context(QuietContext).map_err(|cause| self.failed("Kafka client settings", cause))
     }
