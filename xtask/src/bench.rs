@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::interrupt::Interrupt;
+use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
 use crate::servers::Servers;
 use crate::{checks, install, repository};
@@ -20,6 +21,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// When the build, the servers or a benchmark fails.
 pub fn run(names: &[String]) -> Result<()> {
     let interrupt = Interrupt::install()?;
+    let _family = Family::adopt()?;
     let _lock = checks::lock("bench")?;
     install::install_missing()?;
     let built = checks::cargo(&["build", "--release", "--workspace", "--bins"], &[], &interrupt)?;

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::interrupt::Interrupt;
+use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
 use crate::servers::Servers;
 use crate::{checks, install, repository};
@@ -38,6 +39,7 @@ pub const BOUNDED: ChaosArguments = ChaosArguments { orders: 2_500, seed: 1, cli
 /// When the build or the servers fail, or the audit finds a difference.
 pub fn run(arguments: ChaosArguments) -> Result<()> {
     let interrupt = Interrupt::install()?;
+    let _family = Family::adopt()?;
     install::install_missing()?;
     let built = checks::cargo(&["build", "--release", "--workspace", "--bins"], &[], &interrupt)?;
     ensure!(built.success(), "the build failed ({built})");

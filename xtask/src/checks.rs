@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::interrupt::Interrupt;
+use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
 use crate::progress;
 use crate::servers::Servers;
@@ -30,6 +31,7 @@ struct Checks {
 /// At the first section that fails.
 pub fn run(filter: &[String]) -> Result<()> {
     let interrupt = Interrupt::install()?;
+    let _family = Family::adopt()?;
     let begin = Instant::now();
     let mut checks = Checks { interrupt, passed: Vec::new() };
     let outcome = checks.run_all(filter);

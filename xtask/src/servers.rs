@@ -18,7 +18,7 @@ use crate::kafka::{self, KafkaSettings};
 use crate::mariadb::{self, MariaDbSettings};
 use crate::probe::Probe;
 use crate::process::ProcessCommand;
-use crate::process::record::ProcessRecord;
+use crate::process::record::{OWN_PROGRAM, ProcessRecord};
 use crate::progress::Step;
 use crate::state_dir::StateDir;
 use crate::{atomic_file, install, jars, parts, ports, repository};
@@ -224,7 +224,9 @@ impl Servers {
 /// The xtask binary: our own path, or beside us where another binary uses this library.
 fn launcher() -> Result<PathBuf> {
     let own = env::current_exe().context("cannot tell our own path")?;
-    Ok(if own.file_stem().is_some_and(|name| name == "xtask") { own } else { own.with_file_name("xtask") })
+    // The kernel says "xtask (deleted)" once cargo has replaced the file.
+    let is_own = own.file_name().is_some_and(|name| name.to_string_lossy().starts_with("xtask"));
+    Ok(if is_own { PathBuf::from(OWN_PROGRAM) } else { own.with_file_name("xtask") })
 }
 
 /// `cargo xtask servers start`: starts the pair, or says that it runs, and prints what to `eval`.

@@ -19,7 +19,7 @@ use crate::addresses::Addresses;
 use crate::interrupt::Interrupt;
 use crate::logs::{self, LogFollower};
 use crate::process::open_log;
-use crate::process::record::ProcessRecord;
+use crate::process::record::{OWN_PROGRAM, ProcessRecord};
 use crate::progress::{self, Step};
 use crate::state_dir::StateDir;
 use crate::supervisor::status::{Failure, PartStatus, Phase, Status};
@@ -121,7 +121,7 @@ fn link_binaries(state: &StateDir, folder: &Path) -> Result<()> {
 /// The supervisor runs from a copy: cargo replaces the original at the next build.
 fn copy_launcher(state: &StateDir) -> Result<PathBuf> {
     let (new, launcher) = (state.bin().join("xtask.new"), state.bin().join("xtask"));
-    fs::copy(std::env::current_exe().context("cannot tell our own path")?, &new)?;
+    fs::copy(OWN_PROGRAM, &new).context("cannot copy our own program")?;
     fs::rename(&new, &launcher)?;
     Ok(launcher)
 }

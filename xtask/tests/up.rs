@@ -46,9 +46,9 @@ impl Installation {
     fn xtask(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).env("LEDGER_STATE_DIR", self.root());
-        command.env("LEDGER_BINARY_DIR", env::var_os("LEDGER_TEST_BIN_DIR").expect("run `cargo xtask test`"));
         if arguments[0] == "up" {
             command.args(&self.flags);
+            command.env("LEDGER_BINARY_DIR", env::var_os("LEDGER_TEST_BIN_DIR").expect("run `cargo xtask test`"));
         }
         command.output().unwrap()
     }
@@ -136,8 +136,11 @@ fn second_up_changes_nothing(installation: &Installation) {
 }
 
 fn whatever_dies_comes_back(installation: &Installation) {
-    for (name, pid) in installation.pids() {
-        let identity = ProcessIdentity::of(pid).unwrap();
+    for name in parts::NAMES {
+        // A part may end by itself when another one was killed, and is then started again too.
+        let look = || installation.pid(name).and_then(ProcessIdentity::of);
+        let identity = wait_for(name, Duration::from_secs(5), look);
+        let pid = identity.pid;
         kill_hard(pid);
         let new = wait_for(name, Duration::from_secs(5), || installation.pid(name).filter(|new| *new != pid));
         wait_for(name, Duration::from_secs(5), || ProcessIdentity::of(new));

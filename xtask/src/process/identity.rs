@@ -13,6 +13,8 @@ pub struct ProcessStat {
     pub pid: i32,
     /// Its state; `Z` and `X` are dead.
     pub state: char,
+    /// The process that started it, or took it over when that one ended.
+    pub parent: i32,
     /// Its process group.
     pub group: i32,
     /// Its session.
@@ -35,10 +37,11 @@ impl ProcessStat {
         let pid = head.split_once(' ')?.0.parse().ok()?;
         let mut fields = tail.split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
-        let group = fields.nth(1)?.parse().ok()?;
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
         let start_ticks = fields.nth(15)?.parse().ok()?;
-        Some(Self { pid, state, group, session, start_ticks })
+        Some(Self { pid, state, parent, group, session, start_ticks })
     }
 
     /// Whether it still runs: a zombie does not.
@@ -120,7 +123,8 @@ mod tests {
     fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
         let line = "4321 (a (b) c) S 1 4300 4200 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 998877 1 2";
         let stat = ProcessStat::parse(line).unwrap();
-        let expected = ProcessStat { pid: 4321, state: 'S', group: 4300, session: 4200, start_ticks: 998_877 };
+        let expected =
+            ProcessStat { pid: 4321, state: 'S', parent: 1, group: 4300, session: 4200, start_ticks: 998_877 };
         assert_eq!(stat, expected);
         assert_eq!(ProcessStat::parse("nonsense"), None);
     }

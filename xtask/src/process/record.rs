@@ -31,6 +31,9 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// The name that `launch` has on the command line of `xtask`.
 pub const LAUNCH_COMMAND: &str = "launch";
 
+/// The program that runs, also when cargo has replaced or removed its file meanwhile.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
 /// Where the record of one process lies.
 #[derive(Debug, Clone)]
 pub struct ProcessRecord {
@@ -120,7 +123,7 @@ impl ProcessRecord {
     pub fn kill(&self) -> Result<()> {
         let identity = self.running().with_context(|| format!("{} does not run", self.name))?;
         ignore_gone(killpg(Pid::from_raw(identity.pid), Signal::SIGKILL))?;
-        if !wait_until_empty(&identity, KILL_LIMIT) {
+        if !wait_until(KILL_LIMIT, || identity.group_members().is_empty()) {
             bail!("{} (pid {}) survived SIGKILL", self.name, identity.pid);
         }
         Ok(())
@@ -142,8 +145,8 @@ impl ProcessRecord {
     }
 }
 
-/// Asks the leader to stop, waits at most `grace` for its group to empty, then kills the group.
-/// Answers whether there was anything to end.
+/// Asks the leader to stop and waits at most `grace` for it, then kills what is left of the group: a
+/// leader that stops well stops its own first. Answers whether there was anything to end.
 ///
 /// # Errors
 /// When something survives even SIGKILL.
@@ -155,21 +158,22 @@ pub fn end_group(identity: &ProcessIdentity, grace: Duration) -> Result<bool> {
         ignore_gone(kill(Pid::from_raw(identity.pid), Signal::SIGTERM))?;
         // A stopped process (SIGSTOP) would not even see the request.
         ignore_gone(kill(Pid::from_raw(identity.pid), Signal::SIGCONT))?;
-        if wait_until_empty(identity, grace) {
-            return Ok(true);
-        }
+        wait_until(grace, || !identity.is_running());
+    }
+    if identity.group_members().is_empty() {
+        return Ok(true);
     }
     ignore_gone(killpg(Pid::from_raw(identity.pid), Signal::SIGKILL))?;
-    if wait_until_empty(identity, KILL_LIMIT) {
+    if wait_until(KILL_LIMIT, || identity.group_members().is_empty()) {
         return Ok(true);
     }
     bail!("process group {} survived SIGKILL: {:?}", identity.pid, identity.group_members())
 }
 
-fn wait_until_empty(identity: &ProcessIdentity, limit: Duration) -> bool {
+fn wait_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
     let begin = Instant::now();
     loop {
-        if identity.group_members().is_empty() {
+        if condition() {
             return true;
         }
         if begin.elapsed() >= limit {

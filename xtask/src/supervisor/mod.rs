@@ -8,7 +8,6 @@
 mod part;
 pub mod status;
 
-use std::env;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,7 +21,7 @@ use crate::credentials::Credentials;
 use crate::interrupt::Interrupt;
 use crate::parts::{self, PartSpec};
 use crate::process::OwnedProcess;
-use crate::process::record::ProcessRecord;
+use crate::process::record::{OWN_PROGRAM, ProcessRecord};
 use crate::samples;
 use crate::state_dir::StateDir;
 use part::{Change, Part};
@@ -85,7 +84,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let _lock = lock(&state)?;
     let record = ProcessRecord::new(&state.run(), NAME);
     record.write_own()?;
-    let launcher = env::current_exe().context("cannot tell our own path")?;
+    let launcher = PathBuf::from(OWN_PROGRAM);
     let status = Status::begin();
     let mut supervisor = Supervisor { state, launcher, interrupt, parts: Vec::new(), status };
     let outcome = supervisor.run(settings);
