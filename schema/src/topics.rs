@@ -78,8 +78,10 @@ mod tests {
     #[test]
     fn cursors_are_compacted_and_never_expire() {
         let spec = TopicSpec::cursors(CURSORS, 8, 1);
-        let values = |name: &str| spec.config.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str());
-        assert_eq!(values("cleanup.policy").collect::<Vec<_>>(), ["compact"]);
-        assert_eq!(values("retention.ms").collect::<Vec<_>>(), ["-1"]);
+        for (name, expected) in [("cleanup.policy", "compact"), ("retention.ms", "-1")] {
+            let values: Vec<&str> =
+                spec.config.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str()).collect();
+            assert_eq!(values, [expected], "{name}");
+        }
     }
 }
