@@ -210,15 +210,16 @@ async fn holding(setting: &Setting, lock: &'static str) -> MySqlConnection {
     other
 }
 
-/// Waits until a session of the projector's user waits for a row; gives its connection's number.
+/// Waits until a session of the projector's user waits for a row: a statement of its transaction has been running for
+/// longer than it takes. (`innodb_trx` would say it, but it is a cache that is not renewed while anybody keeps reading it.)
+/// Gives its connection's number.
 async fn waiting_session(setting: &Setting) -> u64 {
     let mut database = setting.database().await;
     let started = std::time::Instant::now();
     loop {
         let found: Option<u64> = sqlx::query_scalar(
-            "SELECT CAST(t.trx_mysql_thread_id AS UNSIGNED) FROM information_schema.innodb_trx t \
-             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
-             WHERE t.trx_state = 'LOCK WAIT' AND p.user = ?",
+            "SELECT CAST(id AS UNSIGNED) FROM information_schema.processlist \
+             WHERE user = ? AND command IN ('Query', 'Execute') AND time_ms > 300",
         )
         .bind(format!("prj_{}", setting.name))
         .fetch_optional(&mut database)
