@@ -3,16 +3,32 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Result, bail};
+
+/// Where [`free_address`] looks: below the range from which the system gives ports to connections (32768 and up on
+/// Linux), or a connection of anybody's could take the port of a server while that is started again.
+const FIRST_PORT: u16 = 24_000;
+const PORT_COUNT: u16 = 4_000;
 
 /// A port that was free a moment ago, on 127.0.0.1. The listener is closed again, so the one who uses
 /// the port must cope with having lost it to somebody quicker.
 ///
 /// # Errors
-/// When no socket can be made.
+/// When none can be listened on.
 pub fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that look at the same time begin at different places.
+    let begin = u16::try_from(std::process::id() % u32::from(PORT_COUNT)).unwrap_or(0);
+    for _ in 0..PORT_COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % PORT_COUNT;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST_PORT + (begin + step) % PORT_COUNT));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AddrInUse))
 }
 
 /// Refuses an address that cannot be listened on, and names the program that has it.

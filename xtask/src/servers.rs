@@ -61,25 +61,25 @@ impl Servers {
     /// The pair of `cargo xtask test`.
     #[must_use]
     pub fn for_tests() -> Self {
-        Self::at(Path::new(".ledger/test"), 39092, 33306, TEST_MEMORY_MIB)
+        Self::at(Path::new(".ledger/test"), 28092, 23316, TEST_MEMORY_MIB)
     }
 
     /// The pair of `cargo xtask servers`.
     #[must_use]
     pub fn for_hand() -> Self {
-        Self::at(Path::new(".ledger/servers"), 39192, 33307, TEST_MEMORY_MIB)
+        Self::at(Path::new(".ledger/servers"), 28192, 23317, TEST_MEMORY_MIB)
     }
 
     /// The pair of `cargo xtask bench`, with the memory that `up` gives them.
     #[must_use]
     pub fn for_bench() -> Self {
-        Self::at(Path::new(".ledger/bench"), 39292, 33308, (parts::HEAP_MIB, parts::BUFFER_POOL_MIB))
+        Self::at(Path::new(".ledger/bench"), 28292, 23318, (parts::HEAP_MIB, parts::BUFFER_POOL_MIB))
     }
 
     /// The pair of `cargo xtask chaos`.
     #[must_use]
     pub fn for_chaos() -> Self {
-        Self::at(Path::new(".ledger/chaos"), 39392, 33309, TEST_MEMORY_MIB)
+        Self::at(Path::new(".ledger/chaos"), 28392, 23319, TEST_MEMORY_MIB)
     }
 
     fn at(state: &Path, kafka_port: u16, mariadb_port: u16, (heap_mib, buffer_pool_mib): (u32, u32)) -> Self {
