@@ -3,7 +3,8 @@
 //! `cargo xtask chaos` starts the servers and runs it. Exit 1 with the first differences.
 //!
 //! Reading order: [`ask`] (what is asked for), [`shop`] (the clients), [`garbage`], [`system`] (parts and servers),
-//! [`proxy`] (cuts COMMITs), [`faults`] (the schedule), [`verdict`] (were the answers true).
+//! [`proxy`] (cuts COMMITs), [`faults`] (the schedule), [`verdict`] (were the answers true), [`scene`] (what is shown when
+//! a run failed).
 
 mod ask;
 mod faults;
@@ -11,6 +12,7 @@ mod garbage;
 mod proxy;
 mod random;
 mod rest;
+mod scene;
 mod shop;
 mod system;
 mod verdict;
@@ -26,6 +28,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use e2e::auditor::{Evidence, gather};
 use e2e::ledger::{Ledger, Place, Servers};
+use tokio::task::JoinHandle;
 use xtask::interrupt::Interrupt;
 
 use crate::faults::{FaultCounts, Pace};
@@ -50,11 +53,24 @@ struct Arguments {
 /// All that is printed.
 struct Outcome {
     took: Duration,
-    book: Ledgerbook,
     faults: FaultCounts,
     ended_by_themselves: BTreeMap<String, u64>,
+    found: Found,
+}
+
+/// What the audit read and says.
+struct Found {
+    book: Ledgerbook,
     evidence: Evidence,
     verdict: Verdict,
+}
+
+impl Found {
+    /// The log against the tables and the topics; the answers against both; the answers by themselves.
+    fn differences(&self) -> impl Iterator<Item = &String> {
+        let Self { book, evidence, verdict } = self;
+        [&evidence.report.differences, &verdict.differences, &book.complaints].into_iter().flatten()
+    }
 }
 
 fn main() -> ExitCode {
@@ -79,7 +95,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     });
     runtime.shutdown_timeout(Duration::from_secs(10));
     let outcome = outcome.with_context(|| format!("seed {}", arguments.seed))?;
-    Ok(print(arguments, outcome))
+    Ok(print(arguments, &outcome))
 }
 
 async fn interrupted(interrupt: &Interrupt) {
@@ -104,21 +120,39 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
     });
     let mut system = System::new(ledger, scissors, interrupt.clone());
     let (faults, mut system) =
-        tokio::task::spawn_blocking(move || faults::run(&mut system, &pace, seed).map(|faults| (faults, system)))
-            .await??;
+        tokio::task::spawn_blocking(move || (faults::run(&mut system, &pace, seed), system)).await?;
+    let outcome = match faults {
+        Ok(faults) => settle(&mut system, &shop, letting_in, load).await.map(|found| (faults, found)),
+        Err(error) => Err(error),
+    };
+    let is_right = outcome.as_ref().is_ok_and(|(_, found)| found.differences().next().is_none());
+    if !is_right && !interrupt.is_set() {
+        scene::print(&system).await;
+    }
+    let (faults, found) = outcome?;
+    let System { ledger, ended_by_themselves, .. } = system;
+    ledger.finish().await?;
+    Ok(Outcome { took: begin.elapsed(), faults, ended_by_themselves, found })
+}
+
+/// Waits until every order is answered, folded and published, and audits.
+async fn settle(
+    system: &mut System,
+    shop: &Shop,
+    letting_in: JoinHandle<()>,
+    load: JoinHandle<Result<()>>,
+) -> Result<Found> {
     letting_in.await?;
     load.await??;
     progress("every order has its answer; waiting until all is folded and published");
     let pool = system.ledger.database().await?;
-    rest::wait(&mut system, &pool).await?;
+    rest::wait(system, &pool).await?;
     let evidence = gather(&system.ledger.servers.brokers, &system.ledger.topics(), &pool).await?;
     let book = shop.take_book();
     let mut verdict = verdict::of(&evidence, &book.deals)?;
     let (_, a, b) = system.ledger.clients()?;
     verdict::compare_services([&a, &b], &book.deals, &mut verdict).await?;
-    let System { ledger, ended_by_themselves, .. } = system;
-    ledger.finish().await?;
-    Ok(Outcome { took: begin.elapsed(), book, faults, ended_by_themselves, evidence, verdict })
+    Ok(Found { book, evidence, verdict })
 }
 
 async fn start(scissors: &Arc<Scissors>) -> Result<Ledger> {
@@ -130,13 +164,13 @@ async fn start(scissors: &Arc<Scissors>) -> Result<Ledger> {
 }
 
 /// Answers whether all is right.
-fn print(arguments: &Arguments, outcome: Outcome) -> bool {
-    let Outcome { took, book, faults, ended_by_themselves, evidence, verdict } = outcome;
-    let report = evidence.report;
+fn print(arguments: &Arguments, outcome: &Outcome) -> bool {
+    let Outcome { took, faults, ended_by_themselves, found } = outcome;
+    let report = &found.evidence.report;
     line(format!("seed {}, {} orders, {:.0} s", arguments.seed, arguments.orders, took.as_secs_f64()));
-    table("clients", &book.counts);
-    table("faults", &faults);
-    table("parts that ended though nobody killed them", &ended_by_themselves);
+    table("clients", &found.book.counts);
+    table("faults", faults);
+    table("parts that ended though nobody killed them", ended_by_themselves);
     table(
         "log",
         &BTreeMap::from([
@@ -147,14 +181,13 @@ fn print(arguments: &Arguments, outcome: Outcome) -> bool {
             ("parked records", report.parked_count),
         ]),
     );
-    table("checked", &verdict.checked);
-    let differences: Vec<String> =
-        [report.differences, verdict.differences, book.complaints].into_iter().flatten().collect();
-    for difference in differences.iter().take(SHOWN_DIFFERENCES) {
+    table("checked", &found.verdict.checked);
+    for difference in found.differences().take(SHOWN_DIFFERENCES) {
         line(format!("DIFFERENCE {difference}"));
     }
-    line(format!("{} differences", differences.len()));
-    differences.is_empty()
+    let difference_count = found.differences().count();
+    line(format!("{difference_count} differences"));
+    difference_count == 0
 }
 
 fn table<K: Display, V: Display>(title: &str, figures: &BTreeMap<K, V>) {

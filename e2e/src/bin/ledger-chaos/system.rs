@@ -4,6 +4,7 @@
 //! A part that ends by itself is started again, as the supervisor of `up` does, and counted.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
 use std::thread;
@@ -57,6 +58,11 @@ impl System {
             ended_by_themselves: BTreeMap::new(),
             seconds_started: 0,
         }
+    }
+
+    /// Where the logs of parts and servers are.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.servers.state().logs()
     }
 
     pub(crate) fn part(&mut self, name: PartName) -> &mut Part {
