@@ -28,6 +28,7 @@ pub mod output;
 pub mod projection;
 pub mod record;
 pub mod relay;
+pub mod replay;
 pub mod shared;
 pub mod start_check;
 pub mod status;

@@ -49,7 +49,7 @@ pub(super) fn judge(topic: &str, cause: KafkaError) -> Result<(), ConsumerError>
 }
 
 /// Codes after which the client goes on at the same place: brokers that are away or change roles, and the group's own.
-fn passes(code: RDKafkaErrorCode) -> bool {
+pub(crate) fn passes(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,

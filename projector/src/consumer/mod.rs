@@ -17,6 +17,7 @@ use crate::kafka::KafkaSettings;
 use crate::record::OwnedRecord;
 use crate::shared::Resync;
 pub use errors::ConsumerError;
+pub(crate) use errors::passes;
 pub use group::{Group, GroupParts};
 
 /// How long one poll waits: how late a resync or a stop is noticed.

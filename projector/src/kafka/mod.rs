@@ -147,7 +147,7 @@ pub(crate) fn use_error(brokers: &str, action: &'static str, cause: KafkaError) 
 }
 
 /// Codes that mean "no broker answered".
-fn is_no_answer(code: RDKafkaErrorCode) -> bool {
+pub(crate) fn is_no_answer(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::BrokerTransportFailure

@@ -7,6 +7,7 @@ mod migrate;
 mod project;
 mod published;
 mod relay;
+mod replay;
 mod setting;
 mod store;
 mod writer;
