@@ -13,7 +13,7 @@ pub mod topics;
 pub mod wire;
 
 pub use domain::{
-    AdjustmentNote, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementId, MovementKind, Order, OrderId,
+    AdjustmentNote, Channel, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementId, MovementKind, Order, OrderId,
     ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation,
 };
 pub use position::{EventId, Position};

@@ -5,6 +5,7 @@ use ledger_schema::wire::{MAX_EVENT_BYTES, decode};
 use proptest::prelude::*;
 
 const GOOD: &str = include_str!("../golden/order_placed.v1.json");
+const WITH_CHANNEL: &str = include_str!("../golden/order_placed.v2.json");
 const ADJUSTED: &str = include_str!("../golden/stock_adjusted.v1.json");
 
 fn check(value: &str, reason: ParkReason, detail: &str) {
@@ -43,15 +44,17 @@ fn values_that_are_no_event() {
 #[test]
 fn types_and_versions() {
     check("{\"type\":\"OrderEaten\",\"version\":1}", ParkReason::UnknownType, "type `OrderEaten` is not known");
+    for version in [0, 3] {
+        check(
+            &order_with("\"version\":1", &format!("\"version\":{version}")),
+            ParkReason::UnknownVersion,
+            &format!("version {version} of OrderPlaced is not known, expected 1 or 2"),
+        );
+    }
     check(
-        &order_with("\"version\":1", "\"version\":2"),
+        &ADJUSTED.replace("\"version\":1", "\"version\":2"),
         ParkReason::UnknownVersion,
-        "version 2 of OrderPlaced is not known, expected 1",
-    );
-    check(
-        &order_with("\"version\":1", "\"version\":0"),
-        ParkReason::UnknownVersion,
-        "version 0 of OrderPlaced is not known, expected 1",
+        "version 2 of StockAdjusted is not known, expected 1",
     );
     for version in ["-1", "1.0", "\"1\"", "4294967296"] {
         let value = order_with("\"version\":1", &format!("\"version\":{version}"));
@@ -105,6 +108,23 @@ fn fields_that_break_a_rule() {
     );
     check(&ADJUSTED.replace("-3", "0"), ParkReason::InvalidField, "delta must not be zero");
     check(&ADJUSTED.replace("three bars melted", ""), ParkReason::InvalidField, "reason must not be empty");
+}
+
+#[test]
+fn the_channel_of_version_2() {
+    assert!(WITH_CHANNEL.contains("\"channel\":\"web\""), "the sample has one");
+    let with = |channel: &str| WITH_CHANNEL.replace("\"web\"", channel);
+    check(&with("\"\""), ParkReason::InvalidField, "channel must not be empty");
+    check(
+        &with("\"the web\""),
+        ParkReason::InvalidField,
+        "channel must not contain the character U+0020 (at character 4)",
+    );
+    let long = format!("\"{}\"", "w".repeat(65));
+    check(&with(&long), ParkReason::InvalidField, "channel must have at most 64 characters, found 65");
+    assert_eq!(decode(Some(with("7").as_bytes())).expect_err("a number").reason, ParkReason::Undecodable);
+    // The channel's own rule comes before the total, which looks at several fields.
+    check(&with("\"\"").replace("284000", "284001"), ParkReason::InvalidField, "channel must not be empty");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! documented. A new version adds a file; no file here is ever edited.
 
 use ledger_schema::wire::{Event, Outcome, decode, encode};
-use ledger_schema::{EventId, MovementKind};
+use ledger_schema::{Channel, EventId, MovementKind};
 
 /// A sample with its line end cut off.
 macro_rules! golden {
@@ -24,6 +24,35 @@ fn order_placed_v1() {
     assert_eq!(order.product_id().as_str(), "CATALOG-002");
     assert_eq!((order.quantity().get(), order.unit_price().get(), order.total_price().get()), (4, 71_000, 284_000));
     assert_eq!(order.placed_at().timestamp_subsec_micros(), 123_456);
+}
+
+#[test]
+fn order_placed_v2_says_where() {
+    let Event::OrderPlaced(order) = event(golden!("order_placed.v2.json")) else { panic!("an order") };
+    assert_eq!(order.channel().map(Channel::as_str), Some("web"));
+    assert_eq!(order.total_price().get(), 284_000);
+    // Without a channel it is what version 1 says, and is written as that.
+    for absent in ["", ",\"channel\":null"] {
+        let silent = golden!("order_placed.v2.json").replace(",\"channel\":\"web\"", absent);
+        let as_v1 = silent.replace("\"version\":2", "\"version\":1").replace(absent, "");
+        let decoded = decode(Some(silent.as_bytes())).expect("the channel is optional");
+        assert_eq!(String::from_utf8(encode(&decoded)).expect("UTF-8"), as_v1);
+    }
+}
+
+#[test]
+fn the_channel_is_no_part_of_what_a_retry_must_repeat() {
+    let web = golden!("order_placed.v2.json");
+    let [web, till, silent] =
+        [web.to_owned(), web.replace("web", "till-3"), web.replace("\"version\":2", "\"version\":1")].map(|value| {
+            match decode(Some(value.as_bytes())) {
+                Ok(Event::OrderPlaced(order)) => order,
+                other => panic!("an order, found {other:?}"),
+            }
+        });
+    assert_eq!(silent.channel(), None, "version 1 has no channel: there it is a field that nobody knows");
+    assert!(web.same_contents(&till) && till.same_contents(&web));
+    assert!(web.same_contents(&silent) && silent.same_contents(&web));
 }
 
 #[test]

@@ -166,7 +166,9 @@ fn is_id(text: &str) -> bool {
 fn parse(value: Option<&[u8]>) -> Option<Entry> {
     let bytes = value.filter(|bytes| bytes.len() <= LARGEST_EVENT_BYTES)?;
     let value: Value = serde_json::from_slice(bytes).ok()?;
-    if value["version"].as_u64()? != 1 {
+    let version = value["version"].as_u64()?;
+    let newest = if value["type"] == "OrderPlaced" { 2 } else { 1 };
+    if !(1..=newest).contains(&version) {
         return None;
     }
     let text = |name: &str| value[name].as_str();
@@ -179,6 +181,9 @@ fn parse(value: Option<&[u8]>) -> Option<Entry> {
             let total = quantity.checked_mul(price).filter(|total| *total <= LARGEST)?;
             let user = text("user_id").filter(|id| is_id(id))?;
             text("placed_at")?;
+            if version == 2 && !value["channel"].is_null() {
+                text("channel").filter(|channel| is_id(channel))?;
+            }
             (value["total_price"].as_i64()? == total).then(|| Entry {
                 is_order: true,
                 id: uuid("order_id").unwrap_or_default(),

@@ -5,7 +5,7 @@ mod support;
 use ledger_fold::{BatchEffects, Partition, PartitionState, Prior};
 use ledger_schema::MAX_SAFE_INTEGER;
 use ledger_schema::wire::{Event, Outcome, decode};
-use support::{ONLY, Owned, adjustment, fold, order, receipt};
+use support::{ONLY, Owned, adjustment, fold, order, order_over, receipt};
 
 /// Values with their product as the key, at offsets 0, 1, ..
 fn log(values: &[(&str, String)]) -> Vec<Owned> {
@@ -103,6 +103,28 @@ fn rule_4_a_retry_with_another_time_is_a_duplicate() {
     check(
         &[("p", receipt(1, "p", 5)), ("p", order(2, "u", "p", 3, 7)), ("p", later)],
         &["order 1 confirmed", "movement 0 confirmed", "stock p 2 at 1", "duplicates 1"],
+    );
+}
+
+/// Both versions of the event in one log, each before and after the other.
+#[test]
+fn rule_4_a_retry_in_another_version_or_over_another_channel_is_a_duplicate() {
+    let first = order(2, "u", "p", 3, 7);
+    let [web, till] = ["web", "till-3"].map(|channel| order_over(channel, 2, "u", "p", 3, 7));
+    for [earlier, later] in [[&first, &web], [&web, &first], [&web, &till]] {
+        check(
+            &[("p", receipt(1, "p", 5)), ("p", earlier.clone()), ("p", later.clone())],
+            &["order 1 confirmed", "movement 0 confirmed", "stock p 2 at 1", "duplicates 1"],
+        );
+    }
+    check(
+        &[("p", receipt(1, "p", 9)), ("p", web), ("p", order_over("web", 2, "u", "p", 4, 7))],
+        &[
+            "order 1 confirmed",
+            "movement 0 confirmed",
+            "stock p 6 at 1",
+            "parked 2 conflicting-duplicate: order 00000000-0000-4000-8000-000000000002 stands before with other contents",
+        ],
     );
 }
 

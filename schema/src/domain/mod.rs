@@ -13,6 +13,6 @@ pub use amount::{Delta, MAX_QUANTITY, MAX_SAFE_INTEGER, Quantity, TotalPrice, Un
 pub use id::{MovementId, OrderId};
 pub use movement::{Movement, MovementKind};
 pub use order::{Order, WrongTotal};
-pub use text::{AdjustmentNote, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId};
+pub use text::{AdjustmentNote, Channel, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId};
 pub use timestamp::{parse_timestamp, to_microseconds};
 pub use violation::Violation;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{OrderId, ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation};
+use super::{Channel, OrderId, ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation};
 
 /// A placed order. Its total is quantity times unit price by construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct Order {
     unit_price: UnitPrice,
     total_price: TotalPrice,
     placed_at: DateTime<Utc>,
+    channel: Option<Channel>,
 }
 
 /// The sum that a client or a record states is not quantity times unit price, or cannot be represented.
@@ -38,8 +39,16 @@ impl Order {
             Some(found) if found != total_price.get() => {
                 Err(Violation::WrongTotal { expected: total_price.get(), found })
             }
-            _ => Ok(Self { order_id, user_id, product_id, quantity, unit_price, total_price, placed_at }),
+            _ => {
+                Ok(Self { order_id, user_id, product_id, quantity, unit_price, total_price, placed_at, channel: None })
+            }
         }
+    }
+
+    /// The same order, placed over `channel`.
+    #[must_use]
+    pub fn over(self, channel: Channel) -> Self {
+        Self { channel: Some(channel), ..self }
     }
 
     pub fn order_id(&self) -> OrderId {
@@ -70,7 +79,14 @@ impl Order {
         self.placed_at
     }
 
-    /// Whether `other` asks for the same thing: all but the time, which differs between a request and its retry.
+    /// Where it was placed, when the sender said so. The log keeps it; no table has it, so an order that is read from
+    /// one has none.
+    pub fn channel(&self) -> Option<&Channel> {
+        self.channel.as_ref()
+    }
+
+    /// Whether `other` asks for the same thing: all but the time, which differs between a request and its retry, and the
+    /// channel, which is not stored: a fold that took it into account would decide by where a batch was cut.
     pub fn same_contents(&self, other: &Self) -> bool {
         self.order_id == other.order_id
             && self.user_id == other.user_id

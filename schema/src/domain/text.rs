@@ -1,4 +1,4 @@
-//! Identifiers that people choose: product ids, user ids, idempotency keys, and the note on an adjustment.
+//! Texts that people choose: product ids, user ids, idempotency keys, sales channels, and the note on an adjustment.
 
 use std::fmt;
 use std::sync::Arc;
@@ -108,6 +108,11 @@ text_type!(
 text_type!(
     /// The value of an `Idempotency-Key` header: 1 to 255 printable ASCII characters.
     IdempotencyKey, MAX_IDEMPOTENCY_KEY_CHARS, |c| matches!(c, ' '..='~')
+);
+text_type!(
+    /// Where an order was placed, in the sender's words (`web`, `app`, `till-3`): 1 to 64 printable characters without
+    /// spaces.
+    Channel, MAX_ID_CHARS, |c| is_printable(c) && !is_space(c)
 );
 text_type!(
     /// Why somebody adjusted a stock, in their words: 1 to 200 printable characters, spaces allowed.

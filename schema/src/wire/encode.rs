@@ -1,13 +1,15 @@
-//! [`Event`] -> bytes of the log, always in the newest version.
+//! [`Event`] -> bytes of the log, in the oldest version that can say it: a reader that knows only version 1 goes on
+//! reading what version 1 could always say.
 
 use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::{Event, ORDER_PLACED, STOCK_ADJUSTED, STOCK_RECEIVED};
-use crate::domain::{Movement, MovementKind, Order};
+use crate::domain::{Channel, Movement, MovementKind, Order};
 
+/// Versions 1 and 2, which differ by the channel.
 #[derive(Serialize)]
-struct OrderPlacedV1<'a> {
+struct OrderPlaced<'a> {
     r#type: &'static str,
     version: u32,
     order_id: String,
@@ -17,6 +19,8 @@ struct OrderPlacedV1<'a> {
     unit_price: i64,
     total_price: i64,
     placed_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -59,9 +63,10 @@ fn time(time: chrono::DateTime<chrono::Utc>) -> String {
 }
 
 fn order_placed(order: &Order) -> Vec<u8> {
-    json(&OrderPlacedV1 {
+    let channel = order.channel().map(Channel::as_str);
+    json(&OrderPlaced {
         r#type: ORDER_PLACED,
-        version: 1,
+        version: if channel.is_some() { 2 } else { 1 },
         order_id: order.order_id().to_string(),
         user_id: order.user_id().as_str(),
         product_id: order.product_id().as_str(),
@@ -69,6 +74,7 @@ fn order_placed(order: &Order) -> Vec<u8> {
         unit_price: order.unit_price().get(),
         total_price: order.total_price().get(),
         placed_at: time(order.placed_at()),
+        channel,
     })
 }
 

@@ -28,6 +28,13 @@ pub(crate) fn order(id: u32, user: &str, product: &str, quantity: i64, unit_pric
     )
 }
 
+/// The same in version 2, which says where it was placed.
+pub(crate) fn order_over(channel: &str, id: u32, user: &str, product: &str, quantity: i64, unit_price: i64) -> String {
+    let first = order(id, user, product, quantity, unit_price);
+    let newer = first.replacen(r#""version":1"#, r#""version":2"#, 1);
+    format!(r#"{},"channel":"{channel}"}}"#, newer.trim_end_matches('}'))
+}
+
 pub(crate) fn receipt(id: u32, product: &str, quantity: i64) -> String {
     format!(
         r#"{{"type":"StockReceived","version":1,"movement_id":"{}","product_id":"{product}","quantity":{quantity},"occurred_at":"2026-11-23T10:00:00Z"}}"#,
