@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::database::{Fault, fault_of};
 use crate::kafka::{KafkaUseError, LogInspector};
 use crate::store::StoreError;
-use crate::store::positions::{self, StoredPosition};
+use crate::store::positions::{self, Origin, StoredPosition};
 
 /// Why the log is not folded.
 #[derive(Debug, Error)]
@@ -113,8 +113,9 @@ pub async fn create_positions(
     connection: &mut MySqlConnection,
     topic: &str,
     identity: &LogIdentity,
+    origin: Origin,
 ) -> Result<(), StoreError> {
-    match positions::create(connection, topic, identity).await {
+    match positions::create(connection, topic, identity, origin).await {
         Err(StoreError::Database { cause, .. }) if fault_of(&cause) == Fault::DuplicateKey => Ok(()),
         other => other,
     }
@@ -128,8 +129,13 @@ mod tests {
     fn positions_must_be_complete() {
         let identity = |count| LogIdentity { cluster_id: "c".into(), topic_id: "t".into(), partition_count: count };
         let stored = |partitions: &[i32]| -> Vec<_> {
-            let position =
-                |partition: &i32| StoredPosition { partition: *partition, next_offset: 0, identity: identity(3) };
+            let position = |partition: &i32| StoredPosition {
+                partition: *partition,
+                next_offset: 0,
+                identity: identity(3),
+                generation: 1,
+                fold_version: 1,
+            };
             partitions.iter().map(position).collect()
         };
         for (partitions, complete) in

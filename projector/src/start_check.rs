@@ -11,7 +11,8 @@ use crate::kafka::{KafkaUseError, LogInspector, ask};
 use crate::log_check::{self, LogCheckError};
 use crate::migrate::schema_version::{self, SchemaVersionError};
 use crate::projection::Options;
-use crate::store::{StoreError, at, positions};
+use crate::store::positions::{self, Origin, StoredPosition};
+use crate::store::{FOLD_VERSION, StoreError, at};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -67,8 +68,10 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
     let mut stored = positions::read(&mut connection, &options.topic).await?;
     if stored.is_empty() {
         log_check::check_unused(&mut connection, &options.topic).await?;
-        check_log(inspector, &options.topic, unfolded(&identity)).await?;
-        log_check::create_positions(&mut connection, &options.topic, &identity).await?;
+        let generation = positions::unused_generation(&mut connection).await?;
+        let origin = Origin { generation, fold_version: FOLD_VERSION };
+        check_log(inspector, &options.topic, unfolded(&identity, origin)).await?;
+        log_check::create_positions(&mut connection, &options.topic, &identity, origin).await?;
         stored = positions::read(&mut connection, &options.topic).await?;
     }
     log_check::check_complete(&options.topic, &stored).map_err(LogCheckError::from)?;
@@ -77,16 +80,14 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
 }
 
 /// The positions of a log that nothing was folded from, before they are stored.
-fn unfolded(identity: &LogIdentity) -> Vec<positions::StoredPosition> {
-    let position = |partition| positions::StoredPosition { partition, next_offset: 0, identity: identity.clone() };
+fn unfolded(identity: &LogIdentity, origin: Origin) -> Vec<StoredPosition> {
+    let Origin { generation, fold_version } = origin;
+    let position =
+        |partition| StoredPosition { partition, next_offset: 0, identity: identity.clone(), generation, fold_version };
     (0..identity.partition_count).map(position).collect()
 }
 
-async fn check_log(
-    inspector: &LogInspector,
-    topic: &str,
-    stored: Vec<positions::StoredPosition>,
-) -> Result<(), LogCheckError> {
+async fn check_log(inspector: &LogInspector, topic: &str, stored: Vec<StoredPosition>) -> Result<(), LogCheckError> {
     let (inspector, topic) = (inspector.clone(), topic.to_owned());
     ask(move || log_check::check(&inspector, &topic, &stored)).await
 }

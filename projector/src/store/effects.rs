@@ -6,11 +6,11 @@ use ledger_schema::{MovementId, OrderId};
 use sqlx::{Executor, MySqlConnection};
 
 use super::dead_letters::DeadLetterStatements;
-use super::positions::PositionStatements;
+use super::positions::{Move, PositionStatements};
 use super::prior::PriorStatements;
 use super::rows::{Inserted, RowStatements};
 use super::stock::StockStatements;
-use super::{Loaded, PartitionBatch, StoreError, Tables, at};
+use super::{Loaded, PartitionBatch, Standing, StoreError, Tables, at};
 
 /// What the steps came to.
 #[derive(Debug)]
@@ -76,9 +76,10 @@ impl EffectStatements {
         batch: &[PartitionBatch<'_>],
     ) -> Result<Vec<i32>, StoreError> {
         let mut missed = Vec::new();
-        for PartitionBatch { effects, .. } in batch {
+        for PartitionBatch { generation, effects, .. } in batch {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
-            if !self.positions.compare_and_set(connection, &self.topic, partition, from, to).await? {
+            let step = Move { partition, generation: *generation, from, to };
+            if !self.positions.compare_and_set(connection, &self.topic, step).await? {
                 missed.push(partition);
             }
         }
@@ -93,10 +94,10 @@ impl EffectStatements {
         // For this one transaction REPEATABLE READ: its first read fixes what all of them see.
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(at("loading"))?;
         connection.execute("START TRANSACTION READ ONLY").await.map_err(at("loading"))?;
-        let next_offset = self.positions.of_partition(connection, &self.topic, partition).await?;
+        let (standing, fold_version) = self.positions.of_partition(connection, &self.topic, partition).await?;
         let state = PartitionState::from_stock(self.stock.of_partition(connection, partition).await?);
         connection.execute("COMMIT").await.map_err(at("loading"))?;
-        Ok(Loaded { next_offset, state })
+        Ok(Loaded { standing, fold_version, state })
     }
 
     /// What is stored in `partition` under these ids.
@@ -120,7 +121,7 @@ impl EffectStatements {
     pub async fn positions(
         &self,
         connection: &mut MySqlConnection,
-    ) -> Result<std::collections::BTreeMap<i32, i64>, StoreError> {
+    ) -> Result<std::collections::BTreeMap<i32, Standing>, StoreError> {
         self.positions.of_topic(connection, &self.topic).await
     }
 }

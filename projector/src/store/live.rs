@@ -10,7 +10,7 @@ use ledger_schema::{MovementId, OrderId};
 use sqlx::{Executor, MySqlConnection};
 
 use super::effects::{EffectStatements, Steps};
-use super::{Loaded, PartitionBatch, Store, StoreError, Tables, Written, at};
+use super::{Loaded, PartitionBatch, Standing, Store, StoreError, Tables, Written, at};
 use crate::database::{self, DatabaseUrl};
 use crate::outbox;
 
@@ -94,7 +94,7 @@ impl Store for LiveStore {
         Ok(prior)
     }
 
-    async fn positions(&mut self) -> Result<BTreeMap<i32, i64>, StoreError> {
+    async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let mut connection = self.take_connection().await?;
         let positions = self.effects.positions(&mut connection).await?;
         self.connection = Some(connection);

@@ -26,8 +26,11 @@ use crate::record::OwnedRecord;
 
 pub use live::LiveStore;
 
+/// Of the rules that this program folds by, as the tables store it.
+pub const FOLD_VERSION: i32 = ledger_fold::FOLD_VERSION.cast_signed();
+
 /// The tables that a store writes. A rebuild writes others of the same shape.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tables {
     pub orders: String,
     pub stock: String,
@@ -47,20 +50,50 @@ impl Tables {
             positions: name("positions"),
         }
     }
+
+    /// The tables of a generation that is not live: it is being built, or was live before.
+    pub fn of_generation(generation: i32) -> Self {
+        let name = |live: String| format!("{live}_g{generation}");
+        let Self { orders, stock, stock_movements, dead_letters, positions } = Self::live();
+        Self {
+            orders: name(orders),
+            stock: name(stock),
+            stock_movements: name(stock_movements),
+            dead_letters: name(dead_letters),
+            positions: name(positions),
+        }
+    }
+
+    /// All of them, always in the same order.
+    pub fn names(&self) -> [&str; 5] {
+        [&self.orders, &self.stock, &self.stock_movements, &self.dead_letters, &self.positions]
+    }
 }
 
 /// What one batch does to one partition, with the records that it was folded from (parked ones are kept whole).
 #[derive(Debug)]
 pub struct PartitionBatch<'a> {
+    /// Of the tables that the state was loaded from, which the batch was folded over.
+    pub generation: i32,
     pub effects: BatchEffects,
     /// In the order of their offsets.
     pub records: &'a [OwnedRecord],
 }
 
+/// Where a partition stands: how far, and in which generation of tables. The same offset in another generation is another
+/// position: what was loaded from the one says nothing about the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub next_offset: i64,
+    pub generation: i32,
+}
+
 /// A partition as the tables have it, position and state of one snapshot.
 #[derive(Debug)]
 pub struct Loaded {
-    pub next_offset: i64,
+    pub standing: Standing,
+    /// Of the rules that the tables were folded by.
+    pub fold_version: i32,
     pub state: PartitionState,
 }
 
@@ -134,5 +167,17 @@ pub trait Store: Send {
     ) -> Result<Prior, StoreError>;
 
     /// The stored positions, by partition.
-    async fn positions(&mut self) -> Result<BTreeMap<i32, i64>, StoreError>;
+    async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_has_tables_of_its_own() {
+        let expected = ["orders_g12", "stock_g12", "stock_movements_g12", "dead_letters_g12", "positions_g12"];
+        assert_eq!(Tables::of_generation(12).names(), expected);
+        assert_eq!(Tables::live().names(), ["orders", "stock", "stock_movements", "dead_letters", "positions"]);
+    }
 }

@@ -1,5 +1,5 @@
 //! The table `positions`: reading, creating, and the compare-and-set that every batch begins with (INV-1). Reading also
-//! gives the identity of the log that the positions belong to (INV-9).
+//! gives the identity of the log that the positions belong to (INV-9), and the generation of the tables they stand in.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use ledger_fold::log_safety::LogIdentity;
 
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row, SqlSafeStr, SqlStr};
 
-use super::{StoreError, Tables, at};
+use super::{Standing, StoreError, Tables, at};
 
 /// One row of `positions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,19 @@ pub struct StoredPosition {
     pub partition: i32,
     pub next_offset: i64,
     pub identity: LogIdentity,
+    /// Number of the set of tables that it stands in; the same in all rows of a topic.
+    pub generation: i32,
+    /// Of the rules that the tables were folded by; the same in all rows of a topic.
+    pub fold_version: i32,
+}
+
+/// What a batch does to a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Move {
+    pub partition: i32,
+    pub generation: i32,
+    pub from: i64,
+    pub to: i64,
 }
 
 /// The statements on one table of positions.
@@ -24,6 +37,7 @@ pub struct PositionStatements {
     compare_and_set: SqlStr,
     of_topic: SqlStr,
     of_partition: SqlStr,
+    read: SqlStr,
 }
 
 impl PositionStatements {
@@ -32,15 +46,23 @@ impl PositionStatements {
         let text = |text: String| AssertSqlSafe(Arc::<str>::from(text)).into_sql_str();
         Self {
             // One row affected: nobody moved it since we read it, and nobody can until we commit, since the row is locked.
+            // The generation: other tables may stand at the very same offset, and our state is not theirs.
             compare_and_set: text(format!(
-                "UPDATE {table} SET next_offset = ? WHERE topic = ? AND kafka_partition = ? AND next_offset = ?"
+                "UPDATE {table} SET next_offset = ? \
+                 WHERE topic = ? AND kafka_partition = ? AND next_offset = ? AND generation = ?"
             )),
-            of_topic: text(format!("SELECT kafka_partition, next_offset FROM {table} WHERE topic = ?")),
-            of_partition: text(format!("SELECT next_offset FROM {table} WHERE topic = ? AND kafka_partition = ?")),
+            of_topic: text(format!("SELECT kafka_partition, next_offset, generation FROM {table} WHERE topic = ?")),
+            of_partition: text(format!(
+                "SELECT next_offset, generation, fold_version FROM {table} WHERE topic = ? AND kafka_partition = ?"
+            )),
+            read: text(format!(
+                "SELECT kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, fold_version \
+                 FROM {table} WHERE topic = ? ORDER BY kafka_partition"
+            )),
         }
     }
 
-    /// Moves a position; false when it does not stand at `from`.
+    /// Moves a position; false when it does not stand at `from`, or not in that generation.
     ///
     /// # Errors
     /// The database's.
@@ -48,11 +70,10 @@ impl PositionStatements {
         &self,
         connection: &mut MySqlConnection,
         topic: &str,
-        partition: i32,
-        from: i64,
-        to: i64,
+        Move { partition, generation, from, to }: Move,
     ) -> Result<bool, StoreError> {
-        let query = sqlx::query(self.compare_and_set.clone()).bind(to).bind(topic).bind(partition).bind(from);
+        let query = sqlx::query(self.compare_and_set.clone()).bind(to).bind(topic).bind(partition);
+        let query = query.bind(from).bind(generation);
         let done = query.execute(connection).await.map_err(at("moving the position"))?;
         Ok(done.rows_affected() == 1)
     }
@@ -65,13 +86,14 @@ impl PositionStatements {
         &self,
         connection: &mut MySqlConnection,
         topic: &str,
-    ) -> Result<BTreeMap<i32, i64>, StoreError> {
-        let query = sqlx::query_as::<_, (i32, i64)>(self.of_topic.clone()).bind(topic);
+    ) -> Result<BTreeMap<i32, Standing>, StoreError> {
+        let query = sqlx::query_as::<_, (i32, i64, i32)>(self.of_topic.clone()).bind(topic);
         let rows = query.fetch_all(connection).await.map_err(at("reading the positions"))?;
-        Ok(rows.into_iter().collect())
+        let standing = |(partition, next_offset, generation)| (partition, Standing { next_offset, generation });
+        Ok(rows.into_iter().map(standing).collect())
     }
 
-    /// The position of one partition.
+    /// The position of one partition, and the version of the fold.
     ///
     /// # Errors
     /// The database's, or [`StoreError::PositionGone`].
@@ -80,38 +102,45 @@ impl PositionStatements {
         connection: &mut MySqlConnection,
         topic: &str,
         partition: i32,
-    ) -> Result<i64, StoreError> {
-        let query = sqlx::query_scalar(self.of_partition.clone()).bind(topic).bind(partition);
+    ) -> Result<(Standing, i32), StoreError> {
+        let query = sqlx::query_as::<_, (i64, i32, i32)>(self.of_partition.clone()).bind(topic).bind(partition);
         let found = query.fetch_optional(connection).await.map_err(at("reading the position"))?;
-        found.ok_or_else(|| StoreError::PositionGone { topic: topic.to_owned(), partition })
+        let (next_offset, generation, fold_version) =
+            found.ok_or_else(|| StoreError::PositionGone { topic: topic.to_owned(), partition })?;
+        Ok((Standing { next_offset, generation }, fold_version))
+    }
+
+    /// Positions of a topic whole, in order of partition.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(&self, connection: &mut MySqlConnection, topic: &str) -> Result<Vec<StoredPosition>, StoreError> {
+        let query = sqlx::query(self.read.clone()).bind(topic);
+        let rows = query.fetch_all(connection).await.map_err(at("reading the positions"))?;
+        rows.iter().map(stored_position).collect::<Result<_, _>>().map_err(at("reading the positions"))
     }
 }
 
-/// Positions of `topic` with the identity of their log, in order of partition.
+fn stored_position(row: &sqlx::mysql::MySqlRow) -> Result<StoredPosition, sqlx::Error> {
+    Ok(StoredPosition {
+        partition: row.try_get(0)?,
+        next_offset: row.try_get(1)?,
+        identity: LogIdentity {
+            cluster_id: row.try_get(2)?,
+            topic_id: row.try_get(3)?,
+            partition_count: row.try_get(4)?,
+        },
+        generation: row.try_get(5)?,
+        fold_version: row.try_get(6)?,
+    })
+}
+
+/// Live positions of `topic` with the identity of their log, in order of partition.
 ///
 /// # Errors
 /// The database's.
 pub async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Vec<StoredPosition>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT kafka_partition, next_offset, cluster_id, topic_id, partition_count FROM positions \
-         WHERE topic = ? ORDER BY kafka_partition",
-    )
-    .bind(topic)
-    .fetch_all(connection)
-    .await
-    .map_err(at("reading the positions"))?;
-    let position = |row: &sqlx::mysql::MySqlRow| {
-        Ok(StoredPosition {
-            partition: row.try_get(0)?,
-            next_offset: row.try_get(1)?,
-            identity: LogIdentity {
-                cluster_id: row.try_get(2)?,
-                topic_id: row.try_get(3)?,
-                partition_count: row.try_get(4)?,
-            },
-        })
-    };
-    rows.iter().map(position).collect::<Result<_, _>>().map_err(at("reading the positions"))
+    PositionStatements::new(&Tables::live()).read(connection, topic).await
 }
 
 /// The name of another topic that has positions, if any.
@@ -146,30 +175,85 @@ pub async fn table_with_rows(connection: &mut MySqlConnection) -> Result<Option<
     Ok(None)
 }
 
+/// A number that no generation of tables had: for positions of tables that nothing was folded into.
+///
+/// # Errors
+/// The database's.
+pub async fn unused_generation(connection: &mut MySqlConnection) -> Result<i32, StoreError> {
+    // The live positions speak of other topics at most, but a number is never given twice.
+    let newest: Option<i32> = sqlx::query_scalar(
+        "SELECT MAX(generation) FROM (SELECT generation FROM generations UNION ALL SELECT generation FROM positions) n",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(at("reading the generations"))?;
+    Ok(newest.unwrap_or(0) + 1)
+}
+
+/// What positions that are created say of their tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    pub generation: i32,
+    pub fold_version: i32,
+}
+
 /// Creates the positions of a log that nothing was folded from, all of them or none.
 ///
 /// # Errors
 /// The database's; a duplicate key when another projector was faster.
-pub async fn create(connection: &mut MySqlConnection, topic: &str, identity: &LogIdentity) -> Result<(), StoreError> {
+pub async fn create(
+    connection: &mut MySqlConnection,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+) -> Result<(), StoreError> {
+    create_in(connection, &Tables::live(), topic, identity, origin).await
+}
+
+/// As [`create`], in the positions of `tables`.
+///
+/// # Errors
+/// As there.
+pub async fn create_in(
+    connection: &mut MySqlConnection,
+    tables: &Tables,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+) -> Result<(), StoreError> {
     connection.execute("START TRANSACTION").await.map_err(at("creating the positions"))?;
-    for partition in 0..identity.partition_count {
-        let inserted = sqlx::query(
-            "INSERT INTO positions (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count) \
-             VALUES (?, ?, 0, ?, ?, ?)",
-        )
-        .bind(topic)
-        .bind(partition)
-        .bind(&identity.cluster_id)
-        .bind(&identity.topic_id)
-        .bind(identity.partition_count)
-        .execute(&mut *connection)
-        .await;
-        if let Err(error) = inserted {
-            // The cause matters more than a roll-back that fails, too: the connection is dropped then.
-            let _ = connection.execute("ROLLBACK").await;
-            return Err(at("creating the positions")(error));
-        }
+    let inserted = insert_all(connection, &tables.positions, topic, identity, origin).await;
+    if let Err(error) = inserted {
+        // The cause matters more than a roll-back that fails, too: the connection is dropped then.
+        let _ = connection.execute("ROLLBACK").await;
+        return Err(at("creating the positions")(error));
     }
-    connection.execute("COMMIT").await.map_err(at("creating the positions"))?;
+    connection.execute("COMMIT").await.map(drop).map_err(at("creating the positions"))
+}
+
+async fn insert_all(
+    connection: &mut MySqlConnection,
+    table: &str,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+) -> Result<(), sqlx::Error> {
+    let text = format!(
+        "INSERT INTO {table} (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, \
+         fold_version) VALUES (?, ?, 0, ?, ?, ?, ?, ?)"
+    );
+    let text = AssertSqlSafe(Arc::<str>::from(text)).into_sql_str();
+    for partition in 0..identity.partition_count {
+        sqlx::query(text.clone())
+            .bind(topic)
+            .bind(partition)
+            .bind(&identity.cluster_id)
+            .bind(&identity.topic_id)
+            .bind(identity.partition_count)
+            .bind(origin.generation)
+            .bind(origin.fold_version)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }

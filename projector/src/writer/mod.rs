@@ -11,7 +11,8 @@
 //! - anything else: the projector stops with the cause.
 //!
 //! A partition without orders sees no compare-and-set either, so the writer compares all its positions with the stored ones
-//! every second: tables that were swapped, or restored, under it are noticed without waiting for the next order.
+//! every second: tables that were swapped, or restored, under it are noticed without waiting for the next order. It compares
+//! the generation of the tables, too: others that stand at the very same offset are others all the same.
 
 mod backoff;
 mod pending;
@@ -32,7 +33,7 @@ use crate::intake::{Control, Intake, Limits, Taken};
 use crate::meters;
 use crate::record::{Epoch, OwnedRecord};
 use crate::shared::{Resync, Shared};
-use crate::store::{PartitionBatch, Store, StoreError, Written};
+use crate::store::{PartitionBatch, Standing, Store, StoreError, Written};
 use backoff::Backoff;
 use pending::Pending;
 
@@ -58,7 +59,8 @@ pub enum WriterError {
 #[derive(Debug)]
 struct Slot {
     epoch: Epoch,
-    next_offset: i64,
+    /// What the state is of: the offset it was folded to, in the generation of tables that it was loaded from.
+    standing: Standing,
     state: PartitionState,
 }
 
@@ -136,8 +138,8 @@ impl<S: Store> Writer<S> {
             match self.parts.store.load(partition).await {
                 Ok(loaded) => {
                     self.database_answered();
-                    if loaded.next_offset == start_offset {
-                        self.slots.insert(partition, Slot { epoch, next_offset: start_offset, state: loaded.state });
+                    if loaded.standing.next_offset == start_offset {
+                        self.slots.insert(partition, Slot { epoch, standing: loaded.standing, state: loaded.state });
                         self.parts.shared.health.loaded(partition);
                     } else {
                         self.resync(partition, epoch);
@@ -207,7 +209,7 @@ impl<S: Store> Writer<S> {
             Ok(stored) => {
                 self.database_answered();
                 let moved = |(partition, slot): (&i32, &Slot)| {
-                    (stored.get(partition) != Some(&slot.next_offset)).then_some(*partition)
+                    (stored.get(partition) != Some(&slot.standing)).then_some(*partition)
                 };
                 let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
                 self.lose_all(&moved);
@@ -239,8 +241,9 @@ impl<S: Store> Writer<S> {
         let count = self.parts.partition_count;
         let fold_one = |(partition, pending): (&i32, &'a Pending)| {
             let slot = self.slots.get(partition)?;
-            let effects = pending.fold(Partition { number: *partition, count }, &slot.state, slot.next_offset);
-            (!effects.is_empty()).then_some(PartitionBatch { effects, records: &pending.records })
+            let Standing { next_offset, generation } = slot.standing;
+            let effects = pending.fold(Partition { number: *partition, count }, &slot.state, next_offset);
+            (!effects.is_empty()).then_some(PartitionBatch { generation, effects, records: &pending.records })
         };
         pending.iter().filter_map(fold_one).collect()
     }
@@ -302,7 +305,10 @@ impl<S: Store> Writer<S> {
         self.database_answered();
         for effects in effects {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
-            match stored.get(&partition).map(|stored| after_unknown_commit(from, to, *stored)) {
+            // In another generation any offset is somebody else's: our state is not of those tables.
+            let generation = self.slots.get(&partition).map(|slot| slot.standing.generation);
+            let stored = stored.get(&partition).filter(|stored| Some(stored.generation) == generation);
+            match stored.map(|stored| after_unknown_commit(from, to, stored.next_offset)) {
                 Some(CommitOutcome::Done) => {
                     self.advance_all(&[effects]);
                     pending.remove(&partition);
@@ -319,7 +325,7 @@ impl<S: Store> Writer<S> {
         for effects in effects {
             let Some(slot) = self.slots.get_mut(&effects.partition) else { continue };
             slot.state.apply(effects);
-            slot.next_offset = effects.next_offset;
+            slot.standing.next_offset = effects.next_offset;
             self.parts.shared.committed(effects.partition, effects.next_offset);
             meters::committed(effects, record_count(effects), slot.state.product_count());
         }
@@ -333,7 +339,8 @@ impl<S: Store> Writer<S> {
         meters::missed(partitions.len());
         for partition in partitions {
             if let Some(slot) = self.slots.remove(partition) {
-                tracing::info!(partition, next_offset = slot.next_offset, "the position was moved by somebody else");
+                let Standing { next_offset, generation } = slot.standing;
+                tracing::info!(partition, next_offset, generation, "the position was moved by somebody else");
                 self.resync(*partition, slot.epoch);
             }
         }

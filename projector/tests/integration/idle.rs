@@ -1,6 +1,6 @@
 //! A projector that no order reaches: it notices by itself that its positions were moved.
 
-use crate::setting::{Setting, order, product_in, receipt};
+use crate::setting::{PARTITIONS, Setting, order, product_in, receipt};
 
 const ROWS: [&str; 4] = [
     "SELECT CONCAT_WS(' ', HEX(order_id), kafka_partition, kafka_offset, status, reason) FROM orders ORDER BY 1",
@@ -49,5 +49,44 @@ async fn inv_1_positions_that_were_moved_are_noticed_without_an_order() {
     let (exit, said) = projector.ended();
     assert_eq!(exit, 1, "{said}");
     assert!(said.ends_with("partition 2") && said.contains("positions has no row"), "{said}");
+    setting.finish().await;
+}
+
+/// Makes other tables at the same positions, as a rebuild does, with another stock, and swaps them in.
+async fn swap_in_at_the_same_position(setting: &Setting, generation: i32, available: i64) {
+    let tables = ["orders", "stock", "stock_movements", "dead_letters", "positions"];
+    let copy =
+        |table: &str| format!("CREATE TABLE {table}_new LIKE {table}; INSERT INTO {table}_new SELECT * FROM {table};");
+    let mut sql: String = tables.map(copy).concat();
+    sql +=
+        &format!("UPDATE stock_new SET available = {available}; UPDATE positions_new SET generation = {generation};");
+    let rename = tables.map(|table| format!("{table} TO {table}_old{generation}, {table}_new TO {table}")).join(", ");
+    setting.execute(&format!("{sql} RENAME TABLE {rename}")).await;
+}
+
+#[tokio::test]
+async fn inv_1_tables_that_were_swapped_for_others_at_the_same_position_are_noticed() {
+    let setting = Setting::migrated("sameposition");
+    let product = product_in(1, "bar");
+    let projector = setting.project();
+    setting.append_event(&product, &receipt(1, &product, 10)).await;
+    setting.folded_to(1, 1).await;
+    // An idle projector notices by itself: every partition is loaded from the new tables.
+    swap_in_at_the_same_position(&setting, 2, 5).await;
+    let misses = |count: i32| format!("ledger_position_misses_total {count}");
+    projector.until("/metrics", |_, body| body.lines().any(|line| line == misses(PARTITIONS)));
+    setting.append_event(&product, &order(2, &product, 3)).await;
+    setting.folded_to(1, 2).await;
+    assert_eq!(setting.number("SELECT available FROM stock").await, 2);
+    // And an order that comes before the next look misses, is read again, and folded over the stock of the new tables.
+    swap_in_at_the_same_position(&setting, 3, 1).await;
+    setting.append_event(&product, &order(3, &product, 2)).await;
+    setting.folded_to(1, 3).await;
+    assert_eq!(setting.texts("SELECT reason FROM orders WHERE kafka_offset = 2").await, ["out-of-stock"]);
+    assert_eq!(setting.number("SELECT available FROM stock").await, 1);
+    projector.until_ready();
+    assert_eq!(setting.number("SELECT COUNT(*) FROM positions WHERE generation = 3").await, i64::from(PARTITIONS));
+    let ids = crate::published::event_ids(&setting, 1, 3);
+    assert_eq!(ids, ["1-0-0", "1-1-0", "1-2-0"]);
     setting.finish().await;
 }

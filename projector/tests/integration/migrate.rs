@@ -59,7 +59,27 @@ async fn an_interrupted_migration_is_run_again() {
     setting.execute("DROP TABLE outbox").await;
     steps(&setting, &[]);
     assert_eq!(setting.number("SELECT COUNT(*) FROM outbox").await, 0);
-    assert_eq!(setting.number("SELECT COUNT(*) FROM _sqlx_migrations WHERE success").await, 7);
+    assert_eq!(setting.number("SELECT COUNT(*) FROM _sqlx_migrations WHERE success").await, 10);
+    setting.finish().await;
+}
+
+#[tokio::test]
+async fn tables_from_before_the_generations_are_the_first_one() {
+    let setting = Setting::migrated("before");
+    // As they were before migration 8, with a position.
+    setting.execute("ALTER TABLE positions DROP COLUMN generation, DROP COLUMN fold_version").await;
+    setting.execute("DROP TABLE generations, generation_guard").await;
+    setting.execute("DELETE FROM _sqlx_migrations WHERE version >= 8").await;
+    setting.execute("INSERT INTO positions VALUES ('t', 0, 7, 'c', 'i', 1)").await;
+    let position = "SELECT CONCAT_WS(' ', next_offset, generation, fold_version) FROM positions";
+    for _ in 0..2 {
+        steps(&setting, &[]);
+        assert_eq!(setting.texts(position).await, ["7 1 1"]);
+        // The second time as after a migration that did its work and died before it was marked.
+        setting.execute("UPDATE _sqlx_migrations SET success = FALSE WHERE version >= 8").await;
+    }
+    steps(&setting, &[]);
+    assert_eq!(setting.number("SELECT COUNT(*) FROM _sqlx_migrations WHERE success").await, 10);
     setting.finish().await;
 }
 
@@ -77,6 +97,8 @@ async fn each_user_may_do_its_own_work_and_no_more() {
                 "UPDATE dead_letters SET reason = ''",
                 "ALTER TABLE orders ADD x INT",
                 "CREATE TABLE x (n INT)",
+                "UPDATE generations SET state = 'dropped'",
+                "DELETE FROM generation_guard",
                 "INSERT INTO _sqlx_migrations VALUES (9, '', NOW(), 1, '', 0)",
                 "GRANT SELECT ON orders TO root",
             ],
@@ -89,6 +111,7 @@ async fn each_user_may_do_its_own_work_and_no_more() {
                 "DELETE FROM stock",
                 "DROP TABLE stock",
                 "SELECT * FROM outbox",
+                "INSERT INTO generation_guard VALUES (1, 1, '', 1, '', NOW())",
             ],
         ),
     ];
@@ -99,7 +122,8 @@ async fn each_user_may_do_its_own_work_and_no_more() {
             let number = projector::database::number_of(&error);
             assert!(matches!(number, Some(1142 | 1044 | 1045)), "{statement}: {error}");
         }
-        for table in ["orders", "stock", "stock_movements", "dead_letters", "positions"] {
+        let tables = ["orders", "stock", "stock_movements", "dead_letters", "positions"];
+        for table in tables.into_iter().chain(["generations", "generation_guard"]) {
             let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
             database.execute(query).await.expect("readable");
         }

@@ -82,7 +82,7 @@ impl Setting {
         let topic = setting.topic("orders");
         let mut database = setting.database().await;
         for partition in 0..PARTITIONS {
-            sqlx::query("INSERT INTO positions VALUES (?, ?, 0, 'cluster', 'topic', ?)")
+            sqlx::query("INSERT INTO positions VALUES (?, ?, 0, 'cluster', 'topic', ?, 1, 1)")
                 .bind(&topic)
                 .bind(partition)
                 .bind(PARTITIONS)

@@ -4,7 +4,7 @@ use ledger_fold::{BatchEffects, BatchFold, Partition, PartitionState, Prior};
 use ledger_schema::{OrderId, ProductId};
 use projector::outbox::{self, EntryContent, OutboxKey};
 use projector::record::OwnedRecord;
-use projector::store::{LiveStore, PartitionBatch, Store, Written};
+use projector::store::{LiveStore, PartitionBatch, Standing, Store, Written};
 use sqlx::{Connection, Executor, MySqlConnection};
 
 use crate::setting::{LIMIT, PARTITIONS, Setting, order, partition_of, product_in, receipt};
@@ -31,9 +31,15 @@ async fn stocked(setting: &Setting, product: &str, quantity: i64) -> (LiveStore,
     let records = records(partition, 0, product, &[receipt(1, product, quantity)]);
     let effects = fold(partition, &state, &Prior::default(), 0, &records);
     state.apply(&effects);
-    let written = store.write(&[PartitionBatch { effects, records: &records }]).await.expect("written");
+    let written = store.write(&[PartitionBatch { generation: 1, effects, records: &records }]).await.expect("written");
     assert!(matches!(written, Written::Committed));
     (store, state)
+}
+
+/// The positions that the store reads.
+async fn offsets(store: &mut LiveStore) -> Vec<(i32, i64)> {
+    let positions = store.positions().await.expect("positions");
+    positions.into_iter().map(|(partition, standing)| (partition, standing.next_offset)).collect()
 }
 
 const COUNTS: &str = "SELECT (SELECT COUNT(*) FROM orders) * 1000000 + (SELECT COUNT(*) FROM stock_movements) * 10000 \
@@ -51,12 +57,12 @@ async fn inv_1_a_batch_of_several_partitions_is_written_whole() {
     let folded =
         |partition, records: &[OwnedRecord]| fold(partition, &PartitionState::default(), &Prior::default(), 0, records);
     let batch = [
-        PartitionBatch { effects: folded(1, &first), records: &first },
-        PartitionBatch { effects: folded(2, &second), records: &second },
+        PartitionBatch { generation: 1, effects: folded(1, &first), records: &first },
+        PartitionBatch { generation: 1, effects: folded(2, &second), records: &second },
     ];
     assert!(matches!(store.write(&batch).await.expect("written"), Written::Committed));
 
-    assert_eq!(store.positions().await.expect("positions"), [(0, 0), (1, 3), (2, 2), (3, 0)].into());
+    assert_eq!(offsets(&mut store).await, [(0, 0), (1, 3), (2, 2), (3, 0)]);
     let orders = "SELECT CONCAT_WS(' ', HEX(order_id), kafka_partition, line_no, kafka_offset, user_id, quantity, \
          total_price, status, reason, placed_at) FROM orders ORDER BY kafka_offset";
     assert_eq!(
@@ -113,19 +119,42 @@ async fn inv_1_a_missed_position_changes_nothing() {
     let before = setting.number(COUNTS).await;
     let (first, second) = (records(1, 1, &one, &[order(2, &one, 3)]), records(2, 0, &two, &[receipt(3, &two, 1)]));
     let batch = [
-        PartitionBatch { effects: fold(1, &state, &Prior::default(), 1, &first), records: &first },
+        PartitionBatch { generation: 1, effects: fold(1, &state, &Prior::default(), 1, &first), records: &first },
         PartitionBatch {
+            generation: 1,
             effects: fold(2, &PartitionState::default(), &Prior::default(), 0, &second),
             records: &second,
         },
     ];
     let written = store.write(&batch).await.expect("an answer");
     assert!(matches!(&written, Written::Missed(partitions) if partitions == &[2]), "{written:?}");
-    assert_eq!(store.positions().await.expect("positions"), [(0, 0), (1, 1), (2, 7), (3, 0)].into());
+    assert_eq!(offsets(&mut store).await, [(0, 0), (1, 1), (2, 7), (3, 0)]);
     assert_eq!(setting.number(COUNTS).await, before);
     // The connection is as new: what did not miss goes through.
     let [first, _] = batch;
     assert!(matches!(store.write(&[first]).await.expect("an answer"), Written::Committed));
+    setting.finish().await;
+}
+
+#[tokio::test]
+async fn inv_1_the_same_offset_in_another_generation_is_missed() {
+    let setting = Setting::with_positions("othertables").await;
+    let product = product_in(1, "bar");
+    let (mut store, state) = stocked(&setting, &product, 9).await;
+    setting.execute("UPDATE positions SET generation = 2").await;
+    let before = setting.number(COUNTS).await;
+    let records = records(1, 1, &product, &[order(2, &product, 3)]);
+    let of_generation = |generation| PartitionBatch {
+        generation,
+        effects: fold(1, &state, &Prior::default(), 1, &records),
+        records: &records,
+    };
+    let written = store.write(&[of_generation(1)]).await.expect("an answer");
+    assert!(matches!(&written, Written::Missed(partitions) if partitions == &[1]), "{written:?}");
+    assert_eq!(setting.number(COUNTS).await, before);
+    let loaded = store.load(1).await.expect("loaded").standing;
+    assert_eq!(loaded, Standing { next_offset: 1, generation: 2 });
+    assert!(matches!(store.write(&[of_generation(2)]).await.expect("an answer"), Written::Committed));
     setting.finish().await;
 }
 
@@ -137,13 +166,14 @@ async fn inv_5_a_known_id_is_a_duplicate_or_a_conflict() {
     let first = records(1, 1, &product, &[order(2, &product, 3)]);
     let effects = fold(1, &state, &Prior::default(), 1, &first);
     state.apply(&effects);
-    store.write(&[PartitionBatch { effects, records: &first }]).await.expect("written");
+    store.write(&[PartitionBatch { generation: 1, effects, records: &first }]).await.expect("written");
     let before = setting.number(COUNTS).await;
 
     // The order again, the order with other contents, the receipt again, and one that is new.
     let again = [order(2, &product, 3), order(2, &product, 4), receipt(1, &product, 9), order(5, &product, 1)];
     let again = records(1, 2, &product, &again);
-    let blind = PartitionBatch { effects: fold(1, &state, &Prior::default(), 2, &again), records: &again };
+    let blind =
+        PartitionBatch { generation: 1, effects: fold(1, &state, &Prior::default(), 2, &again), records: &again };
     assert!(matches!(store.write(&[blind]).await.expect("an answer"), Written::IdKnown));
     assert_eq!(setting.number(COUNTS).await, before, "nothing was written");
 
@@ -155,7 +185,7 @@ async fn inv_5_a_known_id_is_a_duplicate_or_a_conflict() {
     assert_eq!((prior.orders.len(), prior.movements.len()), (1, 1));
     let effects = fold(1, &state, &prior, 2, &again);
     assert_eq!((effects.duplicate_count, effects.parked.len(), effects.orders.len()), (2, 1, 1));
-    let batch = [PartitionBatch { effects, records: &again }];
+    let batch = [PartitionBatch { generation: 1, effects, records: &again }];
     assert!(matches!(store.write(&batch).await.expect("an answer"), Written::Committed));
     let stock = setting.number("SELECT available FROM stock").await;
     assert_eq!(stock, 9 - 3 - 1);
@@ -171,9 +201,12 @@ async fn a_partition_is_loaded_with_its_own_products_only() {
     let (mut store, _) = stocked(&setting, &product, 9).await;
     let loaded = store.load(1).await.expect("loaded");
     let id = ProductId::parse(&product).expect("valid");
-    assert_eq!((loaded.next_offset, loaded.state.product_count(), loaded.state.available(&id)), (1, 1, Some(9)));
+    assert_eq!(
+        (loaded.standing.next_offset, loaded.state.product_count(), loaded.state.available(&id)),
+        (1, 1, Some(9))
+    );
     let other = store.load(2).await.expect("loaded");
-    assert_eq!((other.next_offset, other.state.product_count()), (0, 0));
+    assert_eq!((other.standing.next_offset, other.state.product_count()), (0, 0));
     setting.finish().await;
 }
 
@@ -246,7 +279,7 @@ async fn a_lock_wait_that_ends_rolls_all_back_and_is_retryable() {
     let setting = Setting::with_positions("lockwait").await;
     let (mut store, effects, records) = one_order(&setting).await;
     let mut other = holding(&setting, "UPDATE stock SET available = available").await;
-    let batch = [PartitionBatch { effects, records: &records }];
+    let batch = [PartitionBatch { generation: 1, effects, records: &records }];
     let error = store.write(&batch).await.expect_err("1205");
     assert!(error.is_retryable() && error.to_string().starts_with("writing stock: "), "{error}");
     // 1205 rolls back one statement only; the store rolled back the rest, or this would wait for its locks.
@@ -266,7 +299,7 @@ async fn a_deadlock_rolls_all_back_and_is_retryable() {
     // The server ends the transaction that has changed less.
     other.execute("INSERT INTO weight SELECT seq FROM seq_1_to_2000").await.expect("inserted");
     let writing = tokio::spawn(async move {
-        let batch = [PartitionBatch { effects, records: &records }];
+        let batch = [PartitionBatch { generation: 1, effects, records: &records }];
         let first = store.write(&batch).await;
         (first, store.write(&batch).await)
     });
@@ -289,7 +322,7 @@ async fn a_killed_connection_is_replaced() {
     let (mut store, effects, records) = one_order(&setting).await;
     let mut other = holding(&setting, "UPDATE stock SET available = available").await;
     let writing = tokio::spawn(async move {
-        let batch = [PartitionBatch { effects, records: &records }];
+        let batch = [PartitionBatch { generation: 1, effects, records: &records }];
         let first = store.write(&batch).await;
         (first, store.write(&batch).await)
     });
@@ -312,7 +345,7 @@ async fn a_megabytes_record_is_parked_whole() {
     let key = vec![0xff; 2 * 1024 * 1024];
     let records = [OwnedRecord::from_parts(1, 0, 1, Some(&key), Some(&value), &[])];
     let effects = fold(1, &PartitionState::default(), &Prior::default(), 0, &records);
-    let written = store.write(&[PartitionBatch { effects, records: &records }]).await.expect("written");
+    let written = store.write(&[PartitionBatch { generation: 1, effects, records: &records }]).await.expect("written");
     assert!(matches!(written, Written::Committed));
     let sizes =
         "SELECT CONCAT_WS(' ', reason, LENGTH(message_key), LENGTH(message_value), value_bytes) FROM dead_letters";

@@ -246,6 +246,32 @@ async fn inv_1_an_unknown_commit_that_was_overtaken_is_read_anew() {
 }
 
 #[tokio::test]
+async fn inv_1_an_unknown_commit_is_superseded_by_other_tables_at_the_same_offset() {
+    let (setting, proxy, mut fed) = behind_a_proxy("cutswapped").await;
+    let gate = proxy.gate.lock().await;
+    proxy.next_commit.store(CUT_AFTER, Ordering::SeqCst);
+    fed.feed(1, &[order(2, &fed.product, 3)]);
+    let began = std::time::Instant::now();
+    while proxy.cuts.load(Ordering::SeqCst) == 0 {
+        assert!(began.elapsed() < LIMIT);
+        tokio::task::yield_now().await;
+    }
+    // The batch stands, but what is live by now are other tables, whose stock was another.
+    setting.execute("UPDATE positions SET generation = 2").await;
+    setting.execute("UPDATE stock SET available = 2").await;
+    drop(gate);
+    let (back, resync) = fed.resynced().await;
+    fed = back;
+    assert_eq!(resync, Resync { partition: 1, epoch: fed.epoch });
+    fed.assign(2);
+    fed.feed(2, &[order(9, &fed.product, 3)]);
+    fed.settled().await;
+    assert_eq!(setting.texts("SELECT reason FROM orders WHERE kafka_offset = 2").await, ["out-of-stock"]);
+    fed.stop().await;
+    setting.finish().await;
+}
+
+#[tokio::test]
 async fn a_start_that_is_not_the_stored_position_is_read_anew() {
     let setting = Setting::with_positions("wrongstart").await;
     let mut fed = Fed::start(&setting, setting.projector_url(), 1);
