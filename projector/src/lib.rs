@@ -33,4 +33,5 @@ pub mod shared;
 pub mod start_check;
 pub mod status;
 pub mod store;
+pub mod verify;
 pub mod writer;
