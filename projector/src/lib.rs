@@ -12,6 +12,7 @@ pub mod consumer;
 pub mod database;
 pub mod dead_letters;
 pub mod exit;
+pub mod generations;
 pub mod health;
 pub mod http;
 pub mod import;

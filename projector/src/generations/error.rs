@@ -1,0 +1,79 @@
+//! Why something about generations was refused or failed. Each error says what an operator can do; none of them leaves the
+//! live tables half changed.
+
+use thiserror::Error;
+
+use super::guard::Holder;
+use crate::database::{DatabaseError, Fault, fault_of};
+use crate::kafka::KafkaUseError;
+use crate::log_check::LogCheckError;
+use crate::store::StoreError;
+
+#[derive(Debug, Error)]
+pub enum GenerationsError {
+    #[error("refused: {0} holds the guard of the generations; only one such command runs at a time")]
+    Guarded(Holder),
+    #[error("generation {generation} is not known; `ledger generations list` shows which are")]
+    Unknown { generation: i32 },
+    #[error("generation {generation} is live: it cannot be dropped")]
+    IsLive { generation: i32 },
+    #[error("generation {generation} cannot be swapped in: {missing} is missing")]
+    Incomplete { generation: i32, missing: String },
+    #[error(
+        "generation {generation} cannot be swapped in: its table {table} is not like the live one: expected `{expected}`, found `{found}`; build a new generation with `ledger rebuild`"
+    )]
+    AnotherShape { generation: i32, table: String, expected: String, found: String },
+    #[error(
+        "the positions of generation {generation} do not fit: expected {expected}, found {found}; the live tables are untouched"
+    )]
+    Positions { generation: i32, expected: String, found: String },
+    #[error("the live positions do not agree with each other: expected {expected}, found {found}")]
+    LivePositions { expected: String, found: String },
+    #[error(
+        "the live tables would become generation {generation}, and tables of that name are there: {tables}; drop them, they belong to nothing"
+    )]
+    NameTaken { generation: i32, tables: String },
+    #[error(
+        "the tables could not be swapped in {attempts} attempts over {seconds} s, since others held them; the live tables are untouched, and the same command tries again"
+    )]
+    Busy { attempts: u32, seconds: u64 },
+    #[error("a `ledger migrate` is running; the live tables are untouched, and the same command tries again")]
+    Migrating,
+    #[error(
+        "the connection was lost while the tables were swapped: {0}; `ledger generations list` shows which generation is live"
+    )]
+    SwapUnknown(sqlx::Error),
+    #[error("row {generation} of the table generations: {problem}")]
+    CorruptRow { generation: i32, problem: String },
+    #[error("{step}: {cause}")]
+    Sql { step: &'static str, cause: sqlx::Error },
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Log(#[from] LogCheckError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaUseError),
+}
+
+impl GenerationsError {
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_unreachable(),
+            Self::Kafka(error) => error.is_unreachable(),
+            Self::Log(error) => error.is_unreachable(),
+            Self::Store(StoreError::Connect(error)) => error.is_unreachable(),
+            Self::SwapUnknown(_) => true,
+            Self::Sql { cause, .. } | Self::Store(StoreError::Database { cause, .. }) => {
+                fault_of(cause) == Fault::ConnectionLost
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Names the step in an error of the database.
+pub(crate) fn sql(step: &'static str) -> impl Fn(sqlx::Error) -> GenerationsError {
+    move |cause| GenerationsError::Sql { step, cause }
+}
