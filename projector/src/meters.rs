@@ -24,6 +24,13 @@ const PAUSES: &str = "ledger_pauses_total";
 const POSITION: &str = "ledger_position";
 const LAG: &str = "ledger_lag_records";
 const PRODUCTS: &str = "ledger_products";
+const RELAY_CURSOR: &str = "ledger_relay_cursor";
+const RELAY_PUBLISHED: &str = "ledger_relay_published_total";
+const RELAY_RESTARTS: &str = "ledger_relay_restarts_total";
+const RELAY_SECONDS: &str = "ledger_relay_transaction_seconds";
+
+/// Upper limits of the buckets of transactions, in seconds.
+const SECONDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 
 /// Starts collecting, for the process. The handle renders what was collected.
 ///
@@ -35,10 +42,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
             Matcher::Full(BATCH_RECORDS.to_owned()),
             &[1.0, 10.0, 100.0, 500.0, 1e3, 2e3, 5e3, 1e4],
         )?
-        .set_buckets_for_metric(
-            Matcher::Full(COMMIT_SECONDS.to_owned()),
-            &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0],
-        )?
+        .set_buckets_for_metric(Matcher::Full(COMMIT_SECONDS.to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(RELAY_SECONDS.to_owned()), &SECONDS)?
         .install_recorder()?;
     describe();
     Ok(handle)
@@ -62,6 +67,13 @@ fn describe() {
     describe_gauge!(POSITION, "Next offset to fold, by partition of the log");
     describe_gauge!(LAG, "Records between position and end of the log, by partition");
     describe_gauge!(PRODUCTS, "Products held in memory, by partition");
+    describe_gauge!(
+        RELAY_CURSOR,
+        "Offset of the log up to which outcomes and dead letters are published, by partition"
+    );
+    describe_counter!(RELAY_PUBLISHED, "Outcomes and dead letters published");
+    describe_counter!(RELAY_RESTARTS, "Times that a relay began anew from its cursor, after an error or a doubt");
+    describe_histogram!(RELAY_SECONDS, Unit::Seconds, "A Kafka transaction of a relay, from its begin to its commit");
 }
 
 /// A partition's share of a committed batch.
@@ -123,6 +135,20 @@ pub fn lag(partition: i32, lag: i64) {
 /// The partition is not ours any more: its gauges must not stand still as if it were.
 pub fn given_away(partition: i32) {
     gauge!(PRODUCTS, "partition" => partition.to_string()).set(0.0);
+}
+
+/// A relay published this many entries in one Kafka transaction.
+pub fn published(entries: usize, took: Duration) {
+    counter!(RELAY_PUBLISHED).increment(u64_of(entries));
+    histogram!(RELAY_SECONDS).record(took);
+}
+
+pub fn relay_cursor(partition: i32, next_offset: i64) {
+    gauge!(RELAY_CURSOR, "partition" => partition.to_string()).set(f64_of(next_offset));
+}
+
+pub fn relay_restarted() {
+    counter!(RELAY_RESTARTS).increment(1);
 }
 
 fn u64_of(count: usize) -> u64 {

@@ -1,6 +1,7 @@
 //! Clients of Kafka and their settings. Every setting that the exactly-once argument rests on is set here and cannot be
 //! overridden by `--kafka-properties`. Read next: `inspector.rs` (facts about topics), `topics.rs` (creation).
 
+mod disposal;
 mod inspector;
 mod topics;
 
@@ -14,6 +15,7 @@ use thiserror::Error;
 use crate::cli::KafkaArgs;
 use crate::exit::UsageError;
 
+pub(crate) use disposal::DroppedAside;
 pub use inspector::{LogInspector, ask};
 pub(crate) use inspector::{QuietContext, log_line};
 pub use topics::{TopicOutcome, TopicsError, ensure_topics};

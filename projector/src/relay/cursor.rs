@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RelayError;
 use super::group::RelayTopics;
-use crate::kafka::{KafkaSettings, QuietContext};
+use crate::kafka::{DroppedAside, KafkaSettings, QuietContext};
 
 const READ_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
@@ -63,6 +63,8 @@ pub struct CursorReader {
 
 /// The last committed record of a partition, if any: offset and value.
 type Last = Option<(i64, Option<Vec<u8>>)>;
+
+type Client = DroppedAside<BaseConsumer<QuietContext>>;
 
 /// A topic from its end.
 struct Tail {
@@ -157,7 +159,7 @@ impl CursorReader {
         Err(failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)))
     }
 
-    fn consumer(&self, isolation_level: &str) -> Result<BaseConsumer<QuietContext>, RelayError> {
+    fn consumer(&self, isolation_level: &str) -> Result<Client, RelayError> {
         let mut config = self.settings.inspector();
         // Positions are always given, so the group is a name only: assign() joins none.
         config
@@ -166,7 +168,8 @@ impl CursorReader {
             .set("enable.partition.eof", "true")
             .set("isolation.level", isolation_level)
             .set("auto.offset.reset", "error");
-        config.create_with_context(QuietContext).map_err(|cause| self.failed("Kafka client settings", cause))
+        let client = config.create_with_context(QuietContext);
+        client.map(DroppedAside::new).map_err(|cause| self.failed("Kafka client settings", cause))
     }
 
     fn failed(&self, action: &'static str, cause: KafkaError) -> RelayError {

@@ -35,6 +35,8 @@ pub enum RelayError {
     Thread { partition: i32, cause: std::io::Error },
     #[error("the relay of partition {partition} panicked")]
     Panicked { partition: i32 },
+    #[error("the relay of partition {partition} has been {step} for {seconds} s, which nothing of it may take")]
+    Stuck { partition: i32, step: &'static str, seconds: u32 },
 }
 
 impl RelayError {

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
 use super::partition::PartitionRelay;
+use super::step::{CurrentStep, LOOK};
 use crate::database::DatabaseUrl;
 use crate::kafka::{KafkaSettings, LogInspector};
 use crate::shared::Shared;
@@ -44,6 +46,19 @@ pub struct RelaySettings {
 struct Running {
     stop: CancellationToken,
     thread: JoinHandle<()>,
+    step: Arc<CurrentStep>,
+}
+
+/// What the watch needs; it holds it only while it looks, so that a group that is dropped is gone.
+struct Watched {
+    running: Mutex<BTreeMap<i32, Running>>,
+    on_refusal: OnRefusal,
+}
+
+impl Watched {
+    fn running(&self) -> MutexGuard<'_, BTreeMap<i32, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Told when a relay met what needs a person.
@@ -55,13 +70,14 @@ pub struct RelayGroup {
     /// Tells of commits.
     shared: Arc<Shared>,
     runtime: Handle,
-    on_refusal: OnRefusal,
-    running: Mutex<BTreeMap<i32, Running>>,
+    watched: Arc<Watched>,
 }
 
 impl RelayGroup {
     pub fn new(settings: RelaySettings, shared: Arc<Shared>, runtime: Handle, on_refusal: OnRefusal) -> Self {
-        Self { settings: Arc::new(settings), shared, runtime, on_refusal, running: Mutex::default() }
+        let watched = Arc::new(Watched { running: Mutex::default(), on_refusal });
+        runtime.spawn(watch(Arc::downgrade(&watched)));
+        Self { settings: Arc::new(settings), shared, runtime, watched }
     }
 
     /// Starts the relays of `partitions`; one that runs already is left alone.
@@ -69,21 +85,22 @@ impl RelayGroup {
     /// # Errors
     /// [`RelayError::Thread`] when a thread cannot be made.
     pub fn start(&self, partitions: impl IntoIterator<Item = i32>) -> Result<(), RelayError> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.watched.running();
         for partition in partitions {
             if running.contains_key(&partition) {
                 continue;
             }
             let Some(commits) = self.shared.commits(partition) else { continue };
-            let stop = CancellationToken::new();
+            let (stop, step) = (CancellationToken::new(), Arc::new(CurrentStep::new()));
             let relay = PartitionRelay {
                 settings: Arc::clone(&self.settings),
                 partition,
                 runtime: self.runtime.clone(),
                 commits,
                 stop: stop.clone(),
+                step: Arc::clone(&step),
             };
-            let on_refusal = Arc::clone(&self.on_refusal);
+            let on_refusal = Arc::clone(&self.watched.on_refusal);
             let work = move || {
                 // A relay that died would leave its partition's outcomes unpublished without a word.
                 let ended = catch_unwind(AssertUnwindSafe(|| relay.run()));
@@ -95,14 +112,14 @@ impl RelayGroup {
                 .name(format!("relay-{partition}"))
                 .spawn(work)
                 .map_err(|cause| RelayError::Thread { partition, cause })?;
-            running.insert(partition, Running { stop, thread });
+            running.insert(partition, Running { stop, thread, step });
         }
         Ok(())
     }
 
     /// Stops every relay, so that the next owner need not wait for a fence. Blocks, at most five seconds.
     pub fn stop(&self) {
-        let stopping = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        let stopping = std::mem::take(&mut *self.watched.running());
         stopping.values().for_each(|relay| relay.stop.cancel());
         let begin = Instant::now();
         for (partition, relay) in stopping {
@@ -115,6 +132,22 @@ impl RelayGroup {
             } else {
                 tracing::warn!(partition, "the relay is still inside a transaction; it is left to be fenced");
             }
+        }
+    }
+}
+
+/// Looks at every relay that runs, for as long as the group lives; the first that is stuck is told.
+async fn watch(watched: Weak<Watched>) {
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(watched) = watched.upgrade() else { return };
+        let stuck = watched.running().iter().find_map(|(partition, relay)| {
+            relay.step.look().map(|(step, seconds)| RelayError::Stuck { partition: *partition, step, seconds })
+        });
+        if let Some(error) = stuck {
+            return (watched.on_refusal)(error);
         }
     }
 }

@@ -13,7 +13,7 @@
 //! SQL runs inside one, so neither side ever waits for the other.
 //!
 //! Reading order: [`plan`] (what to publish), [`cursor`], [`publisher`] (the transaction), [`rows`] (the outbox's SQL),
-//! [`partition`] (the loop), [`group`] (one loop per owned partition).
+//! [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
 mod error;
@@ -22,6 +22,7 @@ mod partition;
 mod plan;
 mod publisher;
 mod rows;
+mod step;
 
 pub use cursor::CursorReader;
 pub use error::RelayError;

@@ -16,12 +16,17 @@ use super::group::{RelaySettings, RelayTopics};
 use super::plan::plan;
 use super::publisher::{Publisher, RECEIVED_LIMITS};
 use super::rows::{self, PlainRow};
+use super::step::CurrentStep;
 use crate::database;
 use crate::kafka::KafkaUseError;
 use crate::log_check;
+use crate::meters;
 
 /// The outbox is looked at this often without being nudged: rows that another projector left are found by it.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// Published rows are removed this often at most: removing them commits, which costs as much as a batch of the fold. What
+/// is not removed yet the cursor passes over.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
 
@@ -50,6 +55,7 @@ pub(super) struct PartitionRelay {
     /// Changes with every commit of the partition.
     pub(super) commits: watch::Receiver<i64>,
     pub(super) stop: CancellationToken,
+    pub(super) step: Arc<CurrentStep>,
 }
 
 impl PartitionRelay {
@@ -74,7 +80,7 @@ impl PartitionRelay {
                     cause
                 }
             };
-            metrics::counter!("ledger_relay_restarts_total").increment(1);
+            meters::relay_restarted();
             if published || begun.elapsed() > STEADY {
                 backoff = FIRST_BACKOFF;
                 told.clear();
@@ -95,15 +101,20 @@ impl PartitionRelay {
     /// until it is told to stop. The database is reached first: while it is away there is nothing to fence anybody for.
     fn session(&mut self, received_limit: usize, published: &mut bool) -> Result<(), Stop> {
         let runtime = self.runtime.clone();
+        self.step.begin("connecting to the database");
         let mut connection = runtime.block_on(database::connect(&self.settings.database)).map_err(RelayError::from)?;
+        self.step.begin("checking the topics");
         self.check_topics()?;
+        self.step.begin("opening its producer");
         let publisher =
             Publisher::open(&self.settings, self.partition, received_limit, runtime.clone()).map_err(|cause| {
                 RelayError::Kafka(KafkaUseError::Failed { action: "opening the relay's producer", cause })
             })?;
+        self.step.begin("reading its cursor");
         let mut cursor = self.read_cursor()?;
         // What another relay had published, but not yet removed.
-        runtime.block_on(rows::prune(&mut connection, self.partition, cursor))?;
+        self.prune(&mut connection, cursor)?;
+        let mut pruned = (Instant::now(), cursor);
         while !self.stop.is_cancelled() {
             // Seen before looking: a commit that comes while we look is looked for again.
             self.commits.borrow_and_update();
@@ -112,8 +123,13 @@ impl PartitionRelay {
             } else {
                 self.wait();
             }
+            if pruned.1 < cursor && pruned.0.elapsed() >= PRUNE_INTERVAL {
+                self.prune(&mut connection, cursor)?;
+                pruned = (Instant::now(), cursor);
+            }
         }
-        Ok(())
+        // Told to stop: the next owner would have to remove it.
+        self.prune(&mut connection, cursor)
     }
 
     /// One Kafka transaction, if there is anything to publish; whether there was.
@@ -123,9 +139,12 @@ impl PartitionRelay {
         connection: &mut MySqlConnection,
         cursor: &mut i64,
     ) -> Result<bool, Stop> {
+        self.step.begin("reading the outbox");
         let rows = self.runtime.block_on(rows::load(connection, self.partition, *cursor))?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
         let Some(publication) = plan(*cursor, rows) else { return Ok(false) };
+        self.step.begin("publishing");
+        let begun = Instant::now();
         publisher.publish(&self.settings, &publication).map_err(|cause| {
             let told = format!("publishing from {cursor} to {}: {cause}", publication.next_offset);
             match cause.rdkafka_error_code() {
@@ -134,9 +153,14 @@ impl PartitionRelay {
             }
         })?;
         *cursor = publication.next_offset;
-        self.report(*cursor, publication.entries.len());
-        self.runtime.block_on(rows::prune(connection, self.partition, *cursor))?;
+        meters::published(publication.entries.len(), begun.elapsed());
+        meters::relay_cursor(self.partition, *cursor);
         Ok(true)
+    }
+
+    fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), Stop> {
+        self.step.begin("removing what is published");
+        Ok(self.runtime.block_on(rows::prune(connection, self.partition, cursor))?)
     }
 
     /// A topic that was deleted, or made anew with other partitions, is refused, where its broker's answers would look like
@@ -153,12 +177,13 @@ impl PartitionRelay {
         if cursor > end {
             return Err(RelayError::CursorBeyondLog { partition: self.partition, expected: end, found: cursor });
         }
-        self.report(cursor, 0);
+        meters::relay_cursor(self.partition, cursor);
         Ok(cursor)
     }
 
     /// Waits for a commit, a while, or the end. No SQL runs in this race with a timer.
     fn wait(&mut self) {
+        self.step.begin("waiting");
         let (commits, stop) = (&mut self.commits, &self.stop);
         self.runtime.block_on(async {
             tokio::select! {
@@ -171,19 +196,12 @@ impl PartitionRelay {
 
     /// Waits before the next try, unless it is the end.
     fn pause(&self, backoff: Duration) {
+        self.step.begin("waiting before it begins anew");
         self.runtime.block_on(async {
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = tokio::time::sleep(backoff) => {}
             }
         });
-    }
-
-    fn report(&self, cursor: i64, published: usize) {
-        let partition = self.partition.to_string();
-        // Exact up to 2^53, like every number in Prometheus.
-        #[expect(clippy::cast_precision_loss, reason = "offsets stay far below 2^53")]
-        metrics::gauge!("ledger_relay_cursor", "partition" => partition).set(cursor as f64);
-        metrics::counter!("ledger_relay_published_total").increment(u64::try_from(published).unwrap_or(0));
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use super::cursor::Cursor;
 use super::group::RelaySettings;
 use super::plan::Publication;
-use crate::kafka::QuietContext;
+use crate::kafka::{DroppedAside, QuietContext};
 use crate::outbox::{EntryContent, EntryHeader, OutboxEntry};
 
 /// How long the coordinator waits before it aborts a transaction by itself.
@@ -39,7 +39,7 @@ const BATCH_BYTES: usize = 1_000_000;
 
 /// A producer that has fenced every earlier one of its partition.
 pub(super) struct Publisher {
-    producer: FutureProducer<QuietContext>,
+    producer: DroppedAside<FutureProducer<QuietContext>>,
     runtime: Handle,
     partition: i32,
     received_limit: usize,
@@ -72,6 +72,7 @@ impl Publisher {
             .set("queue.buffering.max.messages", (IN_FLIGHT * 2).to_string())
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES);
         let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext)?;
+        let producer = DroppedAside::new(producer);
         producer.init_transactions(INIT_LIMIT)?;
         Ok(Self { producer, runtime, partition, received_limit })
     }
