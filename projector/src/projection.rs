@@ -25,7 +25,7 @@ use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, StartError};
-use crate::store::LiveStore;
+use crate::store::{LiveStore, MixedFolds};
 use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
@@ -45,6 +45,8 @@ pub struct Options {
     pub listen: SocketAddr,
     pub writers: usize,
     pub batch: BatchSettings,
+    /// Whether to go on with tables that another version of the fold made.
+    pub mixed_folds: MixedFolds,
 }
 
 /// The projector could not start, or cannot go on.
@@ -140,7 +142,7 @@ impl Parts {
         for (number, intake) in intakes.iter().enumerate() {
             let writer = Writer::new(WriterParts {
                 name: format!("writer-{number}"),
-                store: LiveStore::new(options.database.clone(), &options.topic),
+                store: LiveStore::new(options.database.clone(), &options.topic, options.mixed_folds),
                 partition_count,
                 intake: intake.clone(),
                 shared: sources.shared.clone(),

@@ -1,6 +1,6 @@
 //! Checks before a projector joins the group. In order: the database answers and its schema is ours, Kafka answers and its
-//! topics are there, the log is the one that the tables were folded from. Nothing is changed when one fails; the last step
-//! creates positions for a log that nothing was folded from.
+//! topics are there, the tables are of our version of the fold, the log is the one that they were folded from. Nothing is
+//! changed when one fails; the last step creates positions for a log that nothing was folded from.
 
 use ledger_fold::log_safety::LogIdentity;
 use sqlx::MySqlConnection;
@@ -12,7 +12,7 @@ use crate::log_check::{self, LogCheckError};
 use crate::migrate::schema_version::{self, SchemaVersionError};
 use crate::projection::Options;
 use crate::store::positions::{self, Origin, StoredPosition};
-use crate::store::{FOLD_VERSION, StoreError, at};
+use crate::store::{FOLD_VERSION, MixedFolds, StoreError, at};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -75,8 +75,25 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
         stored = positions::read(&mut connection, &options.topic).await?;
     }
     log_check::check_complete(&options.topic, &stored).map_err(LogCheckError::from)?;
+    check_fold(&stored, options.mixed_folds)?;
     check_log(inspector, &options.topic, stored).await?;
     Ok(identity)
+}
+
+/// Refuses tables that another version of the fold made, where that is not accepted.
+fn check_fold(stored: &[StoredPosition], mixed: MixedFolds) -> Result<(), StoreError> {
+    for position in stored {
+        mixed.check(position.generation, position.fold_version)?;
+    }
+    if let Some(other) = stored.iter().find(|position| position.fold_version != FOLD_VERSION) {
+        let (tables, ours) = (other.fold_version, FOLD_VERSION);
+        tracing::warn!(
+            tables,
+            ours,
+            "the tables were folded by another version of the rules: rows of both will stand in them"
+        );
+    }
+    Ok(())
 }
 
 /// The positions of a log that nothing was folded from, before they are stored.
@@ -93,7 +110,7 @@ async fn check_log(inspector: &LogInspector, topic: &str, stored: Vec<StoredPosi
 }
 
 /// A statement above the server's limit ends the connection without a word that could be told from an outage.
-async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
+pub(crate) async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
     let found: u64 = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS UNSIGNED)")
         .fetch_one(connection)
         .await

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use crate::exit::{CommandError, Done};
 use crate::intake::Limits;
 use crate::kafka::KafkaSettings;
 use crate::projection::{self, Options};
+use crate::store::MixedFolds;
 use crate::writer::BatchSettings;
 
 #[derive(Debug, Args)]
@@ -45,6 +47,10 @@ pub struct ProjectArgs {
     #[arg(long, env = "LEDGER_BATCH_LINGER_MS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(0..=1000))]
     pub batch_linger_ms: u64,
+    /// Go on with tables that another version of the fold made, so that rows of both stand side by side; without it the
+    /// projector refuses, and `ledger rebuild` makes tables of this version
+    #[arg(long, env = "LEDGER_ACCEPT_MIXED", value_parser = BoolishValueParser::new())]
+    pub accept_mixed: bool,
 }
 
 pub(super) async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
@@ -66,6 +72,7 @@ pub(super) async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         listen: args.listen,
         writers: usize::from(args.writers),
         batch: BatchSettings { limits, linger: Duration::from_millis(args.batch_linger_ms) },
+        mixed_folds: if args.accept_mixed { MixedFolds::Accepted } else { MixedFolds::Refused },
     };
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;

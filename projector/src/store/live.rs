@@ -10,7 +10,7 @@ use ledger_schema::{MovementId, OrderId};
 use sqlx::{Executor, MySqlConnection};
 
 use super::effects::{EffectStatements, Steps};
-use super::{Loaded, PartitionBatch, Standing, Store, StoreError, Tables, Written, at};
+use super::{Loaded, MixedFolds, PartitionBatch, Standing, Store, StoreError, Tables, Written, at};
 use crate::database::{self, DatabaseUrl};
 use crate::outbox;
 
@@ -19,12 +19,13 @@ pub struct LiveStore {
     url: DatabaseUrl,
     connection: Option<MySqlConnection>,
     effects: EffectStatements,
+    mixed: MixedFolds,
 }
 
 impl LiveStore {
     /// A store of the positions of `topic`. It connects when it is first used.
-    pub fn new(url: DatabaseUrl, topic: &str) -> Self {
-        Self { url, connection: None, effects: EffectStatements::new(&Tables::live(), topic) }
+    pub fn new(url: DatabaseUrl, topic: &str, mixed: MixedFolds) -> Self {
+        Self { url, connection: None, effects: EffectStatements::new(&Tables::live(), topic), mixed }
     }
 
     /// Takes the connection out, opening one where there is none. Whoever takes it puts it back when it is sound; one that
@@ -55,6 +56,8 @@ impl Store for LiveStore {
         let mut connection = self.take_connection().await?;
         let loaded = self.effects.load(&mut connection, partition).await?;
         self.connection = Some(connection);
+        // Also while it runs: tables of another version may have been swapped in since the start.
+        self.mixed.check(loaded.standing.generation, loaded.fold_version)?;
         Ok(loaded)
     }
 
@@ -102,15 +105,15 @@ impl Store for LiveStore {
     }
 }
 
-async fn begin(connection: &mut MySqlConnection) -> Result<(), StoreError> {
+pub(super) async fn begin(connection: &mut MySqlConnection) -> Result<(), StoreError> {
     connection.execute("START TRANSACTION").await.map(drop).map_err(at("beginning the transaction"))
 }
 
-async fn commit(connection: &mut MySqlConnection) -> Result<(), StoreError> {
+pub(super) async fn commit(connection: &mut MySqlConnection) -> Result<(), StoreError> {
     connection.execute("COMMIT").await.map(drop).map_err(at("committing"))
 }
 
-async fn rollback(connection: &mut MySqlConnection) -> Result<(), StoreError> {
+pub(super) async fn rollback(connection: &mut MySqlConnection) -> Result<(), StoreError> {
     connection.execute("ROLLBACK").await.map(drop).map_err(at("rolling back"))
 }
 

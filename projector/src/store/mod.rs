@@ -70,6 +70,27 @@ impl Tables {
     }
 }
 
+/// Whether tables that another version of the fold made may be gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MixedFolds {
+    Refused,
+    /// An operator said so. The tables keep the version that they were begun with.
+    Accepted,
+}
+
+impl MixedFolds {
+    /// Whether this program may fold into tables of `generation`, which were made by `found`.
+    ///
+    /// # Errors
+    /// [`StoreError::AnotherFold`].
+    pub fn check(self, generation: i32, found: i32) -> Result<(), StoreError> {
+        if found == FOLD_VERSION || self == Self::Accepted {
+            return Ok(());
+        }
+        Err(StoreError::AnotherFold { generation, expected: FOLD_VERSION, found })
+    }
+}
+
 /// What one batch does to one partition, with the records that it was folded from (parked ones are kept whole).
 #[derive(Debug)]
 pub struct PartitionBatch<'a> {
@@ -120,6 +141,10 @@ pub enum StoreError {
     CorruptRow { table: &'static str, key: String, problem: String },
     #[error("positions has no row for topic {topic} partition {partition}")]
     PositionGone { topic: String, partition: i32 },
+    #[error(
+        "the tables (generation {generation}) were folded by version {found} of the rules, and this program folds by version {expected}: run `ledger rebuild`, or go on with rows of both by --accept-mixed"
+    )]
+    AnotherFold { generation: i32, expected: i32, found: i32 },
     #[error("ids of the batch of partition {partition} from offset {from_offset} stand before, and cannot be found")]
     IdsNotFound { partition: i32, from_offset: i64 },
     #[error("the batch of partition {partition} from offset {from_offset} cannot be encoded: {cause}")]
@@ -137,9 +162,11 @@ impl StoreError {
         match self {
             Self::Database { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
             Self::Connect(error) => error.is_retryable(),
-            Self::CorruptRow { .. } | Self::PositionGone { .. } | Self::IdsNotFound { .. } | Self::Encode { .. } => {
-                false
-            }
+            Self::CorruptRow { .. }
+            | Self::PositionGone { .. }
+            | Self::AnotherFold { .. }
+            | Self::IdsNotFound { .. }
+            | Self::Encode { .. } => false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the projector and its commands on a real Kafka and a real MariaDB, as `cargo xtask test` starts them.
 
 mod dead_letters;
+mod generations;
 mod idle;
 mod import;
 mod migrate;

@@ -4,7 +4,7 @@ use ledger_fold::{BatchEffects, BatchFold, Partition, PartitionState, Prior};
 use ledger_schema::{OrderId, ProductId};
 use projector::outbox::{self, EntryContent, OutboxKey};
 use projector::record::OwnedRecord;
-use projector::store::{LiveStore, PartitionBatch, Standing, Store, Written};
+use projector::store::{LiveStore, MixedFolds, PartitionBatch, Standing, Store, Written};
 use sqlx::{Connection, Executor, MySqlConnection};
 
 use crate::setting::{LIMIT, PARTITIONS, Setting, order, partition_of, product_in, receipt};
@@ -25,7 +25,7 @@ fn fold(partition: i32, state: &PartitionState, prior: &Prior, from: i64, record
 
 /// A store with `product` in stock, position 1.
 async fn stocked(setting: &Setting, product: &str, quantity: i64) -> (LiveStore, PartitionState) {
-    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"));
+    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"), MixedFolds::Refused);
     let partition = partition_of(product);
     let mut state = PartitionState::default();
     let records = records(partition, 0, product, &[receipt(1, product, quantity)]);
@@ -48,7 +48,7 @@ const COUNTS: &str = "SELECT (SELECT COUNT(*) FROM orders) * 1000000 + (SELECT C
 #[tokio::test]
 async fn inv_1_a_batch_of_several_partitions_is_written_whole() {
     let setting = Setting::with_positions("whole").await;
-    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"));
+    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"), MixedFolds::Refused);
     let (one, two) = (product_in(1, "bar"), product_in(2, "bar"));
     let first = records(1, 0, &one, &[receipt(1, &one, 5), order(2, &one, 3), order(3, &one, 3)]);
     let mut second = records(2, 0, &two, &[receipt(4, &two, 9)]);
@@ -340,7 +340,7 @@ async fn a_killed_connection_is_replaced() {
 #[tokio::test]
 async fn a_megabytes_record_is_parked_whole() {
     let setting = Setting::with_positions("megabytes").await;
-    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"));
+    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"), MixedFolds::Refused);
     let value = vec![b'x'; 17 * 1024 * 1024];
     let key = vec![0xff; 2 * 1024 * 1024];
     let records = [OwnedRecord::from_parts(1, 0, 1, Some(&key), Some(&value), &[])];

@@ -9,7 +9,7 @@ use projector::database::DatabaseUrl;
 use projector::intake::{Control, Intake, Limits};
 use projector::record::OwnedRecord;
 use projector::shared::{Resync, Shared};
-use projector::store::LiveStore;
+use projector::store::{LiveStore, MixedFolds};
 use projector::writer::{BatchSettings, Writer, WriterError, WriterParts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,7 +38,7 @@ impl Fed {
         let (resync, resyncs) = channel();
         let writer = Writer::new(WriterParts {
             name: "writer".to_owned(),
-            store: LiveStore::new(url, &setting.topic("orders")),
+            store: LiveStore::new(url, &setting.topic("orders"), MixedFolds::Refused),
             partition_count: PARTITIONS,
             intake: intake.clone(),
             shared: shared.clone(),
