@@ -4,7 +4,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    dead_letters::DeadLettersArgs, import::ImportArgs, migrate::MigrateArgs, project::ProjectArgs, status::StatusArgs,
+    dead_letters::DeadLettersArgs, import::ImportArgs, migrate::MigrateArgs, project::ProjectArgs,
+    rebuild::RebuildArgs, status::StatusArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -27,6 +28,8 @@ pub enum Command {
     DeadLetters(DeadLettersArgs),
     /// Folds the old world in: a topic written for a connector, and a CSV of opening stock
     Import(ImportArgs),
+    /// Folds the log anew from its beginning, beside the live tables, and swaps the result in
+    Rebuild(RebuildArgs),
     /// Shows the position, the end and the lag of each partition
     Status(StatusArgs),
 }

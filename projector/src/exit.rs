@@ -11,6 +11,7 @@ use crate::import::ImportError;
 use crate::kafka::KafkaUseError;
 use crate::migrate::MigrateError;
 use crate::projection::ProjectionError;
+use crate::rebuild::RebuildError;
 use crate::status::StatusError;
 
 /// How a command that did not fail ended.
@@ -42,6 +43,8 @@ pub enum CommandError {
     Migrate(#[from] MigrateError),
     #[error(transparent)]
     Status(#[from] StatusError),
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
@@ -77,6 +80,7 @@ impl CommandError {
             Self::Projection(error) => error.is_unreachable(),
             Self::Migrate(error) => error.is_unreachable(),
             Self::Status(error) => error.is_unreachable(),
+            Self::Rebuild(error) => error.cause.is_unreachable(),
             Self::Import(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),

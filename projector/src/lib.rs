@@ -27,6 +27,7 @@ mod native;
 pub mod outbox;
 pub mod output;
 pub mod projection;
+pub mod rebuild;
 pub mod record;
 pub mod relay;
 pub mod replay;

@@ -5,6 +5,7 @@ pub mod dead_letters;
 pub mod import;
 pub mod migrate;
 pub mod project;
+pub mod rebuild;
 pub mod status;
 
 use crate::cli::Command;
@@ -20,6 +21,7 @@ pub async fn run(command: Command) -> Result<Done, CommandError> {
         Command::Migrate(args) => migrate::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
         Command::Status(args) => status::run(args).await,
     }
 }

@@ -10,6 +10,7 @@ pub mod live;
 pub mod positions;
 pub mod prior;
 pub mod rows;
+pub mod shadow;
 pub mod statements;
 pub mod stock;
 
@@ -25,6 +26,7 @@ use crate::outbox::OutboxError;
 use crate::record::OwnedRecord;
 
 pub use live::LiveStore;
+pub use shadow::ShadowStore;
 
 /// Of the rules that this program folds by, as the tables store it.
 pub const FOLD_VERSION: i32 = ledger_fold::FOLD_VERSION.cast_signed();
