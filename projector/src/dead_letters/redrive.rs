@@ -16,6 +16,7 @@ use super::error::DeadLettersError;
 use super::marks::{self, Claim, Mark};
 use super::parked::check_parked;
 use crate::database::{self, DatabaseUrl};
+use crate::failpoints::{self, FailPoint};
 use crate::kafka::{KafkaSettings, KafkaUseError, LogInspector, QuietContext, ask};
 use crate::log_check::{self, LogCheckError};
 use crate::store::positions;
@@ -69,9 +70,13 @@ pub async fn redrive(options: RedriveOptions) -> Result<Redriven, DeadLettersErr
     let (inspector, topic) = (LogInspector::new(&kafka)?, orders_topic.clone());
     ask(move || log_check::check(&inspector, &topic, &stored)).await?;
     let claim = marks::claim(&mut connection, mended, &corrected.value).await?;
+    failpoints::reach(FailPoint::RedriveClaimed);
     check_claim(mended, &claim, &corrected)?;
     let appended = append(&kafka, &orders_topic, partition_count, mended, &corrected).await?;
-    match marks::finish(&mut connection, mended, appended).await? {
+    failpoints::reach(FailPoint::RedriveAppended);
+    let mark = marks::finish(&mut connection, mended, appended).await?;
+    failpoints::reach(FailPoint::RedriveMarked);
+    match mark {
         Mark::Appended(position) if position == appended => Ok(Redriven {
             mended: mended.to_string(),
             position: position.to_string(),

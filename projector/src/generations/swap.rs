@@ -16,6 +16,7 @@ use super::guard::Guard;
 use super::record::{self, Live, New};
 use super::shadow;
 use crate::database::{Fault, fault_of, number_of};
+use crate::failpoints::{self, FailPoint};
 use crate::log_check::{LogCheckError, check_complete};
 use crate::store::Tables;
 use crate::store::positions::{self, PositionStatements, StoredPosition};
@@ -93,6 +94,7 @@ pub async fn swap(
     let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
     let swapped = swapped?;
     record::swapped(connection, plan.target, true).await?;
+    failpoints::reach(FailPoint::SwapWrittenDown);
     if live.is_none() {
         drop_what_nothing_was_folded_into(connection).await?;
     }
@@ -207,8 +209,12 @@ async fn rename(
     let began = Instant::now();
     for attempt in 1..=attempts {
         let tried = Instant::now();
+        failpoints::reach(FailPoint::SwapRenames);
         match connection.execute(AssertSqlSafe(text.clone())).await {
-            Ok(_) => return Ok((attempt, tried.elapsed())),
+            Ok(_) => {
+                failpoints::reach(FailPoint::SwapRenamed);
+                return Ok((attempt, tried.elapsed()));
+            }
             Err(error) if matches!(number_of(&error), Some(LOCK_WAIT_TIMEOUT | DEADLOCK)) => {
                 on_held(Held { attempt, attempts });
             }

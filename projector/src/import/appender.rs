@@ -15,6 +15,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::failpoints::{self, FailPoint};
 use crate::kafka::{KafkaSettings, KafkaUseError, log_line};
 
 /// Most records that wait for their acknowledgement. An order is below 1 KiB on the wire, so this is also a limit on memory.
@@ -105,6 +106,7 @@ impl Appender {
         let value = encode(event);
         let record = BaseRecord::to(&self.topic).key(product_id).payload(&value).headers(headers);
         self.producer.send(record).map_err(|(error, _)| error)?;
+        failpoints::reach(FailPoint::ImportSent);
         // The delivery report gives it back. (The semaphore is never closed, so there was one.)
         permit.into_iter().for_each(SemaphorePermit::forget);
         Ok(())

@@ -15,6 +15,7 @@ use super::progress::{Bar, millis, per_second};
 use super::report::{Outcome, PhaseTime, Summary};
 use super::{Options, tables};
 use crate::database;
+use crate::failpoints::{self, FailPoint};
 use crate::generations::record::{self, Counts, Generation, Live, New, Phase};
 use crate::generations::swap::{self, Patience, Plan, Swapped};
 use crate::generations::{GenerationsError, Guard, drop};
@@ -157,6 +158,7 @@ impl<'a> Build<'a> {
                 tracing::info!(generation, topic, "a new generation of tables is built beside the live ones");
                 let new = New { generation, topic, identity, fold_version: FOLD_VERSION };
                 record::begin(guard.connection(), &new).await?;
+                failpoints::reach(FailPoint::RebuildBegun);
                 self.clean = false;
             }
         }
@@ -167,6 +169,7 @@ impl<'a> Build<'a> {
     /// Folds up to the cursor as it is now.
     async fn load(&mut self, guard: &mut Guard) -> Result<(), RebuildCause> {
         let (_, took) = self.advance(guard, "load").await?;
+        failpoints::reach(FailPoint::RebuildLoaded);
         self.took(Phase::Load, took);
         self.enter(guard, Phase::Index).await
     }
@@ -218,6 +221,7 @@ impl<'a> Build<'a> {
         let took = bar.finish();
         self.took(Phase::Compare, took);
         self.summary.take_differences(differences);
+        failpoints::reach(FailPoint::RebuildCompared);
         Ok(())
     }
 
@@ -251,6 +255,7 @@ impl<'a> Build<'a> {
         let ends: Ends = stored.into_iter().map(|position| (position.partition, position.next_offset)).collect();
         let counts = self.count_built(guard.connection(), &ends).await?;
         record::built(guard.connection(), self.summary.generation, &ends, counts).await?;
+        failpoints::reach(FailPoint::RebuildWrittenDown);
         self.summary.records = counts.records;
         self.summary.ends = ends.into_values().collect();
         Ok(())
@@ -341,6 +346,7 @@ impl<'a> Build<'a> {
     async fn enter(&mut self, guard: &mut Guard, phase: Phase) -> Result<(), RebuildCause> {
         self.check_stop()?;
         record::set_phase(guard.connection(), self.summary.generation, phase).await?;
+        failpoints::reach(FailPoint::RebuildPhase);
         self.phase = phase;
         Ok(())
     }

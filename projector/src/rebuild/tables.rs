@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::{RebuildCause, sql};
 use super::progress::Bar;
 use crate::database::{self, DatabaseUrl, Fault, fault_of};
+use crate::failpoints::{self, FailPoint};
 use crate::store::positions::{self, Origin, PositionStatements, StoredPosition};
 use crate::store::{FOLD_VERSION, Tables, at};
 use crate::writer::WriterError;
@@ -28,6 +29,7 @@ pub(super) async fn prepare(
     let tables = Tables::of_generation(generation);
     for (live, table) in Tables::live().names().into_iter().zip(tables.names()) {
         run(connection, "creating tables", format!("CREATE TABLE IF NOT EXISTS `{table}` LIKE `{live}`")).await?;
+        failpoints::reach(FailPoint::RebuildTable);
     }
     if !positions_of(connection, generation, topic).await?.is_empty() {
         return Ok(());
@@ -38,11 +40,14 @@ pub(super) async fn prepare(
             keys.iter().filter_map(|key| name_of(key)).map(|name| format!("DROP KEY {name}")).collect();
         if !drops.is_empty() {
             run(connection, "dropping indexes", format!("ALTER TABLE `{table}` {}", drops.join(", "))).await?;
+            failpoints::reach(FailPoint::RebuildKeysDropped);
         }
     }
     let origin = Origin { generation, fold_version: FOLD_VERSION };
     let created = positions::create_in(connection, &tables, topic, identity, origin).await;
-    created.map_err(|error| WriterError::Store(error).into())
+    created.map_err(WriterError::Store)?;
+    failpoints::reach(FailPoint::RebuildPositions);
+    Ok(())
 }
 
 /// Where the new tables stand.
@@ -109,7 +114,7 @@ async fn add_keys_of(
         // One statement, so that there is all of it or nothing.
         let text = format!("ALTER TABLE `{table}` {}", missing.join(", "));
         match watched(url, connection, text, bar, stop).await {
-            Ok(()) => {}
+            Ok(()) => failpoints::reach(FailPoint::RebuildKeysAdded),
             // An index that a killed builder asked for is still being made: what is missing is looked up again.
             Err(RebuildCause::Sql { cause, .. }) if fault_of(&cause) == Fault::Retry && !stop.is_cancelled() => {
                 tracing::info!(table, %cause, "an earlier builder's statement still holds the table: waiting for it");

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use super::cursor::Cursor;
 use super::group::RelaySettings;
 use super::plan::Publication;
+use crate::failpoints::{self, FailPoint};
 use crate::kafka::{DroppedAside, QuietContext};
 use crate::outbox::{EntryContent, EntryHeader, OutboxEntry};
 
@@ -74,6 +75,7 @@ impl Publisher {
         let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext)?;
         let producer = DroppedAside::new(producer);
         producer.init_transactions(INIT_LIMIT)?;
+        failpoints::reach(FailPoint::RelayFenced);
         Ok(Self { producer, runtime, partition, received_limit })
     }
 
@@ -83,6 +85,7 @@ impl Publisher {
     /// Any: the outcome is unknown. Throw the producer away and read the cursor.
     pub(super) fn publish(&self, settings: &RelaySettings, publication: &Publication<'_>) -> Result<(), KafkaError> {
         self.producer.begin_transaction()?;
+        failpoints::reach(FailPoint::RelayBegun);
         let (mut handed, mut bytes) = (Vec::new(), 0);
         for entry in &publication.entries {
             handed.push(self.send_entry(settings, entry)?);
@@ -92,13 +95,18 @@ impl Publisher {
                 bytes = 0;
             }
         }
+        failpoints::reach(FailPoint::RelayEntriesSent);
         // Every delivery is awaited before the commit, which would otherwise flush in slices of 100 ms.
         let cursor = Cursor::new(&settings.topic_id, self.partition, publication.next_offset);
         let (key, value) = (self.partition.to_string(), cursor.encode());
         let record = FutureRecord::to(&settings.topics.cursors).partition(self.partition).key(&key).payload(&value);
         handed.push(self.producer.send_result(record).map_err(|(error, _)| error)?);
+        failpoints::reach(FailPoint::RelayCursorSent);
         self.await_all(handed)?;
-        self.producer.commit_transaction(Timeout::Never)
+        failpoints::reach(FailPoint::RelayDelivered);
+        self.producer.commit_transaction(Timeout::Never)?;
+        failpoints::reach(FailPoint::RelayCommitted);
+        Ok(())
     }
 
     fn send_entry(&self, settings: &RelaySettings, entry: &OutboxEntry<'_>) -> Result<DeliveryFuture, KafkaError> {

@@ -4,6 +4,7 @@ use sqlx::{Executor, MySqlConnection, Row};
 
 use super::error::RelayError;
 use super::plan::DecodedRow;
+use crate::failpoints::{self, FailPoint};
 use crate::outbox::{OutboxKey, decode_entries, decompress};
 
 /// Rows looked at for one transaction, and bytes taken: compressed, and plain (a dead letter of zeros compresses to
@@ -90,7 +91,10 @@ pub(super) async fn load(
 /// # Errors
 /// [`RelayError::Database`]. What was not removed is passed over by the cursor and removed the next time.
 pub(super) async fn prune(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), RelayError> {
-    remove_published(connection, partition, cursor).await.map_err(|cause| RelayError::Database { partition, cause })
+    failpoints::reach(FailPoint::RelayPrunes);
+    remove_published(connection, partition, cursor).await.map_err(|cause| RelayError::Database { partition, cause })?;
+    failpoints::reach(FailPoint::RelayPruned);
+    Ok(())
 }
 
 async fn remove_published(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), sqlx::Error> {
@@ -123,5 +127,7 @@ async fn remove(
     (first_offset, next_offset): (i64, i64),
 ) -> Result<(), sqlx::Error> {
     let row = sqlx::query(PRUNE).bind(partition).bind(first_offset).bind(next_offset);
-    row.execute(connection).await.map(drop)
+    row.execute(connection).await?;
+    failpoints::reach(FailPoint::RelayRemoved);
+    Ok(())
 }

@@ -9,6 +9,7 @@ use sqlx::{Arguments, MySqlConnection};
 
 use super::statements::Shaped;
 use super::{PartitionBatch, StoreError, Tables, at};
+use crate::failpoints::FailPoint;
 use crate::record::OwnedRecord;
 
 /// Longest value that is kept, in bytes. Above what the topic takes, so only reachable through compression.
@@ -114,7 +115,7 @@ impl DeadLetterStatements {
         let size: usize = rows.iter().map(|(_, letter)| letter.size()).sum();
         let together = if size > MAX_SHARED_STATEMENT_BYTES { 1 } else { rows.len().max(1) };
         for rows in rows.chunks(together) {
-            let done = self.insert.execute(connection, rows, bind).await;
+            let done = self.insert.execute(connection, rows, bind, FailPoint::StoreDeadLetters).await;
             done.map_err(at("parking records"))?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use super::prior::PriorStatements;
 use super::rows::{Inserted, RowStatements};
 use super::stock::StockStatements;
 use super::{Loaded, PartitionBatch, Standing, StoreError, Tables, at};
+use crate::failpoints::{self, FailPoint};
 
 /// What the steps came to.
 #[derive(Debug)]
@@ -79,7 +80,9 @@ impl EffectStatements {
         for PartitionBatch { generation, effects, .. } in batch {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
             let step = Move { partition, generation: *generation, from, to };
-            if !self.positions.compare_and_set(connection, &self.topic, step).await? {
+            if self.positions.compare_and_set(connection, &self.topic, step).await? {
+                failpoints::reach(FailPoint::StorePositionMoved);
+            } else {
                 missed.push(partition);
             }
         }

@@ -12,6 +12,7 @@ use sqlx::{Executor, MySqlConnection};
 use super::effects::{EffectStatements, Steps};
 use super::{Loaded, MixedFolds, PartitionBatch, Standing, Store, StoreError, Tables, Written, at};
 use crate::database::{self, DatabaseUrl};
+use crate::failpoints::{self, FailPoint};
 use crate::outbox;
 
 /// The projector's store.
@@ -106,11 +107,16 @@ impl Store for LiveStore {
 }
 
 pub(super) async fn begin(connection: &mut MySqlConnection) -> Result<(), StoreError> {
-    connection.execute("START TRANSACTION").await.map(drop).map_err(at("beginning the transaction"))
+    connection.execute("START TRANSACTION").await.map_err(at("beginning the transaction"))?;
+    failpoints::reach(FailPoint::StoreBegun);
+    Ok(())
 }
 
 pub(super) async fn commit(connection: &mut MySqlConnection) -> Result<(), StoreError> {
-    connection.execute("COMMIT").await.map(drop).map_err(at("committing"))
+    failpoints::reach(FailPoint::StoreWritten);
+    connection.execute("COMMIT").await.map_err(at("committing"))?;
+    failpoints::reach(FailPoint::StoreCommitted);
+    Ok(())
 }
 
 pub(super) async fn rollback(connection: &mut MySqlConnection) -> Result<(), StoreError> {
@@ -135,6 +141,7 @@ async fn write_outbox(connection: &mut MySqlConnection, batch: &PartitionBatch<'
     .bind(row.entries)
     .execute(connection)
     .await
-    .map(drop)
-    .map_err(at("writing the outbox"))
+    .map_err(at("writing the outbox"))?;
+    failpoints::reach(FailPoint::StoreOutbox);
+    Ok(())
 }

@@ -8,6 +8,7 @@ use sqlx::{Arguments, MySqlConnection};
 use super::statements::Shaped;
 use super::{PartitionBatch, StoreError, Tables, at};
 use crate::database::{Fault, fault_of};
+use crate::failpoints::FailPoint;
 
 type Bound = Result<(), sqlx::error::BoxDynError>;
 
@@ -64,7 +65,8 @@ impl RowStatements {
         // In order of the primary key, neighbours in the batch are neighbours in the tree. The rows say their own offset, so
         // the order in which they are inserted shows nowhere.
         rows.sort_unstable_by_key(|(_, row)| row.order.order_id());
-        inserted(self.orders.execute(connection, &rows, bind_order).await, "inserting orders")
+        let done = self.orders.execute(connection, &rows, bind_order, FailPoint::StoreOrders).await;
+        inserted(done, "inserting orders")
     }
 
     /// Inserts the receipts and adjustments of all partitions of the batch.
@@ -77,7 +79,8 @@ impl RowStatements {
         batch: &[PartitionBatch<'_>],
     ) -> Result<Inserted, StoreError> {
         let rows: Vec<(i32, &MovementRow)> = of_all(batch, |batch| &batch.effects.movements);
-        inserted(self.movements.execute(connection, &rows, bind_movement).await, "inserting movements")
+        let done = self.movements.execute(connection, &rows, bind_movement, FailPoint::StoreMovements).await;
+        inserted(done, "inserting movements")
     }
 }
 

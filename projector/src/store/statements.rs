@@ -7,6 +7,8 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection};
 
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
+use crate::failpoints::{self, FailPoint};
+
 /// Numbers of rows per statement. A batch is cut into the largest that fit: a handful of statements for any number of
 /// rows. The largest times the columns stays far below the 65,535 placeholders of the protocol.
 pub const SHAPES: [usize; 5] = [512, 64, 16, 4, 1];
@@ -28,7 +30,7 @@ impl Shaped {
         Self { texts: SHAPES.map(text) }
     }
 
-    /// Binds and executes all of `rows`. `bind` adds the values of one row.
+    /// Binds and executes all of `rows`. `bind` adds the values of one row; `point` is reached after each statement.
     ///
     /// # Errors
     /// Of the first statement that fails.
@@ -37,6 +39,7 @@ impl Shaped {
         connection: &mut MySqlConnection,
         rows: &[T],
         bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
+        point: FailPoint,
     ) -> Result<(), sqlx::Error> {
         for (text, rows) in self.cut(rows) {
             let mut arguments = MySqlArguments::default();
@@ -45,6 +48,7 @@ impl Shaped {
                 bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
             }
             sqlx::query_with(text, arguments).execute(&mut *connection).await?;
+            failpoints::reach(point);
         }
         Ok(())
     }

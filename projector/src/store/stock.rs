@@ -10,6 +10,7 @@ use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
 
 use super::statements::Shaped;
 use super::{PartitionBatch, StoreError, Tables, at};
+use crate::failpoints::FailPoint;
 
 /// Products read per statement, so that memory holds one page of rows at a time.
 const PAGE: usize = 10_000;
@@ -52,7 +53,8 @@ impl StockStatements {
         let effects = batch.iter().map(|one| &one.effects);
         let rows: Vec<(i32, &StockRow)> =
             effects.flat_map(|effects| effects.stock.iter().map(|row| (effects.partition, row))).collect();
-        self.write.execute(connection, &rows, bind).await.map_err(at("writing stock"))
+        let done = self.write.execute(connection, &rows, bind, FailPoint::StoreStock).await;
+        done.map_err(at("writing stock"))
     }
 
     /// All products of a partition.
