@@ -4,8 +4,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    dead_letters::DeadLettersArgs, import::ImportArgs, migrate::MigrateArgs, project::ProjectArgs,
-    rebuild::RebuildArgs, status::StatusArgs,
+    dead_letters::DeadLettersArgs, generations::GenerationsArgs, import::ImportArgs, migrate::MigrateArgs,
+    project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -28,6 +28,10 @@ pub enum Command {
     DeadLetters(DeadLettersArgs),
     /// Folds the old world in: a topic written for a connector, and a CSV of opening stock
     Import(ImportArgs),
+    /// Goes back to tables that were live before a rebuild
+    Rollback(RollbackArgs),
+    /// Lists the sets of tables that rebuilds made, and drops one
+    Generations(GenerationsArgs),
     /// Folds the log anew from its beginning, beside the live tables, and swaps the result in
     Rebuild(RebuildArgs),
     /// Shows the position, the end and the lag of each partition

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::database::DatabaseError;
 use crate::dead_letters::DeadLettersError;
+use crate::generations::GenerationsError;
 use crate::import::ImportError;
 use crate::kafka::KafkaUseError;
 use crate::migrate::MigrateError;
@@ -50,6 +51,8 @@ pub enum CommandError {
     #[error(transparent)]
     DeadLetters(#[from] DeadLettersError),
     #[error(transparent)]
+    Generations(#[from] GenerationsError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
@@ -83,6 +86,7 @@ impl CommandError {
             Self::Rebuild(error) => error.cause.is_unreachable(),
             Self::Import(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),
+            Self::Generations(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Io(_) | Self::Refused(_) => false,

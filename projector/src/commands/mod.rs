@@ -2,10 +2,13 @@
 //! must never hold logic of its own.
 
 pub mod dead_letters;
+pub mod generations;
 pub mod import;
 pub mod migrate;
 pub mod project;
 pub mod rebuild;
+mod question;
+pub mod rollback;
 pub mod status;
 
 use crate::cli::Command;
@@ -21,6 +24,8 @@ pub async fn run(command: Command) -> Result<Done, CommandError> {
         Command::Migrate(args) => migrate::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::Rollback(args) => rollback::run(args).await,
+        Command::Generations(args) => generations::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Status(args) => status::run(args).await,
     }

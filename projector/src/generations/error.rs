@@ -4,9 +4,11 @@
 use thiserror::Error;
 
 use super::guard::Holder;
+use super::record::State;
 use crate::database::{DatabaseError, Fault, fault_of};
 use crate::kafka::KafkaUseError;
 use crate::log_check::LogCheckError;
+use crate::migrate::schema_version::SchemaVersionError;
 use crate::store::StoreError;
 
 #[derive(Debug, Error)]
@@ -15,6 +17,16 @@ pub enum GenerationsError {
     Guarded(Holder),
     #[error("generation {generation} is not known; `ledger generations list` shows which are")]
     Unknown { generation: i32 },
+    #[error("nothing was folded from topic {topic} yet: there is no generation to go back from")]
+    NothingLive { topic: String },
+    #[error("no generation before {live}, which is live, is kept{}", listed(kept))]
+    NoPrevious { live: i32, kept: Vec<i32> },
+    #[error("generation {generation} cannot be rolled back to: it is {}, and only one that is kept can be", state.as_str())]
+    NotKept { generation: i32, state: State },
+    #[error(
+        "records of topic {topic} partition {partition} are gone that its tables do not have: expected the log to begin at {expected} at most, found {found}"
+    )]
+    RecordsGone { topic: String, partition: i32, expected: i64, found: i64 },
     #[error("generation {generation} is live: it cannot be dropped")]
     IsLive { generation: i32 },
     #[error("generation {generation} cannot be swapped in: {missing} is missing")]
@@ -48,6 +60,8 @@ pub enum GenerationsError {
     #[error("{step}: {cause}")]
     Sql { step: &'static str, cause: sqlx::Error },
     #[error(transparent)]
+    Schema(#[from] SchemaVersionError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -71,6 +85,15 @@ impl GenerationsError {
             _ => false,
         }
     }
+}
+
+/// Which others there are to go to.
+fn listed(kept: &[i32]) -> String {
+    if kept.is_empty() {
+        return String::new();
+    }
+    let kept: Vec<String> = kept.iter().map(i32::to_string).collect();
+    format!("; kept: {}, which --to can name", kept.join(", "))
 }
 
 /// Names the step in an error of the database.

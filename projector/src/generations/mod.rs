@@ -23,12 +23,15 @@
 //! What a death leaves behind: before the RENAME the live tables are as they were, and the row says how far the build came;
 //! after it, [`swap::swap`] of the same target finds the target live, and only writes down what was not written yet.
 //!
-//! Reading order: [`record`], [`guard`], [`shadow`] (the tables of a generation that is not live), [`swap`], [`drop`].
+//! Reading order: [`record`], [`guard`], [`shadow`] (the tables of a generation that is not live), [`swap`], [`rollback`],
+//! [`drop`], [`list`].
 
 pub mod drop;
 pub mod error;
 pub mod guard;
+pub mod list;
 pub mod record;
+pub mod rollback;
 pub mod shadow;
 pub mod swap;
 

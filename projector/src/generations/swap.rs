@@ -147,7 +147,7 @@ async fn swap_locked(
 }
 
 /// Whether the target may be live: whole, of the same shape, and a fold of this log.
-async fn check_target(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Result<(), GenerationsError> {
+pub(super) async fn check_target(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Result<(), GenerationsError> {
     let generation = plan.target;
     shadow::check_complete(connection, generation).await?;
     shadow::check_shape(connection, generation).await?;

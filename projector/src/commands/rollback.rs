@@ -1,0 +1,98 @@
+//! `ledger rollback`: goes back to a kept generation of the tables. It asks before rows change. Read next:
+//! `generations/rollback.rs`.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::question;
+use crate::cli::{Hidden, KafkaArgs, OutputArgs};
+use crate::database::DatabaseUrl;
+use crate::exit::{CommandError, Done};
+use crate::generations::rollback::{Change, Options, Rollback, RolledBack};
+use crate::generations::swap::Patience;
+use crate::kafka::KafkaSettings;
+use crate::output::{self, Report};
+use crate::store::{FOLD_VERSION, MixedFolds};
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// Number of the generation to go back to; default: the newest kept one before the live one
+    #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(i32).range(1..))]
+    pub to: Option<i32>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Go back also to tables that another version of the fold made
+    #[arg(long, env = "LEDGER_ACCEPT_MIXED", value_parser = BoolishValueParser::new())]
+    pub accept_mixed: bool,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the owner, who may rename tables
+    #[arg(long, env = "LEDGER_OWNER_DATABASE_URL", hide_env_values = true)]
+    pub owner_database_url: Option<Hidden>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+pub(super) async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
+    let owner =
+        DatabaseUrl::of_flag("--owner-database-url", "LEDGER_OWNER_DATABASE_URL", args.owner_database_url.as_ref())?;
+    let options = Options {
+        owner,
+        kafka: KafkaSettings::of(&args.kafka)?,
+        topic: args.kafka.orders_topic,
+        to: args.to,
+        mixed_folds: if args.accept_mixed { MixedFolds::Accepted } else { MixedFolds::Refused },
+        patience: Patience::default(),
+    };
+    let rollback = Rollback::prepare(options).await?;
+    if let Some(change) = rollback.change() {
+        question::ask(describe(&change), args.yes).await?;
+    }
+    let done = rollback
+        .run(|held| {
+            eprintln!("attempt {} of {}: others hold the tables; trying again", held.attempt, held.attempts);
+        })
+        .await?;
+    output::print(&done, args.output)?;
+    Ok(Done::Ok)
+}
+
+/// What is about to happen.
+fn describe(change: &Change) -> String {
+    let Change { from, to, records_behind, other_fold } = change;
+    let mixed = other_fold.map_or_else(String::new, |found| {
+        format!(
+            " (it was folded by version {found} of the rules, not {FOLD_VERSION}: projectors need --accept-mixed, too)"
+        )
+    });
+    format!(
+        "generation {to}{mixed} becomes live in place of {from}; the projector folds {records_behind} records again, which \
+         it does not have"
+    )
+}
+
+impl Report for RolledBack {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["live", "replaced", "records to fold again", "swap"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        vec![vec![
+            self.live.to_string(),
+            self.replaced.map_or("(none)".to_owned(), |replaced| replaced.to_string()),
+            self.records_behind.to_string(),
+            format!("{} ms", self.swap_millis),
+        ]]
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(match self.replaced {
+            Some(replaced) => format!(
+                "generation {replaced} is kept: `ledger rollback --to {replaced}` goes back to it, `ledger generations drop \
+                 {replaced}` drops it"
+            ),
+            None => format!("generation {} was live already; nothing was changed", self.live),
+        })
+    }
+}
