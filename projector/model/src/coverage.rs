@@ -19,12 +19,18 @@ pub enum Event {
     Fenced,
     /// A swap took the position back, so that records are folded again.
     SwapWentBack,
+    /// A swap left the position where it was, and a compare-and-set missed by the generation alone.
+    MissedByGeneration,
     /// A projector with nothing to fold found its position taken back.
     IdleAndOvertaken,
+    /// The tables of before a swap were brought back.
+    RolledBack,
+    /// Tables that somebody had tampered with were replaced by rebuilt ones.
+    Mended,
 }
 
 impl Event {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::CompareAndSetMissed,
         Self::FoldedAgain,
         Self::UnknownCommitDone,
@@ -33,7 +39,10 @@ impl Event {
         Self::LateCommit,
         Self::Fenced,
         Self::SwapWentBack,
+        Self::MissedByGeneration,
         Self::IdleAndOvertaken,
+        Self::RolledBack,
+        Self::Mended,
     ];
 }
 

@@ -4,16 +4,21 @@
 //! transaction is open; whoever comes meanwhile waits (its step is not enabled). Nothing of an open transaction is seen
 //! by others.
 
-use crate::log::{FoldInput, Ids, Log, Outcome, PerOffset, RECORD_COUNT, Row, Stock};
+use crate::log::{FoldInput, Ids, LEVEL_MAX, Log, Outcome, PerOffset, RECORD_COUNT, Row, Stock};
+use crate::projector::Batch;
 use crate::protocol::{OutboxWrite, Protocol, Swap};
 use crate::system::Process;
 
 /// What a rebuild makes anew: orders and movements (by the offset of their record), stock, positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Tables {
+    /// The number of the set, which stands in its positions.
+    pub generation: u8,
     pub position: u8,
     pub rows: PerOffset<Row>,
     pub stock: Option<Stock>,
+    /// Somebody changed the stock by hand. No program reads it: it is here for the properties.
+    pub tampered: bool,
 }
 
 /// A row of the outbox: the outcomes of records `first..next`.
@@ -28,7 +33,7 @@ pub struct OutboxRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Transaction {
     pub by: Process,
-    pub input: FoldInput,
+    pub batch: Batch,
     /// COMMIT was sent and the connection died: the server will finish it one way or the other, at a time of its own.
     pub commit_in_flight: bool,
 }
@@ -42,6 +47,11 @@ pub struct Database {
     pub transaction: Option<Transaction>,
     /// The furthest position that was ever committed. No program reads it: it is here for the properties.
     pub furthest: u8,
+    /// The highest number that a generation ever had: a number is given once.
+    pub last_generation: u8,
+    /// A batch was committed that a projector had folded from tampered tables, so that its outcomes may be wrong, and
+    /// told to everybody. No rebuild takes that back. Here for the properties.
+    pub misled: bool,
 }
 
 /// What the server does by itself.
@@ -53,6 +63,8 @@ pub enum DatabaseAction {
     RollBack,
     /// All is lost; `migrate` made empty tables.
     LoseEverything,
+    /// Somebody adds a piece to the stock by hand, which is in no record of the log.
+    Tamper,
 }
 
 impl Database {
@@ -68,14 +80,24 @@ impl Database {
         match action {
             DatabaseAction::ApplyCommit => self.commit(log, protocol),
             DatabaseAction::RollBack => self.transaction = None,
-            DatabaseAction::LoseEverything => *self = Self { furthest: self.furthest, ..Self::default() },
+            DatabaseAction::LoseEverything => {
+                *self = Self { furthest: self.furthest, misled: self.misled, ..Self::default() };
+            }
+            DatabaseAction::Tamper => {
+                if let Some(stock) = &mut self.tables.stock {
+                    stock.available = LEVEL_MAX.min(stock.available + 1);
+                    self.tables.tampered = true;
+                }
+            }
         }
     }
 
     /// The open transaction takes effect, all of it.
     pub fn commit(&mut self, log: &Log, protocol: &Protocol) {
-        let Some(Transaction { input, .. }) = self.transaction.take() else { return };
+        let Some(Transaction { batch: Batch { input, .. }, .. }) = self.transaction.take() else { return };
         let effects = log.fold(&input);
+        let right = log.prefix(input.from).stock.map(|stock| stock.available);
+        self.misled |= self.tables.tampered && input.available != right;
         for (stored, new) in self.tables.rows.iter_mut().zip(effects.rows) {
             *stored = new.or(*stored);
         }
@@ -127,15 +149,23 @@ impl Database {
         stored.both(ids)
     }
 
-    /// One atomic `RENAME TABLE`: shadow tables that were folded up to `end` take the place of the live ones. The outbox
-    /// is not a derived table and stays.
-    pub fn swap(&mut self, log: &Log, protocol: &Protocol, end: u8) {
-        let shadow = log.prefix(end);
-        self.tables.rows = shadow.rows;
-        self.tables.stock = shadow.stock;
-        if protocol.swap == Swap::WithPositions {
-            self.tables.position = end;
-            self.furthest = self.furthest.max(end);
+    /// Shadow tables, folded from the log up to `end`, with a number of their own.
+    pub fn build(&mut self, log: &Log, end: u8) -> Tables {
+        let effects = log.prefix(end);
+        self.last_generation += 1;
+        let generation = self.last_generation;
+        Tables { generation, position: end, rows: effects.rows, stock: effects.stock, tampered: false }
+    }
+
+    /// One atomic `RENAME TABLE`: other tables take the place of the live ones, which are given back. The outbox is not a
+    /// derived table and stays.
+    pub fn swap(&mut self, protocol: &Protocol, tables: Tables) -> Tables {
+        let old = std::mem::replace(&mut self.tables, tables);
+        if protocol.swap == Swap::WithoutPositions {
+            self.tables.position = old.position;
+            self.tables.generation = old.generation;
         }
+        self.furthest = self.furthest.max(self.tables.position);
+        old
     }
 }

@@ -1,5 +1,6 @@
 //! A model of the exactly-once protocol, for the checker stateright: two projector processes with their relays, MariaDB,
-//! Kafka's transactions, rebalances, crashes at any step, lost replies to COMMIT, and a rebuild that swaps the tables.
+//! Kafka's transactions, rebalances, crashes at any step, lost replies to COMMIT, tables that somebody tampered with, and a
+//! rebuild that swaps them, or swaps them back.
 //! The checker tries every order of their steps. The tests also take single decisions of the protocol back
 //! ([`protocol`]), and demand that the checker finds what breaks then.
 //!
@@ -12,7 +13,9 @@
 //! - parked records: a dead letter takes the path of a row and an outcome;
 //! - a relay that takes only some of the outbox rows it could take;
 //! - requests of a thrown-away producer, other than its commit, that arrive before the next `init_transactions`;
-//! - how a rebuild fills its shadow, and the queries that read the tables.
+//! - how a rebuild fills its shadow, and the queries that read the tables;
+//! - a projector that sleeps through the loss of the database and its rebuild, with wrong stock in memory: numbers of
+//!   generations begin anew then. One that is awake finds its tables gone, and ends.
 //!
 //! States are told apart by a 64-bit hash, as is usual: with ten million states, the chance that one was mistaken for
 //! another is below one in 100,000.

@@ -17,7 +17,11 @@ pub struct Limits {
     /// How often the neighbour in the cursor topic opens a transaction.
     pub neighbours: u8,
     pub rebuilds: u8,
+    /// How often the tables of before a swap are brought back.
+    pub rollbacks: u8,
     pub database_losses: u8,
+    /// How often somebody changes the stock by hand.
+    pub tamperings: u8,
 }
 
 impl Limits {
@@ -27,6 +31,8 @@ impl Limits {
             Action::Rebalance => &mut self.rebalances,
             Action::Broker(BrokerAction::NeighbourBegins) => &mut self.neighbours,
             Action::Rebuild(RebuildAction::Start) => &mut self.rebuilds,
+            Action::Rebuild(RebuildAction::RollBack) => &mut self.rollbacks,
+            Action::Database(DatabaseAction::Tamper) => &mut self.tamperings,
             Action::Database(DatabaseAction::LoseEverything) => &mut self.database_losses,
             Action::Crash(_)
             | Action::Broker(BrokerAction::TimeOutTransaction)

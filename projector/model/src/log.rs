@@ -14,7 +14,7 @@ pub const LOG_END: u8 = 4;
 /// The largest batch.
 pub const BATCH_MAX: u8 = 2;
 /// Stock levels above this are held as this. The log receives one piece, so a correct protocol stays below.
-const LEVEL_MAX: u8 = 3;
+pub const LEVEL_MAX: u8 = 3;
 const LEVEL_COUNT: usize = 5; // none, and 0 to LEVEL_MAX
 const PARTITION: Partition = Partition { number: 0, count: 1 };
 const KEY: &[u8] = b"chocolate";

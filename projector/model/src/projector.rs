@@ -7,16 +7,27 @@
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 
 use crate::coverage::Event;
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Tables, Transaction};
 use crate::log::{BATCH_MAX, FoldInput, Ids, LOG_END, Log, RECORD_COUNT};
-use crate::protocol::{Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit};
+use crate::protocol::{
+    Generation, Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit,
+};
 use crate::system::{Process, System};
 
 /// The partition's state in memory: the position, and the stock as of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Standing {
+    /// Of the tables that both were read from.
+    pub generation: u8,
     pub position: u8,
     pub available: Option<u8>,
+}
+
+/// A batch, and the generation of the tables whose stock it was folded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Batch {
+    pub generation: u8,
+    pub input: FoldInput,
 }
 
 /// How far the projector is with its batch.
@@ -30,15 +41,15 @@ pub enum Projector {
     /// Between two batches.
     Ready(Standing),
     /// A batch is folded again, knowing what is stored under its ids. Nothing is written yet.
-    FoldedAgain(FoldInput),
+    FoldedAgain(Batch),
     /// The compare-and-set found its row: the transaction is open, the lock is ours.
-    PositionWritten(FoldInput),
+    PositionWritten(Batch),
     /// Every row of the batch is written; only COMMIT is missing.
-    RowsWritten(FoldInput),
+    RowsWritten(Batch),
     /// COMMIT was sent, and the connection died.
-    CommitUnknown(FoldInput),
+    CommitUnknown(Batch),
     /// The batch is committed without its outbox row (only [`OutboxWrite::AfterCommit`] comes here).
-    OutboxOwed(FoldInput),
+    OutboxOwed(Batch),
 }
 
 /// A step of the projector.
@@ -73,8 +84,8 @@ impl Projector {
                 StateReading::StockThenPosition => ProjectorAction::ReadStock,
             }),
             Self::StockRead(_) => offer(ProjectorAction::ReadPosition),
-            Self::Ready(Standing { position: LOG_END, .. }) => {
-                if protocol.idling == Idling::ChecksPosition && database.tables.position != LOG_END {
+            Self::Ready(standing @ Standing { position: LOG_END, .. }) => {
+                if protocol.idling == Idling::ChecksPosition && !standing.is_of(protocol, &database.tables) {
                     offer(ProjectorAction::CheckPosition);
                 }
             }
@@ -84,7 +95,7 @@ impl Projector {
                     offer(ProjectorAction::CompareAndSet { next_offset });
                 }
             }
-            Self::FoldedAgain(input) => offer(ProjectorAction::CompareAndSet { next_offset: input.to }),
+            Self::FoldedAgain(batch) => offer(ProjectorAction::CompareAndSet { next_offset: batch.input.to }),
             Self::PositionWritten(_) => offer(ProjectorAction::WriteRows),
             Self::RowsWritten(_) => offer(ProjectorAction::Commit),
             Self::CommitUnknown(_) => offer(ProjectorAction::ReadPositionAgain),
@@ -117,12 +128,12 @@ impl Projector {
         action: ProjectorAction,
     ) -> Option<Event> {
         let System { protocol, log, .. } = system;
-        let available = database.tables.stock.map(|stock| stock.available);
-        let position = database.tables.position;
+        let Tables { generation, position, stock, .. } = database.tables;
+        let read = Standing { generation, position, available: stock.map(|stock| stock.available) };
         match (*self, action) {
-            (Self::Unread, ProjectorAction::ReadStock) => *self = Self::StockRead(available),
-            (Self::Unread, _) => *self = Self::Ready(Standing { position, available }),
-            (Self::StockRead(available), _) => *self = Self::Ready(Standing { position, available }),
+            (Self::Unread, ProjectorAction::ReadStock) => *self = Self::StockRead(read.available),
+            (Self::Unread, _) => *self = Self::Ready(read),
+            (Self::StockRead(available), _) => *self = Self::Ready(Standing { available, ..read }),
             (Self::Ready(standing), ProjectorAction::CompareAndSet { next_offset }) => {
                 return self.compare_and_set(protocol, database, process, standing.fold(next_offset));
             }
@@ -130,49 +141,52 @@ impl Projector {
                 *self = Self::Unread;
                 return Some(Event::IdleAndOvertaken);
             }
-            (Self::FoldedAgain(input), _) => return self.compare_and_set(protocol, database, process, input),
-            (Self::PositionWritten(input) | Self::RowsWritten(input), ProjectorAction::FailStatement) => {
+            (Self::FoldedAgain(batch), _) => return self.compare_and_set(protocol, database, process, batch),
+            (Self::PositionWritten(batch) | Self::RowsWritten(batch), ProjectorAction::FailStatement) => {
                 database.roll_back(process);
-                *self = Self::Ready(Standing::before(&input));
+                *self = Self::Ready(Standing::before(&batch));
             }
-            (Self::PositionWritten(input) | Self::RowsWritten(input), _) if !database.serves(process) => {
-                *self = Self::Ready(Standing::before(&input)); // the server lost everything, this connection too
+            (Self::PositionWritten(batch) | Self::RowsWritten(batch), _) if !database.serves(process) => {
+                *self = Self::Ready(Standing::before(&batch)); // the server lost everything, this connection too
             }
-            (Self::PositionWritten(input), _) => return self.write_rows(system, database, process, input),
-            (Self::RowsWritten(input), ProjectorAction::LoseCommitReply) => {
+            (Self::PositionWritten(batch), _) => return self.write_rows(system, database, process, batch),
+            (Self::RowsWritten(batch), ProjectorAction::LoseCommitReply) => {
                 if let Some(transaction) = &mut database.transaction {
                     transaction.commit_in_flight = true;
                 }
-                *self = Self::CommitUnknown(input);
+                *self = Self::CommitUnknown(batch);
             }
-            (Self::RowsWritten(input), _) => {
+            (Self::RowsWritten(batch), _) => {
                 database.commit(log, protocol);
-                *self = Self::committed(log, protocol, input);
+                *self = Self::committed(log, protocol, batch);
             }
-            (Self::CommitUnknown(input), _) => return self.resolve_commit(system, database, input),
-            (Self::OutboxOwed(input), _) => {
-                database.put_in_outbox(log, &input);
-                *self = Self::Ready(Standing::after(log, &input));
+            (Self::CommitUnknown(batch), _) => return self.resolve_commit(system, database, batch),
+            (Self::OutboxOwed(batch), _) => {
+                database.put_in_outbox(log, &batch.input);
+                *self = Self::Ready(Standing::after(log, &batch));
             }
         }
         None
     }
 
-    /// BEGIN, and the first statement. No row: somebody else advanced the position; drop everything and read it anew.
+    /// BEGIN, and the first statement. No row: somebody else advanced the position, or other tables were swapped in; drop
+    /// everything and read it anew.
     fn compare_and_set(
         &mut self,
         protocol: &Protocol,
         database: &mut Database,
         process: Process,
-        input: FoldInput,
+        batch: Batch,
     ) -> Option<Event> {
-        let hit = protocol.position_write == PositionWrite::Overwrite || database.tables.position == input.from;
+        let position_is_ours = database.tables.position == batch.input.from;
+        let hit = protocol.position_write == PositionWrite::Overwrite
+            || Standing::before(&batch).is_of(protocol, &database.tables);
         if !hit {
             *self = Self::Unread;
-            return Some(Event::CompareAndSetMissed);
+            return Some(if position_is_ours { Event::MissedByGeneration } else { Event::CompareAndSetMissed });
         }
-        database.transaction = Some(Transaction { by: process, input, commit_in_flight: false });
-        *self = Self::PositionWritten(input);
+        database.transaction = Some(Transaction { by: process, batch, commit_in_flight: false });
+        *self = Self::PositionWritten(batch);
         None
     }
 
@@ -183,40 +197,48 @@ impl Projector {
         system: &System,
         database: &mut Database,
         process: Process,
-        input: FoldInput,
+        batch: Batch,
     ) -> Option<Event> {
         let System { protocol, log, .. } = system;
+        let input = batch.input;
         let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
         let outbox_objects = protocol.outbox_key == OutboxKey::Object && database.outbox_objects(log, &input);
         if database.stored(log, inserted).is_empty() && !outbox_objects {
-            *self = Self::RowsWritten(input);
+            *self = Self::RowsWritten(batch);
             return None;
         }
-        let batch = ids(log, usize::from(input.from)..usize::from(input.to));
-        *self = Self::FoldedAgain(FoldInput { known: database.stored(log, batch), ..input });
+        let looked_up = ids(log, usize::from(input.from)..usize::from(input.to));
+        let input = FoldInput { known: database.stored(log, looked_up), ..input };
+        *self = Self::FoldedAgain(Batch { input, ..batch });
         database.roll_back(process);
         Some(Event::FoldedAgain)
     }
 
-    fn committed(log: &Log, protocol: &Protocol, input: FoldInput) -> Self {
+    fn committed(log: &Log, protocol: &Protocol, batch: Batch) -> Self {
         match protocol.outbox_write {
-            OutboxWrite::InTransaction => Self::Ready(Standing::after(log, &input)),
-            OutboxWrite::AfterCommit => Self::OutboxOwed(input),
+            OutboxWrite::InTransaction => Self::Ready(Standing::after(log, &batch)),
+            OutboxWrite::AfterCommit => Self::OutboxOwed(batch),
         }
     }
 
-    /// The connection died inside COMMIT; reconnected.
-    fn resolve_commit(&mut self, system: &System, database: &Database, input: FoldInput) -> Option<Event> {
+    /// The connection died inside COMMIT; reconnected. Under another generation the position says nothing about the batch.
+    fn resolve_commit(&mut self, system: &System, database: &Database, batch: Batch) -> Option<Event> {
         let System { protocol, log, .. } = system;
+        let Batch { generation, input } = batch;
         let stored = i64::from(database.tables.position);
         let outcome = match protocol.unknown_commit {
+            UnknownCommit::ReadAgain
+                if protocol.generation == Generation::Compared && database.tables.generation != generation =>
+            {
+                CommitOutcome::Superseded
+            }
             UnknownCommit::ReadAgain => after_unknown_commit(i64::from(input.from), i64::from(input.to), stored),
             UnknownCommit::TakenForFailed => CommitOutcome::NotDone,
             UnknownCommit::TakenForDone => CommitOutcome::Done,
         };
         let (next, event) = match outcome {
-            CommitOutcome::Done => (Self::committed(log, protocol, input), Event::UnknownCommitDone),
-            CommitOutcome::NotDone => (Self::Ready(Standing::before(&input)), Event::UnknownCommitNotDone),
+            CommitOutcome::Done => (Self::committed(log, protocol, batch), Event::UnknownCommitDone),
+            CommitOutcome::NotDone => (Self::Ready(Standing::before(&batch)), Event::UnknownCommitNotDone),
             CommitOutcome::Superseded => (Self::Unread, Event::UnknownCommitSuperseded),
         };
         *self = next;
@@ -225,17 +247,26 @@ impl Projector {
 }
 
 impl Standing {
-    fn fold(self, next_offset: u8) -> FoldInput {
-        FoldInput { from: self.position, to: next_offset, available: self.available, known: Ids::default() }
+    /// Whether the tables are those that it was read from, and nobody advanced them since.
+    fn is_of(&self, protocol: &Protocol, tables: &Tables) -> bool {
+        let same_tables = protocol.generation == Generation::Ignored || tables.generation == self.generation;
+        same_tables && tables.position == self.position
     }
 
-    fn before(input: &FoldInput) -> Self {
-        Self { position: input.from, available: input.available }
+    fn fold(self, next_offset: u8) -> Batch {
+        let Self { generation, position, available } = self;
+        Batch { generation, input: FoldInput { from: position, to: next_offset, available, known: Ids::default() } }
     }
 
-    fn after(log: &Log, input: &FoldInput) -> Self {
-        let changed = log.fold(input).stock.map(|stock| stock.available);
-        Self { position: input.to, available: changed.or(input.available) }
+    fn before(batch: &Batch) -> Self {
+        let Batch { generation, input } = *batch;
+        Self { generation, position: input.from, available: input.available }
+    }
+
+    fn after(log: &Log, batch: &Batch) -> Self {
+        let Batch { generation, input } = *batch;
+        let changed = log.fold(&input).stock.map(|stock| stock.available);
+        Self { generation, position: input.to, available: changed.or(input.available) }
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! They judge what is committed, as somebody who reads the database and the topics would find it, and compare it with
 //! one fold of the log from its beginning.
+//!
+//! Tables that somebody tampered with may be wrong until they are replaced, and what was folded from them and published
+//! was told to everybody: the properties excuse that, and nothing else. Whatever is folded after the swap must be right.
 
 use stateright::Property;
 
-use crate::log::{LOG_END, RECORD_COUNT, Row};
+use crate::log::{LOG_END, Outcome, RECORD_COUNT, Row};
 use crate::recovery;
 use crate::system::{State, System};
 
@@ -45,7 +48,8 @@ pub fn is_finished(system: &System, state: &State) -> bool {
     let State { database, broker, .. } = state;
     database.tables.position == LOG_END
         && database.outbox.is_empty()
-        && broker.outcomes.iter().copied().eq(system.log.outcomes())
+        && broker.outcomes.len() == system.log.outcomes().count()
+        && outcomes_are_in_order(system, state)
 }
 
 fn rows_stand_before_the_position(system: &System, state: &State) -> bool {
@@ -63,7 +67,7 @@ fn none_is_skipped(system: &System, state: &State) -> bool {
 fn tables_are_the_fold(system: &System, state: &State) -> bool {
     let tables = &state.database.tables;
     let expected = system.log.prefix(tables.position);
-    tables.rows == expected.rows && tables.stock == expected.stock
+    tables.tampered || tables.rows == expected.rows && tables.stock == expected.stock
 }
 
 /// Received less sold. Every record of the log is about one piece.
@@ -76,12 +80,13 @@ fn pieces_left(state: &State) -> i8 {
 }
 
 fn not_oversold(_: &System, state: &State) -> bool {
-    pieces_left(state) >= 0
+    state.database.tables.tampered || pieces_left(state) >= 0
 }
 
 fn stock_adds_up(_: &System, state: &State) -> bool {
-    let available = state.database.tables.stock.map_or(0, |stock| stock.available);
-    i8::try_from(available) == Ok(pieces_left(state))
+    let tables = &state.database.tables;
+    let available = tables.stock.map_or(0, |stock| stock.available);
+    tables.tampered || i8::try_from(available) == Ok(pieces_left(state))
 }
 
 fn ids_take_effect_once(system: &System, state: &State) -> bool {
@@ -97,12 +102,19 @@ fn ids_take_effect_once(system: &System, state: &State) -> bool {
 
 fn outcomes_are_in_order(system: &System, state: &State) -> bool {
     let mut expected = system.log.outcomes();
-    state.broker.outcomes.iter().all(|found| expected.next().as_ref() == Some(found))
+    state.broker.outcomes.iter().all(|found| expected.next().is_some_and(|expected| same(state, &expected, found)))
+}
+
+/// The same outcome; of the same record, where one may have been decided from tampered tables.
+fn same(state: &State, expected: &Outcome, found: &Outcome) -> bool {
+    expected == found || state.database.misled && expected.offset == found.offset
 }
 
 fn cursor_covers_the_topic(system: &System, state: &State) -> bool {
-    let covered = system.log.outcomes().filter(|outcome| outcome.offset < state.broker.cursor);
-    covered.eq(state.broker.outcomes.iter().copied())
+    let mut covered = system.log.outcomes().filter(|outcome| outcome.offset < state.broker.cursor);
+    let mut published = state.broker.outcomes.iter();
+    covered.all(|covered| published.next().is_some_and(|found| same(state, &covered, found)))
+        && published.next().is_none()
 }
 
 fn nothing_is_unheard(system: &System, state: &State) -> bool {
@@ -112,5 +124,5 @@ fn nothing_is_unheard(system: &System, state: &State) -> bool {
         .log
         .outcomes()
         .filter(|outcome| outcome.offset < database.tables.position)
-        .all(|outcome| in_outbox(outcome.offset) || broker.outcomes.contains(&outcome))
+        .all(|outcome| in_outbox(outcome.offset) || broker.outcomes.iter().any(|found| same(state, &outcome, found)))
 }

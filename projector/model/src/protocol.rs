@@ -6,6 +6,7 @@
 pub struct Protocol {
     pub state_reading: StateReading,
     pub position_write: PositionWrite,
+    pub generation: Generation,
     pub outbox_write: OutboxWrite,
     pub outbox_key: OutboxKey,
     pub unknown_commit: UnknownCommit,
@@ -37,6 +38,16 @@ pub enum PositionWrite {
     CompareAndSet,
     /// `UPDATE .. SET next_offset = :to WHERE ..`. (The unique keys of `orders` and `stock_movements` still object.)
     Overwrite,
+}
+
+/// Whether whoever compares positions compares the generation with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Generation {
+    /// `.. AND generation = :g`, the one that the stock in memory was read from.
+    #[default]
+    Compared,
+    /// A swap is noticed by its position alone.
+    Ignored,
 }
 
 /// When the outbox row is written.

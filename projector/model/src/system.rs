@@ -164,6 +164,9 @@ impl System {
         if left.database_losses > 0 {
             actions.push(Action::Database(DatabaseAction::LoseEverything));
         }
+        if left.tamperings > 0 && state.database.tables.stock.is_some() {
+            actions.push(Action::Database(DatabaseAction::Tamper));
+        }
         if left.faults == 0 {
             return;
         }
@@ -203,7 +206,8 @@ impl System {
             }
             Action::Broker(action) => state.broker.step(action),
             Action::Rebuild(_) => {
-                return state.rebuild.step(&self.log, &self.protocol, &mut state.database, &state.broker);
+                let State { rebuild, database, broker, left, .. } = state;
+                return rebuild.step(&self.log, &self.protocol, database, broker, left.rollbacks > 0);
             }
         }
         None

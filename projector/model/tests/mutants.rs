@@ -8,15 +8,17 @@ use ledger_model::properties::{
     STOCK_ADDS_UP,
 };
 use ledger_model::protocol::{
-    CursorReading, CursorWrite, Doubt, Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, Pruning, RebuildEnd,
-    RelayStart, StateReading, Swap, UnknownCommit,
+    CursorReading, CursorWrite, Doubt, Generation, Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, Pruning,
+    RebuildEnd, RelayStart, StateReading, Swap, UnknownCommit,
 };
 use ledger_model::{Limits, System};
 use stateright::{Checker, HasDiscoveries, Model};
 
-const ONE_FAULT: Limits = Limits { faults: 1, rebalances: 0, neighbours: 0, rebuilds: 0, database_losses: 0 };
-const ONE_REBALANCE: Limits = Limits { faults: 0, rebalances: 1, ..ONE_FAULT };
-const ONE_REBUILD: Limits = Limits { faults: 0, rebuilds: 1, ..ONE_FAULT };
+const NOTHING: Limits =
+    Limits { faults: 0, rebalances: 0, neighbours: 0, rebuilds: 0, rollbacks: 0, database_losses: 0, tamperings: 0 };
+const ONE_FAULT: Limits = Limits { faults: 1, ..NOTHING };
+const ONE_REBALANCE: Limits = Limits { rebalances: 1, ..NOTHING };
+const ONE_REBUILD: Limits = Limits { rebuilds: 1, ..NOTHING };
 
 /// The checker finds a counterexample to each of `properties`, and the protocol without the mutation has none.
 fn breaks(protocol: Protocol, limits: Limits, properties: &[&'static str]) {
@@ -139,6 +141,21 @@ fn a_rebuild_that_ends_at_the_end_of_the_log_swallows_outcomes() {
 fn a_swap_without_positions_loses_what_was_folded_meanwhile() {
     let mutant = Protocol { swap: Swap::WithoutPositions, ..Protocol::default() };
     breaks(mutant, ONE_REBUILD, &[NONE_SKIPPED, FOLD_OF_PREFIX, RECOVERS]);
+}
+
+/// Somebody changed the stock by hand; a projector started and loaded it, and all that is folded is published. Rebuilt tables stand
+/// at the very position it has in memory, so its next compare-and-set would hit, and the piece that never was is sold.
+#[test]
+fn a_swap_that_is_noticed_by_its_position_alone_brings_back_what_it_mended() {
+    let mutant = Protocol { generation: Generation::Ignored, ..Protocol::default() };
+    let limits = Limits { faults: 1, tamperings: 1, ..ONE_REBUILD };
+    breaks(mutant, limits, &[FOLD_OF_PREFIX, STOCK_ADDS_UP, NOT_OVERSOLD, OUTCOMES_IN_ORDER]);
+}
+
+/// Without tampered tables the generation is not needed: what is in memory is the fold of the same prefix.
+#[test]
+fn a_swap_of_right_tables_for_right_ones_may_pass_unnoticed() {
+    survives(Protocol { generation: Generation::Ignored, ..Protocol::default() }, Limits { faults: 1, ..ONE_REBUILD });
 }
 
 /// After a swap the records past the cursor are folded again, but a partition without new orders has no next

@@ -55,6 +55,18 @@ fn tables_swapped_under_a_live_projector() {
 }
 
 #[test]
+fn tables_that_were_tampered_with_are_mended_by_a_swap() {
+    let events = [Event::Mended, Event::MissedByGeneration];
+    check("tampering", Limits { faults: 1, rebuilds: 1, tamperings: 1, ..Limits::default() }, &events);
+}
+
+#[test]
+fn tables_brought_back_by_a_rollback() {
+    let events = [Event::RolledBack, Event::SwapWentBack, Event::CompareAndSetMissed, Event::MissedByGeneration];
+    check("rollback", Limits { faults: 1, rebuilds: 1, rollbacks: 1, ..Limits::default() }, &events);
+}
+
+#[test]
 fn the_database_lost_with_outcomes_unpublished() {
     let limits = Limits { faults: 1, rebuilds: 1, database_losses: 1, ..Limits::default() };
     check("loss", limits, &[Event::CompareAndSetMissed, Event::IdleAndOvertaken]);
