@@ -5,7 +5,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     dead_letters::DeadLettersArgs, generations::GenerationsArgs, import::ImportArgs, migrate::MigrateArgs,
-    project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs,
+    project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs, stock::StockArgs,
+    verify::VerifyArgs,
 };
 
 #[derive(Debug, Parser)]
@@ -36,6 +37,10 @@ pub enum Command {
     Rebuild(RebuildArgs),
     /// Shows the position, the end and the lag of each partition
     Status(StatusArgs),
+    /// Compares every row of the tables with the log, and names what differs
+    Verify(VerifyArgs),
+    /// Shows stock as it was after a record or at a time, and how a number came about
+    Stock(StockArgs),
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use crate::as_of::AsOfError;
 use crate::database::DatabaseError;
 use crate::dead_letters::DeadLettersError;
 use crate::generations::GenerationsError;
@@ -14,6 +15,7 @@ use crate::migrate::MigrateError;
 use crate::projection::ProjectionError;
 use crate::rebuild::RebuildError;
 use crate::status::StatusError;
+use crate::verify::VerifyError;
 
 /// How a command that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,10 @@ pub enum CommandError {
     Migrate(#[from] MigrateError),
     #[error(transparent)]
     Status(#[from] StatusError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    AsOf(#[from] AsOfError),
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
     #[error(transparent)]
@@ -83,6 +89,8 @@ impl CommandError {
             Self::Projection(error) => error.is_unreachable(),
             Self::Migrate(error) => error.is_unreachable(),
             Self::Status(error) => error.is_unreachable(),
+            Self::Verify(error) => error.is_unreachable(),
+            Self::AsOf(error) => error.is_unreachable(),
             Self::Rebuild(error) => error.cause.is_unreachable(),
             Self::Import(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),

@@ -6,6 +6,7 @@
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
 //! loop), [`store`] (the transaction), [`outbox`]; then [`log_check`] (what is refused) and [`commands`].
 
+pub mod as_of;
 pub mod cli;
 pub mod commands;
 pub mod consumer;

@@ -6,10 +6,12 @@ pub mod generations;
 pub mod import;
 pub mod migrate;
 pub mod project;
-pub mod rebuild;
 mod question;
+pub mod rebuild;
 pub mod rollback;
 pub mod status;
+pub mod stock;
+pub mod verify;
 
 use crate::cli::Command;
 use crate::exit::{CommandError, Done};
@@ -28,5 +30,7 @@ pub async fn run(command: Command) -> Result<Done, CommandError> {
         Command::Generations(args) => generations::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Status(args) => status::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
+        Command::Stock(args) => stock::run(args).await,
     }
 }

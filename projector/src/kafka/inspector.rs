@@ -1,6 +1,7 @@
 //! Facts about topics: identity, partition count, watermarks. It only asks, and belongs to no group. Every call blocks up
 //! to [`KAFKA_TIMEOUT`], so async code calls it on a blocking thread. Read next: `log_check.rs`, which decides with them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger_fold::log_safety::{LogIdentity, Watermarks};
@@ -9,6 +10,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::{KAFKA_TIMEOUT, KafkaSettings, KafkaUseError, use_error};
 use crate::native;
@@ -100,6 +102,33 @@ impl LogInspector {
         let failed = |cause| use_error(&self.brokers, "reading the watermarks", cause);
         let (low, high) = self.client.fetch_watermarks(topic, partition, KAFKA_TIMEOUT).map_err(failed)?;
         Ok(Watermarks { low, high })
+    }
+
+    /// Per partition, the first offset whose record has at least that time (Kafka's, in milliseconds since 1970); none where no record
+    /// is so late.
+    ///
+    /// # Errors
+    /// [`KafkaUseError`] when no broker tells.
+    pub fn offsets_from(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        millis: i64,
+    ) -> Result<BTreeMap<i32, i64>, KafkaUseError> {
+        let failed = |cause| use_error(&self.brokers, "looking a time up", cause);
+        let mut times = TopicPartitionList::new();
+        for partition in partitions {
+            times.add_partition_offset(topic, *partition, Offset::Offset(millis)).map_err(failed)?;
+        }
+        let found = self.client.offsets_for_times(times, KAFKA_TIMEOUT).map_err(failed)?;
+        let mut offsets = BTreeMap::new();
+        for found in found.elements() {
+            found.error().map_err(failed)?;
+            if let Offset::Offset(offset) = found.offset() {
+                offsets.insert(found.partition(), offset);
+            }
+        }
+        Ok(offsets)
     }
 
     /// How many brokers the cluster has.

@@ -58,7 +58,7 @@ impl<'a> DeadLetter<'a> {
     }
 
     /// `[[name, base64 of the value or null], ..]`: names repeat, and values are bytes.
-    fn headers_json(&self) -> String {
+    pub(crate) fn headers_json(&self) -> String {
         let pairs = self.headers.iter().map(|(name, value)| (name, value.map(|value| STANDARD.encode(value))));
         serde_json::Value::from_iter(pairs.map(|(name, value)| serde_json::json!([name, value]))).to_string()
     }

@@ -19,7 +19,7 @@ use thiserror::Error;
 use super::difference::Differences;
 use super::merge::{Merge, Met, Scan};
 use super::snapshot;
-use super::table::{DEAD_LETTERS, ORDERS, POSITIONS, Row, STOCK, STOCK_MOVEMENTS, TableShape};
+use super::table::{ALL, DEAD_LETTERS, ORDERS, POSITIONS, Row, STOCK, STOCK_MOVEMENTS, TableShape};
 use crate::database::DatabaseUrl;
 use crate::store::{StoreError, Tables, at};
 
@@ -154,7 +154,7 @@ impl Comparison {
             Some((*partition, next_offset(shadow).min(next_offset(live))))
         });
         Self {
-            differences: Differences::new(limit, &[&ORDERS, &STOCK_MOVEMENTS, &STOCK, &DEAD_LETTERS, &POSITIONS]),
+            differences: Differences::new(limit, &ALL),
             common: common.collect(),
             undo_live: Undoes::default(),
             undo_shadow: Undoes::default(),

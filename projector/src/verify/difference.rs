@@ -145,6 +145,17 @@ impl Differences {
         self.list(Difference { table: shape.name, key, kind: Kind::Extra, column: None, found, expected: None });
     }
 
+    /// Rows of a partition that are too many and cannot be told from others.
+    pub fn unnamed(&mut self, shape: &'static TableShape, partition: i32, rows: u64) {
+        if rows == 0 {
+            return;
+        }
+        self.count(shape, |counts| counts.extra += rows);
+        let key = format!("kafka_partition={partition}");
+        let found = Some(format!("{rows} further rows, which cannot be told from others"));
+        self.list(Difference { table: shape.name, key, kind: Kind::Extra, column: None, found, expected: None });
+    }
+
     /// A row whose columns were compared one by one, by other rules than equality.
     pub fn judged(&mut self, shape: &'static TableShape, wrong: Vec<Difference>) {
         self.count(shape, |counts| {

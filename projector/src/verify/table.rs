@@ -185,6 +185,9 @@ pub static POSITIONS: TableShape = TableShape {
     key_columns: 2,
 };
 
+/// Every table that the log decides.
+pub static ALL: [&TableShape; 5] = [&ORDERS, &STOCK_MOVEMENTS, &STOCK, &DEAD_LETTERS, &POSITIONS];
+
 impl TableShape {
     /// `SELECT` of all columns `FROM` the table of this shape that is called `table`, then `rest`.
     pub(super) fn select(&self, table: &str, rest: &str) -> SqlStr {
@@ -269,14 +272,27 @@ impl Row {
         texts(shape.columns.iter().zip(&self.0).skip(shape.key_columns))
     }
 
+    /// The id that the key begins with, in the tables that have one.
+    pub(super) fn id(&self) -> Option<Uuid> {
+        match self.0.first() {
+            Some(Value::Id(id)) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// The value of the column of that name.
+    pub(super) fn get(&self, shape: &TableShape, name: &str) -> &Value {
+        self.0.get(shape.index_of(name)).unwrap_or(&Value::Null)
+    }
+
     /// A number in the column of that name; 0 where it is NULL, which no column of a number allows but `value_bytes`.
     pub(super) fn integer(&self, shape: &TableShape, name: &str) -> i64 {
-        self.0.get(shape.index_of(name)).and_then(Value::integer).unwrap_or(0)
+        self.get(shape, name).integer().unwrap_or(0)
     }
 
     pub(super) fn text(&self, shape: &TableShape, name: &str) -> &str {
-        match self.0.get(shape.index_of(name)) {
-            Some(Value::Text(text)) => text,
+        match self.get(shape, name) {
+            Value::Text(text) => text,
             _ => "",
         }
     }

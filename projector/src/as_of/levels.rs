@@ -1,0 +1,102 @@
+//! What could be sold of each product.
+
+use std::collections::BTreeMap;
+
+use ledger_schema::Position;
+use serde::Serialize;
+
+use super::ends::{self, End};
+use super::replayed::Replayed;
+use super::{AsOfError, AsOfOptions};
+use crate::output::Report;
+use crate::verify::feed;
+use crate::verify::progress::Progress;
+
+/// Stock of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    pub available: i64,
+    pub partition: i32,
+    /// Of the record that changed it last.
+    pub offset: i64,
+}
+
+/// A product in the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    pub product_id: String,
+    pub available: i64,
+    /// `PARTITION:OFFSET` of the record that changed it last.
+    pub position: String,
+}
+
+/// All products as of some point of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Levels {
+    pub topic: String,
+    pub as_of: String,
+    /// Up to where each partition was folded, exclusive.
+    pub next_offsets: BTreeMap<i32, i64>,
+    /// In order of product id.
+    pub items: Vec<Item>,
+}
+
+/// Folds the log up to what is asked.
+///
+/// # Errors
+/// [`AsOfError`].
+pub async fn levels(options: AsOfOptions) -> Result<Levels, AsOfError> {
+    let ends = ends::find(&options).await?;
+    let progress = Progress::new("records folded", ends.iter().map(|end| u64::try_from(end.end).unwrap_or(0)).sum());
+    let mut items = BTreeMap::new();
+    for end in &ends {
+        let replayed = replay(&options, *end, &progress).await?;
+        let asked =
+            replayed.levels.into_iter().filter(|(id, _)| options.product.as_ref().is_none_or(|asked| asked == id));
+        items.extend(asked.map(|(product_id, level)| (product_id.as_str().to_owned(), level)));
+    }
+    progress.end();
+    let AsOfOptions { orders_topic: topic, as_of, product, .. } = options;
+    match product {
+        Some(product) if items.is_empty() => Err(AsOfError::UnknownProduct { product, as_of }),
+        _ => Ok(Levels {
+            topic,
+            as_of: as_of.to_string(),
+            next_offsets: ends.iter().map(|end| (end.partition.number, end.end)).collect(),
+            items: items.into_iter().map(item).collect(),
+        }),
+    }
+}
+
+async fn replay(options: &AsOfOptions, end: End, progress: &Progress) -> Result<Replayed, AsOfError> {
+    let mut replayed = Replayed::new(end.partition);
+    let mut batches = feed::start(options.kafka.clone(), options.orders_topic.clone(), vec![end.range()]);
+    while let Some(batch) = batches.recv().await {
+        let batch = batch?;
+        replayed.fold(&batch);
+        progress.advance(batch.len());
+    }
+    Ok(replayed)
+}
+
+fn item((product_id, level): (String, Level)) -> Item {
+    let position = Position { partition: level.partition, offset: level.offset }.to_string();
+    Item { product_id, available: level.available, position }
+}
+
+impl Report for Levels {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["product", "available", "last changed at"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let row = |item: &Item| vec![item.product_id.clone(), item.available.to_string(), item.position.clone()];
+        self.items.iter().map(row).collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        Some(format!("{} products of {} as of {}", self.items.len(), self.topic, self.as_of))
+    }
+}
