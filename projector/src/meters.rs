@@ -7,6 +7,9 @@ use ledger_fold::BatchEffects;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
+use crate::generations::record::Phase;
+use crate::status::Status;
+
 const RECORDS: &str = "ledger_records_folded_total";
 const ORDERS: &str = "ledger_orders_total";
 const MOVEMENTS: &str = "ledger_movements_total";
@@ -28,6 +31,14 @@ const RELAY_CURSOR: &str = "ledger_relay_cursor";
 const RELAY_PUBLISHED: &str = "ledger_relay_published_total";
 const RELAY_RESTARTS: &str = "ledger_relay_restarts_total";
 const RELAY_SECONDS: &str = "ledger_relay_transaction_seconds";
+
+const GENERATION: &str = "ledger_generation";
+const FOLD_VERSION: &str = "ledger_fold_version";
+const KEPT: &str = "ledger_generations_kept";
+const REBUILD_RUNNING: &str = "ledger_rebuild_running";
+const REBUILD_INTERRUPTED: &str = "ledger_rebuild_interrupted";
+const REBUILD_RECORDS: &str = "ledger_rebuild_records";
+const REBUILD_PHASE: &str = "ledger_rebuild_phase";
 
 /// Upper limits of the buckets of transactions, in seconds.
 const SECONDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
@@ -67,6 +78,13 @@ fn describe() {
     describe_gauge!(POSITION, "Next offset to fold, by partition of the log");
     describe_gauge!(LAG, "Records between position and end of the log, by partition");
     describe_gauge!(PRODUCTS, "Products held in memory, by partition");
+    describe_gauge!(GENERATION, "Number of the live generation of tables");
+    describe_gauge!(FOLD_VERSION, "Version of the rules that the live tables were folded by");
+    describe_gauge!(KEPT, "Earlier generations of tables that can be rolled back to");
+    describe_gauge!(REBUILD_RUNNING, "1 while a rebuild runs");
+    describe_gauge!(REBUILD_INTERRUPTED, "1 while a rebuild is neither running nor complete");
+    describe_gauge!(REBUILD_RECORDS, "Records folded into the tables of a rebuild that is not complete");
+    describe_gauge!(REBUILD_PHASE, "1 for the phase that a rebuild is in, or was interrupted in");
     describe_gauge!(
         RELAY_CURSOR,
         "Offset of the log up to which outcomes and dead letters are published, by partition"
@@ -74,6 +92,22 @@ fn describe() {
     describe_counter!(RELAY_PUBLISHED, "Outcomes and dead letters published");
     describe_counter!(RELAY_RESTARTS, "Times that a relay began anew from its cursor, after an error or a doubt");
     describe_histogram!(RELAY_SECONDS, Unit::Seconds, "A Kafka transaction of a relay, from its begin to its commit");
+}
+
+/// What the status says of generations.
+pub fn generations(status: &Status) {
+    gauge!(GENERATION).set(f64::from(status.generation));
+    gauge!(FOLD_VERSION).set(f64::from(status.fold_version));
+    gauge!(KEPT).set(f64_of(i64::try_from(status.kept.len()).unwrap_or(i64::MAX)));
+    let rebuild = status.rebuild.as_ref();
+    let is = |running: bool| f64::from(u8::from(rebuild.is_some_and(|rebuild| rebuild.running == running)));
+    gauge!(REBUILD_RUNNING).set(is(true));
+    gauge!(REBUILD_INTERRUPTED).set(is(false));
+    gauge!(REBUILD_RECORDS).set(f64_of(rebuild.and_then(|rebuild| rebuild.records).unwrap_or(0)));
+    for phase in Phase::ALL {
+        let at = rebuild.is_some_and(|rebuild| rebuild.phase == phase);
+        gauge!(REBUILD_PHASE, "phase" => phase.as_str()).set(f64::from(u8::from(at)));
+    }
 }
 
 /// A partition's share of a committed batch.

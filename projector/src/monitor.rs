@@ -1,4 +1,4 @@
-//! Looks at the whole every few seconds: lag per partition for the metrics, and whether the database answers while nothing
+//! Looks at the whole every few seconds: lag per partition and generations for the metrics, and whether the database answers while nothing
 //! is written. It must never change anything.
 
 use std::time::Duration;
@@ -38,6 +38,7 @@ async fn look(sources: &Sources) {
             for partition in &status.partitions {
                 meters::lag(partition.partition, partition.lag);
             }
+            meters::generations(&status);
         }
         Err(StatusError::Database(error)) => {
             if health.waits_for_database(PART) {

@@ -1,4 +1,4 @@
-//! `ledger status`: position, end and lag of each partition. Needs no more rights than a reader's.
+//! `ledger status`: position, end and lag of each partition, and the generations of the tables. Needs no more rights than a reader's.
 
 use clap::Args;
 

@@ -88,6 +88,8 @@ pub struct Generation {
     pub state: State,
     /// Exclusive ends of what was folded, by partition, when the build was complete.
     pub ends: Option<Vec<i64>>,
+    /// Folded so far, while it is being built; all of them, afterwards.
+    pub records: Option<i64>,
     pub counts: Option<Counts>,
     /// `None`: made by a projector.
     pub started_at: Option<DateTime<Utc>>,
@@ -237,6 +239,24 @@ pub async fn set_phase(
         .map_err(sql(WRITING))
 }
 
+/// Writes down how many records were folded into a build so far, for whoever looks at it.
+///
+/// # Errors
+/// The database's.
+pub async fn set_records(
+    connection: &mut MySqlConnection,
+    generation: i32,
+    records: i64,
+) -> Result<(), GenerationsError> {
+    sqlx::query("UPDATE generations SET record_count = ? WHERE generation = ?")
+        .bind(records)
+        .bind(generation)
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(sql(WRITING))
+}
+
 /// Writes down what a complete build holds, before it is swapped in: `ends` are exclusive, by partition.
 ///
 /// # Errors
@@ -339,6 +359,7 @@ fn of_row(row: &MySqlRow) -> Result<Generation, GenerationsError> {
         fold_version: row.fold_version,
         phase: phase.ok_or_else(|| corrupt(format!("phase {} is not known", row.phase)))?,
         state: state.ok_or_else(|| corrupt(format!("state {} is not known", row.state)))?,
+        records: row.record_count,
         ends: ends.map_err(|error| corrupt(format!("its ends are no array of offsets: {error}")))?,
         counts: match counts {
             (Some(records), Some(orders), Some(movements), Some(dead_letters)) => {

@@ -20,7 +20,7 @@ use super::feed::{Fed, Feed, Lane};
 use super::progress::Bar;
 use super::{Options, tables};
 use crate::database;
-use crate::generations::Guard;
+use crate::generations::{Guard, record};
 use crate::intake::{Control, Intake, Limits};
 use crate::replay::LogRange;
 use crate::shared::{Resync, Shared};
@@ -54,7 +54,9 @@ impl Loader<'_> {
         if ranges.is_empty() {
             return Ok(());
         }
-        let mut run = self.start(&ranges)?;
+        let before = positions.iter().map(|position| position.next_offset).sum();
+        record::set_records(guard.connection(), self.generation, before).await?;
+        let mut run = self.start(&ranges, before)?;
         let outcome = run.until_ended(guard, bar, self.stop).await;
         run.end().await;
         let fed = outcome?;
@@ -66,7 +68,7 @@ impl Loader<'_> {
         tables::settled_positions(&mut connection, self.generation, &self.options.topics.orders).await
     }
 
-    fn start(&self, ranges: &[LogRange]) -> Result<Run, RebuildCause> {
+    fn start(&self, ranges: &[LogRange], before: i64) -> Result<Run, RebuildCause> {
         let Options { topics, database, writers, batch, kafka, .. } = self.options;
         let stop = self.stop.child_token();
         let shared = Arc::new(Shared::new(self.partition_count));
@@ -102,7 +104,7 @@ impl Loader<'_> {
         });
         let done = ranges.iter().map(|range| (range.partition, range.from)).collect();
         let began = ranges.iter().map(|range| range.from).sum();
-        Ok(Run { tasks, intakes, shared, resyncs, stop, generation: self.generation, began, done })
+        Ok(Run { tasks, intakes, shared, resyncs, stop, generation: self.generation, before, began, done })
     }
 
     /// What was read has to be what was written.
@@ -141,7 +143,8 @@ struct Run {
     /// Ends this load only.
     stop: CancellationToken,
     generation: i32,
-    /// Sum of the positions at the beginning.
+    /// Sum of all positions at the beginning, and of those that are moved.
+    before: i64,
     began: i64,
     /// Committed positions, as far as they were told.
     done: Ends,
@@ -169,7 +172,7 @@ impl Run {
                     Some(ended) => self.take_end(ended, &mut fed)?,
                 },
                 _ = tick.tick() => {
-                    self.show(bar);
+                    let moved = self.show(bar);
                     self.check_ours()?;
                     ticks += 1;
                     if ticks % GUARD_TICKS == 0 {
@@ -177,6 +180,7 @@ impl Run {
                             () = stop.cancelled() => return Err(RebuildCause::Stopped),
                             held = guard.connection().ping() => held.map_err(|cause| RebuildCause::GuardLost { cause })?,
                         }
+                        record::set_records(guard.connection(), self.generation, self.before + moved).await?;
                     }
                 }
             }
@@ -199,10 +203,12 @@ impl Run {
         }
     }
 
-    fn show(&mut self, bar: &Bar) {
+    /// Shows how far it is, and says it: how many offsets were folded since the beginning.
+    fn show(&mut self, bar: &Bar) -> i64 {
         self.done.extend(self.shared.take_committed());
         let moved = self.done.values().sum::<i64>() - self.began;
         bar.set(u64::try_from(moved).unwrap_or(0));
+        moved
     }
 
     /// Whether a writer found a position elsewhere than it left it.

@@ -1,0 +1,99 @@
+//! What the status says of generations: which tables are live, which are kept, and a rebuild that runs or was interrupted. It
+//! needs the reader's rights only, so it knows what is written down, not what tables there are: `ledger generations list` does.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::MySqlConnection;
+
+use crate::generations::record::{self, Generation, Phase, State};
+use crate::generations::{GenerationsError, Holder, Work, guard};
+
+/// Tables that are not live, and can be rolled back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptGeneration {
+    pub generation: i32,
+    pub fold_version: i32,
+    /// When it became live, the last time; `None` for tables that a projector made, which were live from the beginning.
+    pub swapped_at: Option<DateTime<Utc>>,
+}
+
+/// A rebuild that is not complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RebuildStatus {
+    pub generation: i32,
+    pub fold_version: i32,
+    /// Whether somebody builds it now; otherwise it was interrupted, and `ledger rebuild` goes on with it.
+    pub running: bool,
+    /// The phase that it is in, or was interrupted in.
+    pub phase: Phase,
+    /// Records of the log that were folded into it, as far as that is written down.
+    pub records: Option<i64>,
+    pub started_at: Option<DateTime<Utc>>,
+    /// Host and process id of who builds it, or did last.
+    pub builder: Option<String>,
+}
+
+/// Everything about generations but which is live, which the positions say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) kept: Vec<KeptGeneration>,
+    pub(super) rebuild: Option<RebuildStatus>,
+    /// Who holds the guard of the generations: a rebuild, a rollback, or somebody who drops one.
+    pub(super) working: Option<Holder>,
+}
+
+/// `live` is the live generation; its own row is passed over, whatever it says: a run may have died right after the swap.
+pub(super) async fn read(
+    connection: &mut MySqlConnection,
+    topic: &str,
+    live: Option<i32>,
+) -> Result<Known, GenerationsError> {
+    // The guard first: a rebuild that begins in between is shown as one that was interrupted for one look, and none that has
+    // ended is shown as running.
+    let working = guard::holder(&mut *connection).await?;
+    let mut rows = record::all(connection).await?;
+    rows.retain(|row| row.topic == topic && live != Some(row.generation));
+    let building = rows.iter().rfind(|row| row.state == State::Building);
+    let rebuild = building.map(|row| RebuildStatus {
+        generation: row.generation,
+        fold_version: row.fold_version,
+        running: working.as_ref().is_some_and(|holder| builds(holder, row)),
+        phase: row.phase,
+        records: row.records,
+        started_at: row.started_at,
+        builder: row.builder.clone(),
+    });
+    let kept = rows.iter().filter(|row| row.state == State::Kept).map(|row| KeptGeneration {
+        generation: row.generation,
+        fold_version: row.fold_version,
+        swapped_at: row.swapped_at,
+    });
+    Ok(Known { kept: kept.collect(), rebuild, working })
+}
+
+fn builds(holder: &Holder, row: &Generation) -> bool {
+    holder.work.as_ref().is_some_and(|work| {
+        work.command == Work::Rebuild.as_str() && work.generation.is_none_or(|generation| generation == row.generation)
+    })
+}
+
+impl fmt::Display for RebuildStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.running { "running" } else { "interrupted (`ledger rebuild` goes on with it)" };
+        write!(f, "rebuild of generation {}: {state}, phase {}", self.generation, self.phase.as_str())?;
+        if let Some(records) = self.records {
+            write!(f, ", {records} records")?;
+        }
+        if let Some(started_at) = self.started_at {
+            write!(f, ", started {} UTC", started_at.format("%Y-%m-%d %H:%M:%S"))?;
+        }
+        match &self.builder {
+            Some(builder) => write!(f, ", {builder}"),
+            None => Ok(()),
+        }
+    }
+}
