@@ -204,10 +204,13 @@ pub async fn begin(connection: &mut MySqlConnection, new: &New<'_>) -> Result<()
         .map_err(sql(WRITING))
 }
 
-/// Writes down a generation that has no row: a projector made it.
-pub(super) async fn ensure(connection: &mut MySqlConnection, new: &New<'_>) -> Result<(), GenerationsError> {
-    if find(&mut *connection, new.generation).await?.is_some() {
-        return Ok(());
+/// Makes sure that the live generation is written down as one that is kept, before it is replaced: a projector made it, and
+/// it has no row; or the run that swapped it in died before it wrote that down.
+pub(super) async fn ensure_live(connection: &mut MySqlConnection, new: &New<'_>) -> Result<(), GenerationsError> {
+    match find(&mut *connection, new.generation).await? {
+        Some(row) if row.state == State::Kept => return Ok(()),
+        Some(_) => return swapped(connection, new.generation, false).await,
+        None => {}
     }
     insert(new)
         .bind(Phase::Done.as_str())

@@ -140,7 +140,7 @@ async fn swap_locked(
     free_names(connection, old).await?;
     if let Some(live) = live {
         let (topic, identity, fold_version) = (plan.topic, &live.identity, live.fold_version);
-        record::ensure(connection, &New { generation: old, topic, identity, fold_version }).await?;
+        record::ensure_live(connection, &New { generation: old, topic, identity, fold_version }).await?;
     }
     let (attempts, took) = rename(connection, old, plan, on_held).await?;
     Ok(Swapped::Now { old: live.map(|live| live.generation), attempts, took })
