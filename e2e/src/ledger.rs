@@ -216,6 +216,16 @@ impl Ledger {
         tokio::task::spawn_blocking(run).await?
     }
 
+    /// Starts `ledger ARGS..` against it and does not wait; stdout and stderr go to the process's log.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_command(&self, args: &[&str]) -> Result<OwnedProcess> {
+        let log = self.folder.join(format!("ledger-{}.log", uuid::Uuid::new_v4().simple()));
+        let command = command(self.servers.binaries.join("ledger"), &self.environment).args(args.iter().copied());
+        OwnedProcess::spawn("ledger", &command, &log)
+    }
+
     /// Stops the parts in order and removes what it made on the servers.
     ///
     /// # Errors

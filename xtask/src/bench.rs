@@ -15,11 +15,11 @@ use crate::{checks, install, repository};
 
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// Runs the benchmarks of these names; all of them when there is none.
+/// Runs the benchmarks of these names; all of them when there is none. `events` is for the one that takes a number.
 ///
 /// # Errors
 /// When the build, the servers or a benchmark fails.
-pub fn run(names: &[String]) -> Result<()> {
+pub fn run(names: &[String], events: Option<u32>) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
     let _lock = checks::lock("bench")?;
@@ -28,15 +28,17 @@ pub fn run(names: &[String]) -> Result<()> {
     ensure!(built.success(), "the build failed ({built})");
     let servers = Servers::for_bench();
     servers.start_fresh(&interrupt)?;
-    let measured = measure(&servers, names, &interrupt);
+    let events = events.map(|events| ["--events".to_owned(), events.to_string()]);
+    let words = [names, events.as_ref().map_or(&[], |words| &words[..])].concat();
+    let measured = measure(&servers, &words, &interrupt);
     let stopped = servers.stop();
     measured?;
     stopped?;
     servers.wipe()
 }
 
-fn measure(servers: &Servers, names: &[String], interrupt: &Interrupt) -> Result<()> {
-    let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-bench")).args(names);
+fn measure(servers: &Servers, words: &[String], interrupt: &Interrupt) -> Result<()> {
+    let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-bench")).args(words);
     command.environment = servers.test_environment()?;
     let status = OwnedProcess::spawn_visible("ledger-bench", &command)?.wait_unless(interrupt, STOP_LIMIT)?;
     ensure!(status.success(), "a benchmark failed ({status})");

@@ -34,7 +34,12 @@ enum XtaskCommand {
         cargo_test: Vec<String>,
     },
     /// Benchmarks by NAME, or all of them; the figures go to target/bench/
-    Bench { names: Vec<String> },
+    Bench {
+        names: Vec<String>,
+        /// How many events the benchmark `rebuild` takes
+        #[arg(long)]
+        events: Option<u32>,
+    },
     /// The fault test: orders by many clients while every part is killed, frozen and cut off, then an audit
     Chaos(ChaosArguments),
     /// Change the fold line by line and see whether a test notices; words after `--` go to cargo-mutants
@@ -92,7 +97,7 @@ fn run(command: XtaskCommand) -> Result<()> {
         XtaskCommand::Up(arguments) => up::run(&arguments),
         XtaskCommand::Down(arguments) => down::run(&arguments),
         XtaskCommand::Test { cargo_test } => checks::run(&cargo_test),
-        XtaskCommand::Bench { names } => bench::run(&names),
+        XtaskCommand::Bench { names, events } => bench::run(&names, events),
         XtaskCommand::Chaos(arguments) => chaos::run(arguments),
         XtaskCommand::Mutants { cargo_mutants } => checks::run_mutants(&cargo_mutants),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),

@@ -116,6 +116,11 @@ async fn begin<'a>(
         topics: options.topics.clone(),
         topic_id: identity.topic_id.clone(),
     };
+    // Only to see that they can be read: a rebuild that does not know where to end is refused before it begins.
+    tokio::select! {
+        known = ends.read(identity.partition_count) => drop(known?),
+        () = stop.cancelled() => return Err(RebuildCause::Stopped),
+    }
     Build::choose(options, guard, Log { inspector, identity, ends }, live, stop).await
 }
 

@@ -18,6 +18,8 @@ use crate::writer::WriterError;
 
 /// How often the progress of an index is asked for.
 const LOOK: Duration = Duration::from_millis(500);
+/// Lock waits that an earlier builder's transaction is given to end.
+const SETTLE_ATTEMPTS: u32 = 3;
 
 /// Makes what is missing of the tables, then their positions, all at 0. Positions come last: where they are, the rest is.
 pub(super) async fn prepare(
@@ -69,9 +71,18 @@ pub(super) async fn settled_positions(
 ) -> Result<Vec<StoredPosition>, RebuildCause> {
     let table = Tables::of_generation(generation).positions;
     // A statement of its own transaction: the locks are got, and given back at once.
-    let text = AssertSqlSafe(format!("SELECT next_offset FROM {table} WHERE topic = ? FOR UPDATE"));
-    let waited = sqlx::query(text).bind(topic).fetch_all(&mut *connection).await;
-    waited.map_err(at("waiting for an earlier builder")).map_err(WriterError::Store)?;
+    let text = format!("SELECT next_offset FROM {table} WHERE topic = ? FOR UPDATE");
+    for attempt in 1..=SETTLE_ATTEMPTS {
+        let waited = sqlx::query(AssertSqlSafe(text.clone())).bind(topic).fetch_all(&mut *connection).await;
+        match waited {
+            Ok(_) => break,
+            // The server ends a transaction that nobody goes on with after as long as a lock is waited for.
+            Err(cause) if fault_of(&cause) == Fault::Retry && attempt < SETTLE_ATTEMPTS => {
+                tracing::info!(table, "an earlier builder's transaction is still open: waiting for it");
+            }
+            Err(cause) => return Err(WriterError::Store(at("waiting for an earlier builder")(cause)).into()),
+        }
+    }
     positions_of(connection, generation, topic).await
 }
 

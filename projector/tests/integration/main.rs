@@ -1,5 +1,6 @@
 //! Tests of the projector and its commands on a real Kafka and a real MariaDB, as `cargo xtask test` starts them.
 
+mod as_of;
 mod dead_letters;
 mod generations;
 mod idle;
@@ -7,8 +8,10 @@ mod import;
 mod migrate;
 mod project;
 mod published;
+mod rebuild;
 mod relay;
 mod replay;
 mod setting;
 mod store;
+mod verify;
 mod writer;

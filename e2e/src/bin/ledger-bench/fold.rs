@@ -14,7 +14,7 @@ use uuid::Uuid;
 use xtask::state_dir::temporary_folder;
 
 const ORDER_COUNT: i64 = 1_000_000;
-const PRODUCT_COUNT: i64 = 100;
+pub(crate) const PRODUCT_COUNT: i64 = 100;
 const USER_COUNT: i64 = 10_000;
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -23,7 +23,7 @@ pub(crate) async fn run() -> Result<Value> {
     // The backlog is written while no projector runs.
     ledger.projector.process.terminate(Duration::from_secs(15))?;
     let (brokers, topic) = (ledger.servers.brokers.clone(), ledger.topic("orders"));
-    tokio::task::spawn_blocking(move || append_backlog(&brokers, &topic)).await??;
+    tokio::task::spawn_blocking(move || append_backlog(&brokers, &topic, ORDER_COUNT)).await??;
     let pool = ledger.database().await?;
     ledger.projector.restart()?;
     let folding = fold_time(&pool).await?;
@@ -48,7 +48,7 @@ pub(crate) async fn run() -> Result<Value> {
 }
 
 /// Receipts that suffice, then the orders, as the services would append them.
-fn append_backlog(brokers: &str, topic: &str) -> Result<()> {
+pub(crate) fn append_backlog(brokers: &str, topic: &str, order_count: i64) -> Result<()> {
     let producer: ThreadedProducer<_> = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("partitioner", "murmur2_random")
@@ -60,11 +60,11 @@ fn append_backlog(brokers: &str, topic: &str) -> Result<()> {
     for nth in 0..PRODUCT_COUNT {
         let product = format!("product-{nth}");
         let value = json!({ "type": "StockReceived", "version": 1, "movement_id": Uuid::new_v4(), "product_id": product,
-            "quantity": ORDER_COUNT * 3, "occurred_at": "2026-11-23T10:00:00Z" });
+            "quantity": order_count * 3, "occurred_at": "2026-11-23T10:00:00Z" });
         send(&producer, topic, &product, &value.to_string())?;
     }
     producer.flush(LIMIT)?;
-    for nth in 0..ORDER_COUNT {
+    for nth in 0..order_count {
         let (product, user) = (format!("product-{}", nth * 7919 % PRODUCT_COUNT), nth * 104_729 % USER_COUNT);
         let (quantity, price) = (1 + nth % 3, 100 + nth % 900);
         let value = format!(
@@ -119,7 +119,7 @@ async fn fold_time(pool: &MySqlPool) -> Result<Duration> {
     }
 }
 
-fn peak_memory_mib(pid: i32) -> Result<u64> {
+pub(crate) fn peak_memory_mib(pid: i32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM line")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)

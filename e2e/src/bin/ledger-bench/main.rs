@@ -3,9 +3,12 @@
 //!
 //! - `fold`: orders/s and memory of the projector over a backlog, beside LOAD DATA of the same rows into the same table.
 //! - `visible`: from a POST to the order in `GET`, one client, idle system.
+//! - `rebuild`: events/s and memory of a rebuild, beside LOAD DATA and the index build of the same rows, and the longest
+//!   pauses while its tables are swapped in. `--events N` says how many (default 1,000,000).
 //! - `wait`: from a POST with `Prefer: wait` to its 201, at 1,000 orders/s.
 
 mod fold;
+mod rebuild;
 mod visible;
 mod wait;
 
@@ -15,10 +18,12 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [&str; 3] = ["visible", "wait", "fold"];
+const NAMES: [&str; 4] = ["visible", "wait", "fold", "rebuild"];
+const EVENTS: i64 = 1_000_000;
 
 fn main() -> Result<()> {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let mut asked: Vec<String> = std::env::args().skip(1).collect();
+    let events = take_events(&mut asked)?;
     let asked: Vec<&str> = if asked.is_empty() { NAMES.to_vec() } else { asked.iter().map(String::as_str).collect() };
     if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(name)) {
         bail!("there is no benchmark `{unknown}`: expected {}", NAMES.join(", "));
@@ -28,6 +33,7 @@ fn main() -> Result<()> {
         let figures = match name {
             "visible" => runtime.block_on(visible::run())?,
             "wait" => runtime.block_on(wait::run())?,
+            "rebuild" => runtime.block_on(rebuild::run(events))?,
             _ => runtime.block_on(fold::run())?,
         };
         print(name, &figures);
@@ -35,6 +41,16 @@ fn main() -> Result<()> {
         write(&folder, name, &figures)?;
     }
     Ok(())
+}
+
+/// Takes `--events N` out of the words.
+fn take_events(words: &mut Vec<String>) -> Result<i64> {
+    let Some(at) = words.iter().position(|word| word == "--events") else { return Ok(EVENTS) };
+    let count = words.drain(at..(at + 2).min(words.len())).nth(1).unwrap_or_default();
+    match count.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => bail!("--events: expected a number above 0, found `{count}`"),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what the command is for")]
