@@ -32,7 +32,7 @@ pub enum GenerationsError {
     #[error("generation {generation} cannot be swapped in: {missing} is missing")]
     Incomplete { generation: i32, missing: String },
     #[error(
-        "generation {generation} cannot be swapped in: its table {table} is not like the live one: expected `{expected}`, found `{found}`; build a new generation with `ledger rebuild`"
+        "generation {generation} cannot be swapped in: its table {table} is not like the live one: expected `{expected}`, found `{found}`; `ledger rebuild --restart` builds one anew"
     )]
     AnotherShape { generation: i32, table: String, expected: String, found: String },
     #[error(
@@ -55,6 +55,13 @@ pub enum GenerationsError {
         "the connection was lost while the tables were swapped: {0}; `ledger generations list` shows which generation is live"
     )]
     SwapUnknown(sqlx::Error),
+    /// After the RENAME.
+    #[error(
+        "generation {generation} is live now, but that could not be written down: {cause}; the same command does it"
+    )]
+    NotWrittenDown { generation: i32, cause: Box<Self> },
+    #[error("the database server did not give the guard of the generations, and nobody holds it")]
+    NoGuard,
     #[error("row {generation} of the table generations: {problem}")]
     CorruptRow { generation: i32, problem: String },
     #[error("{step}: {cause}")]
@@ -72,6 +79,11 @@ pub enum GenerationsError {
 }
 
 impl GenerationsError {
+    /// Whether the tables may have been swapped all the same.
+    pub fn may_have_swapped(&self) -> bool {
+        matches!(self, Self::SwapUnknown(_) | Self::NotWrittenDown { .. })
+    }
+
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Database(error) => error.is_unreachable(),
@@ -79,6 +91,7 @@ impl GenerationsError {
             Self::Log(error) => error.is_unreachable(),
             Self::Store(StoreError::Connect(error)) => error.is_unreachable(),
             Self::SwapUnknown(_) => true,
+            Self::NotWrittenDown { cause, .. } => cause.is_unreachable(),
             Self::Sql { cause, .. } | Self::Store(StoreError::Database { cause, .. }) => {
                 fault_of(cause) == Fault::ConnectionLost
             }

@@ -12,9 +12,11 @@ use sqlx::{Connection, Executor, FromRow, MySqlConnection};
 use super::error::{GenerationsError, sql};
 use super::record::{self, State};
 use crate::database::{self, DatabaseUrl};
+use crate::migrate::schema_version;
 
 /// How long the guard is waited for: the server may just be noticing that its last holder died.
 const WAIT: Duration = Duration::from_secs(1);
+const ATTEMPTS: u32 = 5;
 const TAKING: &str = "taking the guard of the generations";
 
 /// What the guard is taken for.
@@ -83,23 +85,11 @@ impl Guard {
     /// Takes the guard with a connection of the owner.
     ///
     /// # Errors
-    /// [`GenerationsError::Guarded`], naming who holds it; or the database's.
+    /// [`GenerationsError::Guarded`], naming who holds it; tables of another version of this program; or the database's.
     pub async fn take(owner: &DatabaseUrl, work: Work) -> Result<Self, GenerationsError> {
         let mut connection = database::connect(owner).await?;
-        loop {
-            let got: Option<i32> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('ledger.rebuild.', DATABASE()), ?)")
-                .bind(WAIT.as_secs())
-                .fetch_one(&mut connection)
-                .await
-                .map_err(sql(TAKING))?;
-            if got == Some(1) {
-                break;
-            }
-            // Nobody: its holder ended between the two questions.
-            if let Some(holder) = holder(&mut connection).await? {
-                return Err(GenerationsError::Guarded(holder));
-            }
-        }
+        schema_version::check(&mut connection).await?;
+        lock(&mut connection).await?;
         sqlx::query("REPLACE INTO generation_guard VALUES (1, CONNECTION_ID(), ?, NULL, ?, ?)")
             .bind(work.as_str())
             .bind(this_process())
@@ -133,6 +123,25 @@ impl Guard {
         let _ = self.connection.execute("DELETE FROM generation_guard").await;
         let _ = self.connection.close().await;
     }
+}
+
+/// Gets the named lock, which nobody can hold twice.
+async fn lock(connection: &mut MySqlConnection) -> Result<(), GenerationsError> {
+    for _ in 0..ATTEMPTS {
+        let got: Option<i32> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('ledger.rebuild.', DATABASE()), ?)")
+            .bind(WAIT.as_secs())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(sql(TAKING))?;
+        if got == Some(1) {
+            return Ok(());
+        }
+        // Nobody: its holder ended between the two questions.
+        if let Some(holder) = holder(connection).await? {
+            return Err(GenerationsError::Guarded(holder));
+        }
+    }
+    Err(GenerationsError::NoGuard)
 }
 
 /// Who holds the guard now. It only reads, and needs the reader's rights only.

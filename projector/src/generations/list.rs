@@ -11,9 +11,12 @@ use super::error::{GenerationsError, sql};
 use super::guard::{self, Holder, Work};
 use super::record::{self, Counts, Generation, Phase, State};
 use super::shadow;
-use crate::database::{self, DatabaseUrl};
+use crate::database::{self, DatabaseUrl, NO_SUCH_TABLE, number_of};
 use crate::migrate::schema_version;
 use crate::store::Tables;
+
+/// How often tables may be swapped or dropped under a list.
+const ATTEMPTS: u32 = 5;
 
 /// What a generation is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,7 +88,16 @@ pub struct Listing {
 pub async fn run(owner: &DatabaseUrl, topic: &str) -> Result<Listing, GenerationsError> {
     let mut connection = database::connect(owner).await?;
     schema_version::check(&mut connection).await?;
-    read(&mut connection, topic).await
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match read(&mut connection, topic).await {
+            // A table that was there a moment ago was swapped or dropped in between: once more, for one picture of all.
+            Err(GenerationsError::Sql { cause, .. })
+                if number_of(&cause) == Some(NO_SUCH_TABLE) && attempts < ATTEMPTS => {}
+            listing => return listing,
+        }
+    }
 }
 
 async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Listing, GenerationsError> {

@@ -15,7 +15,6 @@ use super::swap::{self, Held, Patience, Plan, Swapped};
 use crate::database::DatabaseUrl;
 use crate::kafka::{KafkaSettings, LogInspector, ask};
 use crate::log_check::{self, LogCheckError};
-use crate::migrate::schema_version;
 use crate::store::positions::{PositionStatements, StoredPosition};
 use crate::store::{FOLD_VERSION, MixedFolds, Tables};
 
@@ -73,7 +72,6 @@ impl Rollback {
     pub async fn prepare(options: Options) -> Result<Self, GenerationsError> {
         let Options { owner, kafka, topic, to, mixed_folds, patience } = options;
         let mut guard = Guard::take(&owner, Work::Rollback).await?;
-        schema_version::check(guard.connection()).await?;
         let live = record::live(guard.connection(), &topic).await?;
         let live = live.ok_or_else(|| GenerationsError::NothingLive { topic: topic.clone() })?;
         let to = match to {

@@ -76,7 +76,7 @@ pub enum Swapped {
 /// Dying just after the RENAME does no harm: the next call finds the target live, and writes down what was not.
 ///
 /// # Errors
-/// [`GenerationsError`]; the live tables are untouched, but for [`GenerationsError::SwapUnknown`], where nobody knows yet.
+/// [`GenerationsError`]; the live tables are untouched, but where [`GenerationsError::may_have_swapped`].
 pub async fn swap(
     guard: &mut Guard,
     plan: &Plan<'_>,
@@ -85,7 +85,7 @@ pub async fn swap(
     let connection = guard.connection();
     let live = record::live(connection, plan.topic).await?;
     if is_live(connection, plan, live.as_ref()).await? {
-        record::swapped(connection, plan.target, false).await?;
+        write_down(connection, plan.target, false).await?;
         return Ok(Swapped::Before);
     }
     // Nobody may change the shape of the tables between the look at them and the RENAME.
@@ -93,12 +93,16 @@ pub async fn swap(
     let swapped = swap_locked(connection, plan, live.as_ref(), &mut on_held).await;
     let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
     let swapped = swapped?;
-    record::swapped(connection, plan.target, true).await?;
-    failpoints::reach(FailPoint::SwapWrittenDown);
-    if live.is_none() {
-        drop_what_nothing_was_folded_into(connection).await?;
-    }
+    let failed = |cause| GenerationsError::NotWrittenDown { generation: plan.target, cause: Box::new(cause) };
+    write_down(connection, plan.target, true).await.map_err(failed)?;
     Ok(swapped)
+}
+
+/// What follows the RENAME, `now` or in a run that died before it could.
+async fn write_down(connection: &mut MySqlConnection, target: i32, now: bool) -> Result<(), GenerationsError> {
+    record::swapped(connection, target, now).await?;
+    failpoints::reach(FailPoint::SwapWrittenDown);
+    drop_what_nothing_was_folded_into(connection).await
 }
 
 /// Whether the target is live. Tables that still bear its number would be others, of the same number.

@@ -292,7 +292,7 @@ impl<'a> Build<'a> {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.swap_unknown = matches!(error, GenerationsError::SwapUnknown(_));
+                    self.swap_unknown = error.may_have_swapped();
                     return Err(error.into());
                 }
             }
