@@ -79,7 +79,7 @@ impl Bar {
         let done = self.inner.lock().unwrap_or_else(PoisonError::into_inner).done;
         match self.counts {
             Some(what) => {
-                tracing::info!(done, what, per_second = per_second(done, took), seconds, "{} done", self.phase)
+                tracing::info!(done, what, per_second = per_second(done, took), seconds, "{} done", self.phase);
             }
             None => tracing::info!(seconds, "{} done", self.phase),
         }
