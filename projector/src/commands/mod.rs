@@ -6,7 +6,6 @@ pub mod generations;
 pub mod import;
 pub mod migrate;
 pub mod project;
-mod question;
 pub mod rebuild;
 pub mod rollback;
 pub mod status;

@@ -3,8 +3,8 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use tokio_util::sync::CancellationToken;
 
-use super::question;
 use crate::cli::{Hidden, KafkaArgs, OutputArgs};
 use crate::database::DatabaseUrl;
 use crate::exit::{CommandError, Done};
@@ -12,6 +12,7 @@ use crate::generations::rollback::{Change, Options, Rollback, RolledBack};
 use crate::generations::swap::Patience;
 use crate::kafka::KafkaSettings;
 use crate::output::{self, Report};
+use crate::rebuild::Consent;
 use crate::store::{FOLD_VERSION, MixedFolds};
 
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub(super) async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
     };
     let rollback = Rollback::prepare(options).await?;
     if let Some(change) = rollback.change() {
-        question::ask(describe(&change), args.yes).await?;
+        agree(&describe(&change), Consent::of(args.yes)).await?;
     }
     let done = rollback
         .run(|held| {
@@ -56,6 +57,18 @@ pub(super) async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
         .await?;
     output::print(&done, args.output)?;
     Ok(Done::Ok)
+}
+
+/// Refuses where nobody agrees that rows change.
+async fn agree(what: &str, consent: Consent) -> Result<(), CommandError> {
+    // A signal ends the process here as it always does: nothing was changed yet.
+    if consent.agrees(&format!("{what}. Go on?"), &CancellationToken::new()).await {
+        return Ok(());
+    }
+    Err(CommandError::Refused(match consent {
+        Consent::Missing => format!("{what}. There is no terminal to ask on: --yes agrees to it. Nothing was changed"),
+        Consent::Asked | Consent::Given => "not agreed to; nothing was changed".to_owned(),
+    }))
 }
 
 /// What is about to happen.

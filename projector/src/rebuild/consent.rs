@@ -27,14 +27,19 @@ impl Consent {
         }
     }
 
-    /// The answer; a stop is a no.
+    /// The answer to a rebuild's question; a stop is a no.
     pub(super) async fn given(self, changes: &[String], stop: &CancellationToken) -> bool {
+        self.agrees(&format!("{}\nSwap the new tables in?", changes.join("\n")), stop).await
+    }
+
+    /// The answer to `question`; a stop is a no.
+    pub(crate) async fn agrees(self, question: &str, stop: &CancellationToken) -> bool {
         match self {
             Self::Given => true,
             Self::Missing => false,
             Self::Asked => {
                 let (answer, answered) = oneshot::channel();
-                let text = format!("{}\nSwap the new tables in? [y/N] ", changes.join("\n"));
+                let text = format!("{question} [y/N] ");
                 // A thread that nobody waits for: it may read for ever.
                 std::thread::spawn(move || answer.send(ask(&text)));
                 tokio::select! {
