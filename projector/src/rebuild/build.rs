@@ -2,6 +2,7 @@
 //! becomes true only where that is harmless, and after it otherwise. It must never swap tables whose positions lie behind the
 //! relay's cursor, and never tables that were not compared where they could be.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger_fold::log_safety::{LogIdentity, check_identity};
@@ -16,13 +17,13 @@ use super::report::{Outcome, PhaseTime, Summary};
 use super::{Options, tables};
 use crate::database;
 use crate::failpoints::{self, FailPoint};
-use crate::generations::record::{self, Counts, Generation, Live, New, Phase};
+use crate::generations::record::{self, Counts, Generation, Live, New, Phase, State};
 use crate::generations::swap::{self, Patience, Plan, Swapped};
-use crate::generations::{GenerationsError, Guard, drop};
+use crate::generations::{GenerationsError, Guard, drop, shadow};
 use crate::kafka::{LogInspector, ask};
 use crate::log_check;
 use crate::store::positions::{self, StoredPosition};
-use crate::store::{FOLD_VERSION, Tables};
+use crate::store::{FOLD_VERSION, Tables, Tally};
 use crate::verify;
 
 /// A catch-up that folded no more than this, in records, was near enough to the cursor.
@@ -48,7 +49,10 @@ pub(super) struct Build<'a> {
     phase: Phase,
     /// Nothing was created yet, or everything was dropped.
     clean: bool,
-    swap_unknown: bool,
+    may_be_live: bool,
+    /// Orders, movements, dead letters, when they were counted, and what was committed since.
+    counted: [i64; 3],
+    tally: Arc<Tally>,
     loaded_for: Duration,
 }
 
@@ -62,11 +66,12 @@ impl<'a> Build<'a> {
         stop: &'a CancellationToken,
     ) -> Result<Self, RebuildCause> {
         let topic = &options.topics.orders;
+        sweep(guard).await?;
         let mut resumed = None;
         while let Some(found) = record::building(guard.connection(), topic).await? {
             let number = found.generation;
             let is_live = live.as_ref().is_some_and(|live| live.generation == number);
-            if is_live || (!options.restart && fits(&found, &log.identity)) {
+            if is_live || (!options.restart && fits(guard.connection(), &found, &log.identity).await?) {
                 resumed = Some(found);
                 break;
             }
@@ -96,16 +101,25 @@ impl<'a> Build<'a> {
             swap_milliseconds: None,
             swap_attempts: None,
         };
-        let clean = resumed.is_none();
-        let build =
-            Self { options, log, live, stop, summary, phase, clean, swap_unknown: false, loaded_for: Duration::ZERO };
-        Ok(build)
+        Ok(Self {
+            options,
+            log,
+            live,
+            stop,
+            summary,
+            phase,
+            clean: resumed.is_none(),
+            may_be_live: false,
+            counted: [0; 3],
+            tally: Arc::default(),
+            loaded_for: Duration::ZERO,
+        })
     }
 
     /// What is left when it failed.
     pub(super) fn left(&self) -> Left {
         let generation = self.summary.generation;
-        match (self.clean, self.swap_unknown) {
+        match (self.clean, self.may_be_live) {
             (_, true) => Left::Unknown { generation },
             (true, false) => Left::Untouched,
             (false, false) => Left::Unfinished { generation },
@@ -117,8 +131,10 @@ impl<'a> Build<'a> {
         guard.works_on(generation).await?;
         if self.live.as_ref().is_some_and(|live| live.generation == generation) {
             // An earlier run died between the RENAME and writing it down.
-            self.swap(guard).await?;
-            return Ok(self.summary.clone());
+            self.may_be_live = true;
+            let swapped = self.try_swap(guard).await?;
+            self.summary.take_swap(swapped, 1);
+            return Ok(self.finished());
         }
         self.prepare(guard).await?;
         if self.phase <= Phase::Load {
@@ -138,8 +154,8 @@ impl<'a> Build<'a> {
             return Ok(self.finished());
         }
         self.check_log().await?;
-        self.catch_up(guard, Phase::Swap).await?;
-        self.write_down(guard).await?;
+        self.enter(guard, Phase::Swap).await?;
+        self.count_built(guard.connection()).await?;
         self.swap(guard).await?;
         Ok(self.finished())
     }
@@ -248,40 +264,47 @@ impl<'a> Build<'a> {
         Ok(ask(move || log_check::check(&inspector, &topic, &stored)).await?)
     }
 
-    /// Writes down what the generation holds, before it is live.
-    async fn write_down(&mut self, guard: &mut Guard) -> Result<(), RebuildCause> {
-        self.enter(guard, Phase::Swap).await?;
-        let stored = self.positions().await?;
-        let ends: Ends = stored.into_iter().map(|position| (position.partition, position.next_offset)).collect();
-        let counts = self.count_built(guard.connection(), &ends).await?;
-        record::built(guard.connection(), self.summary.generation, &ends, counts).await?;
-        failpoints::reach(FailPoint::RebuildWrittenDown);
-        self.summary.records = counts.records;
-        self.summary.ends = ends.into_values().collect();
-        Ok(())
-    }
-
-    async fn count_built(&mut self, connection: &mut MySqlConnection, ends: &Ends) -> Result<Counts, RebuildCause> {
-        const NAMES: [&str; 4] = ["orders", "stock", "stock_movements", "dead_letters"];
-        let tables = Tables::of_generation(self.summary.generation);
-        let mut counted = [0; 4];
-        for ((name, table), count) in NAMES.into_iter().zip(tables.names()).zip(&mut counted) {
+    /// Counts the rows of the new tables, which takes a moment where there are many: what comes behind is tallied.
+    async fn count_built(&mut self, connection: &mut MySqlConnection) -> Result<(), RebuildCause> {
+        let Tables { orders, stock_movements, dead_letters, .. } = Tables::of_generation(self.summary.generation);
+        let mut counted = [0; 3];
+        for (table, count) in [orders, stock_movements, dead_letters].into_iter().zip(&mut counted) {
             *count = sqlx::query_scalar(AssertSqlSafe(format!("SELECT COUNT(*) FROM `{table}`")))
                 .fetch_one(&mut *connection)
                 .await
                 .map_err(sql("counting rows"))?;
-            self.summary.set_rows(name, *count);
         }
-        let [orders, _stock, movements, dead_letters] = counted;
-        Ok(Counts { records: ends.values().sum(), orders, movements, dead_letters })
+        self.counted = counted;
+        self.tally = Arc::default();
+        Ok(())
+    }
+
+    /// Writes down what the generation holds, before it is live.
+    async fn write_down(&mut self, guard: &mut Guard) -> Result<(), RebuildCause> {
+        let stored = self.positions().await?;
+        let ends: Ends = stored.into_iter().map(|position| (position.partition, position.next_offset)).collect();
+        if self.tally.counts().is_none() {
+            self.count_built(guard.connection()).await?;
+        }
+        let added = self.tally.counts().unwrap_or_default();
+        let [orders, movements, dead_letters] = std::array::from_fn(|of| self.counted[of] + added[of]);
+        let counts = Counts { records: ends.values().sum(), orders, movements, dead_letters };
+        record::built(guard.connection(), self.summary.generation, &ends, counts).await?;
+        failpoints::reach(FailPoint::RebuildWrittenDown);
+        self.summary.take_counts(&counts);
+        self.summary.ends = ends.into_values().collect();
+        Ok(())
     }
 
     /// The one statement that changes what the live names mean, as often as it takes within bounds: whoever reads for long
-    /// must not be stopped, and new readers queue behind the attempt.
+    /// must not be stopped, and new readers queue behind the attempt. Each attempt comes just behind a catch-up: what was
+    /// live and is not in the new tables is not seen until the live projector has folded it again.
     async fn swap(&mut self, guard: &mut Guard) -> Result<(), RebuildCause> {
         let Patience { attempts, pause, .. } = self.options.patience;
         let began = Instant::now();
         for attempt in 1..=attempts {
+            self.catch_up(guard, Phase::Swap).await?;
+            self.write_down(guard).await?;
             self.check_stop()?;
             match self.try_swap(guard).await {
                 Err(GenerationsError::Busy { .. }) => {
@@ -292,7 +315,7 @@ impl<'a> Build<'a> {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.swap_unknown = error.may_have_swapped();
+                    self.may_be_live = error.may_have_swapped();
                     return Err(error.into());
                 }
             }
@@ -335,7 +358,7 @@ impl<'a> Build<'a> {
         let ahead = distance(&stands, &ends);
         let bar = Bar::counting(phase, "records", ahead);
         let (options, generation, stop) = (self.options, self.summary.generation, self.stop);
-        Loader { options, generation, partition_count, stop }.advance(&ends, guard, &bar).await?;
+        Loader { options, generation, partition_count, tally: &self.tally, stop }.advance(&ends, guard, &bar).await?;
         let took = bar.finish();
         self.summary.records_folded += ahead;
         self.loaded_for += took;
@@ -352,7 +375,11 @@ impl<'a> Build<'a> {
     }
 
     fn took(&mut self, phase: Phase, took: Duration) {
-        self.summary.phases.push(PhaseTime { phase, milliseconds: millis(took) });
+        let phases = &mut self.summary.phases;
+        match phases.iter_mut().find(|time| time.phase == phase) {
+            Some(time) => time.milliseconds += millis(took),
+            None => phases.push(PhaseTime { phase, milliseconds: millis(took) }),
+        }
     }
 
     fn check_stop(&self) -> Result<(), RebuildCause> {
@@ -365,9 +392,25 @@ impl<'a> Build<'a> {
     }
 }
 
-/// Whether an unfinished build can be gone on with: of this log, by these rules.
-fn fits(found: &Generation, identity: &LogIdentity) -> bool {
-    check_identity(&found.topic, &found.identity, identity).is_ok() && found.fold_version == FOLD_VERSION
+/// Whether an unfinished build can be gone on with: of this log, by these rules, in tables like the live ones.
+async fn fits(
+    connection: &mut MySqlConnection,
+    found: &Generation,
+    identity: &LogIdentity,
+) -> Result<bool, RebuildCause> {
+    let same_log = check_identity(&found.topic, &found.identity, identity).is_ok();
+    Ok(same_log && found.fold_version == FOLD_VERSION && tables::are_alike(connection, found.generation).await?)
+}
+
+/// Drops what a run left that died while it dropped tables.
+async fn sweep(guard: &mut Guard) -> Result<(), RebuildCause> {
+    for generation in shadow::generations(guard.connection()).await? {
+        let found = record::find(guard.connection(), generation).await?;
+        if found.is_some_and(|found| found.state == State::Dropped) {
+            drop::discard(guard, generation).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How many offsets lie between, in all partitions.

@@ -32,7 +32,7 @@ pub enum Left {
     Untouched,
     /// A new generation, unfinished.
     Unfinished { generation: i32 },
-    /// Nobody knows whether the swap took place.
+    /// The swap took place, or nobody knows whether.
     Unknown { generation: i32 },
 }
 
@@ -47,8 +47,7 @@ impl fmt::Display for Left {
             ),
             Self::Unknown { generation } => write!(
                 f,
-                "generation {generation} is live or it is not, whole in both cases: `ledger rebuild` finds out, and goes on \
-                 if it is not"
+                "generation {generation} may be live, whole in any case: `ledger rebuild` finds out, and goes on if it is not"
             ),
         }
     }

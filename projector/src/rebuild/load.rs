@@ -24,8 +24,8 @@ use crate::generations::{Guard, record};
 use crate::intake::{Control, Intake, Limits};
 use crate::replay::LogRange;
 use crate::shared::{Resync, Shared};
-use crate::store::ShadowStore;
 use crate::store::positions::StoredPosition;
+use crate::store::{ShadowStore, Tally};
 use crate::writer::{Writer, WriterError, WriterParts};
 
 /// How often progress is shown, and failures are looked for.
@@ -40,6 +40,8 @@ pub(super) struct Loader<'a> {
     pub(super) options: &'a Options,
     pub(super) generation: i32,
     pub(super) partition_count: i32,
+    /// Counts what is committed.
+    pub(super) tally: &'a Arc<Tally>,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -80,7 +82,7 @@ impl Loader<'_> {
         for (number, intake) in intakes.iter().enumerate() {
             let writer = Writer::new(WriterParts {
                 name: format!("rebuild-{number}"),
-                store: ShadowStore::new(database.clone(), &topics.orders, self.generation),
+                store: ShadowStore::new(database.clone(), &topics.orders, self.generation, self.tally.clone()),
                 partition_count: self.partition_count,
                 intake: intake.clone(),
                 shared: shared.clone(),

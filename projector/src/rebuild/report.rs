@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::progress::millis;
-use crate::generations::record::Phase;
+use crate::generations::record::{Counts, Phase};
 use crate::generations::swap::Swapped;
 use crate::output::Report;
 use crate::verify::{Difference, Differences};
@@ -92,8 +92,12 @@ impl Summary {
         &mut self.tables[at]
     }
 
-    pub(super) fn set_rows(&mut self, table: &'static str, rows: i64) {
-        self.table(table).rows = Some(rows);
+    pub(super) fn take_counts(&mut self, counts: &Counts) {
+        let Counts { records, orders, movements, dead_letters } = *counts;
+        self.records = records;
+        for (table, rows) in [("orders", orders), ("stock_movements", movements), ("dead_letters", dead_letters)] {
+            self.table(table).rows = Some(rows);
+        }
     }
 
     pub(super) fn take_swap(&mut self, swapped: Swapped, attempt: u32) {

@@ -12,6 +12,7 @@ use super::error::{RebuildCause, sql};
 use super::progress::Bar;
 use crate::database::{self, DatabaseUrl, Fault, fault_of};
 use crate::failpoints::{self, FailPoint};
+use crate::generations::shadow;
 use crate::store::positions::{self, Origin, PositionStatements, StoredPosition};
 use crate::store::{FOLD_VERSION, Tables, at};
 use crate::writer::WriterError;
@@ -178,11 +179,35 @@ fn growing(tables: &Tables) -> [&str; 2] {
     [&tables.orders, &tables.stock_movements]
 }
 
+/// Whether those of the new tables that are there are like the live ones, but for secondary keys. They are not where a migration
+/// came in between.
+pub(super) async fn are_alike(connection: &mut MySqlConnection, generation: i32) -> Result<bool, RebuildCause> {
+    let built = Tables::of_generation(generation);
+    let there = shadow::existing(connection, &built).await?;
+    for (live, table) in Tables::live().names().into_iter().zip(built.names()) {
+        let is_there = there.iter().any(|found| found == table);
+        if is_there && without_keys(&made(connection, live).await?) != without_keys(&made(connection, table).await?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What is below the first line, which has the name, and is no secondary key.
+fn without_keys(made: &str) -> Vec<String> {
+    let keys = keys_in(made);
+    let lines = made.lines().skip(1).map(|line| line.trim().trim_end_matches(',').to_owned());
+    lines.filter(|line| !keys.contains(line)).collect()
+}
+
 /// The secondary keys of a table, as they stand in SHOW CREATE TABLE.
 async fn keys(connection: &mut MySqlConnection, table: &str) -> Result<Vec<String>, RebuildCause> {
+    Ok(keys_in(&made(connection, table).await?))
+}
+
+async fn made(connection: &mut MySqlConnection, table: &str) -> Result<String, RebuildCause> {
     let row = connection.fetch_one(AssertSqlSafe(format!("SHOW CREATE TABLE `{table}`"))).await;
-    let made: String = row.and_then(|row| row.try_get(1)).map_err(sql("reading how a table was made"))?;
-    Ok(keys_in(&made))
+    row.and_then(|row| row.try_get(1)).map_err(sql("reading how a table was made"))
 }
 
 /// Lines such as ``KEY `name` (`column`,..)``, without what separates them. Constraints and the primary key are no such lines.
@@ -215,5 +240,8 @@ mod tests {
         assert_eq!(keys, ["KEY `orders_of_user` (`user_id`,`placed_at`)", "UNIQUE KEY `odd``s` (`order_id`)"]);
         assert_eq!(name_of(&keys[0]), Some("`orders_of_user`"));
         assert_eq!(keys_in("CREATE TABLE `t` (\n  `a` int\n)"), Vec::<String>::new());
+        let last_is_no_key = "CREATE TABLE `g` (\n  `order_id` binary(16) NOT NULL,\n  PRIMARY KEY (`order_id`),\n  \
+                              CONSTRAINT `c` CHECK (`order_id` > 0)\n) ENGINE=InnoDB";
+        assert_eq!(without_keys(made), without_keys(last_is_no_key));
     }
 }

@@ -26,7 +26,7 @@ use crate::outbox::OutboxError;
 use crate::record::OwnedRecord;
 
 pub use live::LiveStore;
-pub use shadow::ShadowStore;
+pub use shadow::{ShadowStore, Tally};
 
 /// Of the rules that this program folds by, as the tables store it.
 pub const FOLD_VERSION: i32 = ledger_fold::FOLD_VERSION.cast_signed();

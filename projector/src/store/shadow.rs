@@ -3,6 +3,8 @@
 //! is fenced. It must never be given the live tables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use ledger_fold::Prior;
@@ -14,18 +16,49 @@ use super::live::{begin, commit, rollback};
 use super::{Loaded, PartitionBatch, Standing, Store, StoreError, Tables, Written};
 use crate::database::{self, DatabaseUrl};
 
+/// Rows that were committed, counted by every store that shares it.
+#[derive(Debug, Default)]
+pub struct Tally {
+    orders: AtomicI64,
+    movements: AtomicI64,
+    dead_letters: AtomicI64,
+    /// A commit gave no answer, so its rows may be missing here.
+    inexact: AtomicBool,
+}
+
+impl Tally {
+    /// Orders, movements, dead letters; `None` when a commit without an answer left them unknown.
+    pub fn counts(&self) -> Option<[i64; 3]> {
+        let counts = [&self.orders, &self.movements, &self.dead_letters].map(|count| count.load(Ordering::Acquire));
+        (!self.inexact.load(Ordering::Acquire)).then_some(counts)
+    }
+
+    fn add(&self, batch: &[PartitionBatch<'_>]) {
+        for PartitionBatch { effects, .. } in batch {
+            for (count, rows) in [
+                (&self.orders, effects.orders.len()),
+                (&self.movements, effects.movements.len()),
+                (&self.dead_letters, effects.parked.len()),
+            ] {
+                count.fetch_add(i64::try_from(rows).unwrap_or(i64::MAX), Ordering::AcqRel);
+            }
+        }
+    }
+}
+
 /// A store without an outbox. One connection, opened anew when it was lost.
 pub struct ShadowStore {
     url: DatabaseUrl,
     connection: Option<MySqlConnection>,
     effects: EffectStatements,
+    tally: Arc<Tally>,
 }
 
 impl ShadowStore {
     /// A store of the positions of `topic` in a generation that is not live. It connects when it is first used.
-    pub fn new(url: DatabaseUrl, topic: &str, generation: i32) -> Self {
+    pub fn new(url: DatabaseUrl, topic: &str, generation: i32, tally: Arc<Tally>) -> Self {
         let effects = EffectStatements::new(&Tables::of_generation(generation), topic);
-        Self { url, connection: None, effects }
+        Self { url, connection: None, effects, tally }
     }
 
     /// As the live store's: who takes it puts it back when it is sound; what is not put back the server rolls back.
@@ -56,9 +89,15 @@ impl Store for ShadowStore {
         let mut connection = self.take_connection().await?;
         let written = match self.steps(&mut connection, batch).await {
             Ok(Steps::Done) => match commit(&mut connection).await {
-                Ok(()) => Ok(Written::Committed),
+                Ok(()) => {
+                    self.tally.add(batch);
+                    Ok(Written::Committed)
+                }
                 // Whatever the error says: the connection is dropped, and the position tells what happened.
-                Err(error) => return Ok(Written::CommitUnknown(error)),
+                Err(error) => {
+                    self.tally.inexact.store(true, Ordering::Release);
+                    return Ok(Written::CommitUnknown(error));
+                }
             },
             Ok(Steps::Missed(partitions)) => Ok(Written::Missed(partitions)),
             Ok(Steps::IdKnown) => Ok(Written::IdKnown),
