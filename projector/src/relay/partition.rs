@@ -106,10 +106,9 @@ impl PartitionRelay {
         self.step.begin("checking the topics");
         self.check_topics()?;
         self.step.begin("opening its producer");
-        let publisher =
-            Publisher::open(&self.settings, self.partition, received_limit, runtime.clone()).map_err(|cause| {
-                RelayError::Kafka(KafkaUseError::Failed { action: "opening the relay's producer", cause })
-            })?;
+        let publisher = Publisher::open(&self.settings, self.partition, received_limit, runtime).map_err(|cause| {
+            RelayError::Kafka(KafkaUseError::Failed { action: "opening the relay's producer", cause })
+        })?;
         self.step.begin("reading its cursor");
         let mut cursor = self.read_cursor()?;
         // What another relay had published, but not yet removed.

@@ -10,23 +10,25 @@ use ledger_schema::{MovementId, OrderId};
 use sqlx::{Executor, MySqlConnection};
 
 use super::effects::{EffectStatements, Steps};
+use super::outbox_rows::OutboxStatements;
 use super::{Loaded, MixedFolds, PartitionBatch, Standing, Store, StoreError, Tables, Written, at};
 use crate::database::{self, DatabaseUrl};
 use crate::failpoints::{self, FailPoint};
-use crate::outbox;
 
 /// The projector's store.
 pub struct LiveStore {
     url: DatabaseUrl,
     connection: Option<MySqlConnection>,
     effects: EffectStatements,
+    outbox: OutboxStatements,
     mixed: MixedFolds,
 }
 
 impl LiveStore {
     /// A store of the positions of `topic`. It connects when it is first used.
     pub fn new(url: DatabaseUrl, topic: &str, mixed: MixedFolds) -> Self {
-        Self { url, connection: None, effects: EffectStatements::new(&Tables::live(), topic), mixed }
+        let effects = EffectStatements::new(&Tables::live(), topic);
+        Self { url, connection: None, effects, outbox: OutboxStatements::new(), mixed }
     }
 
     /// Takes the connection out, opening one where there is none. Whoever takes it puts it back when it is sound; one that
@@ -43,9 +45,7 @@ impl LiveStore {
         begin(connection).await?;
         let steps = self.effects.write(connection, batch).await?;
         if matches!(steps, Steps::Done) {
-            for one in batch {
-                write_outbox(connection, one).await?;
-            }
+            self.outbox.write(connection, batch).await?;
         }
         Ok(steps)
     }
@@ -121,27 +121,4 @@ pub(super) async fn commit(connection: &mut MySqlConnection) -> Result<(), Store
 
 pub(super) async fn rollback(connection: &mut MySqlConnection) -> Result<(), StoreError> {
     connection.execute("ROLLBACK").await.map(drop).map_err(at("rolling back"))
-}
-
-/// One outbox row for what the partition's batch has to publish (INV-6).
-async fn write_outbox(connection: &mut MySqlConnection, batch: &PartitionBatch<'_>) -> Result<(), StoreError> {
-    let (partition, from_offset) = (batch.effects.partition, batch.effects.from_offset);
-    let encoded = outbox::encode(batch).map_err(|cause| StoreError::Encode { partition, from_offset, cause })?;
-    let Some(row) = encoded else { return Ok(()) };
-    // REPLACE, not INSERT: after a rebuild was swapped in, the same interval may be folded again while its row is still
-    // here, unpublished. Both rows say the same.
-    sqlx::query(
-        "REPLACE INTO outbox (kafka_partition, first_offset, next_offset, entry_count, entries) \
-         VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(partition)
-    .bind(from_offset)
-    .bind(batch.effects.next_offset)
-    .bind(row.entry_count)
-    .bind(row.entries)
-    .execute(connection)
-    .await
-    .map_err(at("writing the outbox"))?;
-    failpoints::reach(FailPoint::StoreOutbox);
-    Ok(())
 }

@@ -7,6 +7,7 @@
 pub mod dead_letters;
 pub mod effects;
 pub mod live;
+mod outbox_rows;
 pub mod positions;
 pub mod prior;
 pub mod rows;

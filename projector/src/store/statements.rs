@@ -10,8 +10,9 @@ use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 use crate::failpoints::{self, FailPoint};
 
 /// Numbers of rows per statement. A batch is cut into the largest that fit: a handful of statements for any number of
-/// rows. The largest times the columns stays far below the 65,535 placeholders of the protocol.
-pub const SHAPES: [usize; 5] = [512, 64, 16, 4, 1];
+/// rows, since each costs a round trip. The largest times the columns stays far below the 65,535 placeholders of the
+/// protocol, and all shapes of all tables below the 100 statements that a connection keeps prepared.
+pub const SHAPES: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// One statement per shape.
 #[derive(Debug, Clone)]
@@ -73,7 +74,7 @@ mod tests {
     fn any_number_of_rows_is_cut_into_few_statements() {
         let shaped = Shaped::new("INSERT INTO t VALUES", "(?, ?)", "");
         for (count, expected) in
-            [(0, vec![]), (1, vec![1]), (5, vec![4, 1]), (600, vec![512, 64, 16, 4, 4]), (1024, vec![512, 512])]
+            [(0, vec![]), (1, vec![1]), (7, vec![4, 2, 1]), (600, vec![512, 64, 16, 8]), (1024, vec![512, 512])]
         {
             let rows = vec![0; count];
             let sizes: Vec<_> = shaped.cut(&rows).iter().map(|(_, rows)| rows.len()).collect();

@@ -29,9 +29,9 @@ use crate::metrics::Metrics;
 use crate::outcomes::DecidedRecord;
 use crate::reader::Reader;
 
-/// How long an outcome may take before the projection is asked: above what it takes on a busy machine, below what
-/// somebody notices who has to wait for a parked record.
-const OUTCOME_GRACE: Duration = Duration::from_millis(40);
+/// How long an outcome may take before the projection is asked: above what it takes on an idle system. Under load the
+/// projection is often first, since its commit stands before the outcome's; all who wait share one look at it.
+const OUTCOME_GRACE: Duration = Duration::from_millis(10);
 
 /// How a wait for the projection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::visible::percentile;
 
 const ORDERS_PER_SECOND: u32 = 1_000;
-const WARM_UP: Duration = Duration::from_secs(3);
+const WARM_UP: Duration = Duration::from_secs(60);
 const MEASURED: Duration = Duration::from_secs(10);
 const PRODUCT_COUNT: u32 = 100;
 
@@ -26,6 +26,12 @@ const COUNTED: [(&str, &str); 4] = [
     ("order_service_projection_polls_total", "looks at the projection's positions"),
 ];
 
+/// Metrics of the projector that tell what stands between the append and the outcome: how often, and how long on the average.
+const STEPS: [(&str, &str); 2] = [
+    ("ledger_transaction_seconds", "transactions of the fold"),
+    ("ledger_relay_transaction_seconds", "transactions of the relays"),
+];
+
 pub(crate) async fn run() -> Result<Value> {
     let ledger = Ledger::start("benchwait").await?;
     let (gateway, _, _) = ledger.clients()?;
@@ -35,9 +41,9 @@ pub(crate) async fn run() -> Result<Value> {
     let gateway = Arc::new(gateway);
     load(&gateway, WARM_UP).await?;
     let services = [&ledger.service_a, &ledger.service_b];
-    let before = counts(services).await?;
+    let (before, steps_before) = (counts(services).await?, steps(&ledger.projector).await?);
     let mut times = load(&gateway, MEASURED).await?;
-    let after = counts(services).await?;
+    let (after, steps_after) = (counts(services).await?, steps(&ledger.projector).await?);
     ledger.finish().await?;
     let mut figures = json!({
         "orders": times.len(),
@@ -51,7 +57,27 @@ pub(crate) async fn run() -> Result<Value> {
     for (((_, name), before), after) in COUNTED.iter().zip(before).zip(after) {
         figures[*name] = json!(after - before);
     }
+    for (((_, name), before), after) in STEPS.iter().zip(steps_before).zip(steps_after) {
+        let (count, seconds) = (after.0 - before.0, after.1 - before.1);
+        figures[format!("{name}/s")] = json!(count / MEASURED.as_secs_f64());
+        figures[format!("{name}, mean ms")] = json!(seconds * 1_000.0 / count.max(1.0));
+    }
     Ok(figures)
+}
+
+/// Count and sum of each of [`STEPS`].
+async fn steps(projector: &Part) -> Result<[(f64, f64); STEPS.len()]> {
+    let text = reqwest::get(format!("http://{}/metrics", projector.address)).await?.text().await?;
+    let value = |metric: &str, suffix: &str| -> Result<f64> {
+        let name = format!("{metric}_{suffix} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&name));
+        Ok(value.with_context(|| format!("no {metric}_{suffix}"))?.trim().parse()?)
+    };
+    let mut all = [(0.0, 0.0); STEPS.len()];
+    for (step, (metric, _)) in all.iter_mut().zip(STEPS) {
+        *step = (value(metric, "count")?, value(metric, "sum")?);
+    }
+    Ok(all)
 }
 
 fn product(nth: u32) -> String {
