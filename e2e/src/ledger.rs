@@ -4,6 +4,7 @@
 use std::env;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -70,11 +71,40 @@ impl Part {
         Ok(())
     }
 
+    /// As [`Self::restart`], but this once as another program, with more variables.
+    ///
+    /// # Errors
+    /// As [`Self::restart`].
+    pub fn restart_as(&mut self, program: PathBuf, variables: &[(&str, &str)]) -> Result<()> {
+        let command = ProcessCommand { program, ..self.command.clone() };
+        let command = variables.iter().fold(command, |command, (name, value)| command.env(name, *value));
+        let name = self.process.name().to_owned();
+        self.process = OwnedProcess::spawn(&name, &command, &self.log)?;
+        Ok(())
+    }
+
     /// # Errors
     /// When it is not ready in time; the message has the log.
     pub fn wait_ready(&self) -> Result<()> {
         probe::wait_for_http(&format!("http://{}/readyz", self.address), READY_LIMIT)
             .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
+    }
+}
+
+/// A command of `ledger` that runs.
+pub struct Running {
+    pub process: OwnedProcess,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Waits for its end; answers its status and output (stdout, then stderr).
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn wait(&self) -> Result<(ExitStatus, String)> {
+        let status = self.process.wait(COMMAND_LIMIT)?;
+        Ok((status, std::fs::read_to_string(&self.log).unwrap_or_default()))
     }
 }
 
@@ -221,9 +251,15 @@ impl Ledger {
     /// # Errors
     /// When it cannot be started.
     pub fn start_command(&self, args: &[&str]) -> Result<OwnedProcess> {
-        let log = self.folder.join(format!("ledger-{}.log", uuid::Uuid::new_v4().simple()));
-        let command = command(self.servers.binaries.join("ledger"), &self.environment).args(args.iter().copied());
-        OwnedProcess::spawn("ledger", &command, &log)
+        Ok(self.start_program("ledger", &[], args)?.process)
+    }
+
+    /// Starts `PROGRAM ARGS..` against it, with more variables. The program is `ledger`, or built like it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_program(&self, program: &str, variables: &[(&str, &str)], args: &[&str]) -> Result<Running> {
+        start_program(&self.servers.binaries.join(program), &self.environment, variables, &self.folder, args)
     }
 
     /// Stops the parts in order and removes what it made on the servers.
@@ -302,10 +338,20 @@ fn run_command(
     folder: &Path,
     args: &[&str],
 ) -> Result<(i32, String)> {
-    let log = folder.join(format!("ledger-{}.log", uuid::Uuid::new_v4().simple()));
-    let command = command(servers.binaries.join("ledger"), environment).args(args.iter().copied());
-    let process = OwnedProcess::spawn("ledger", &command, &log)?;
-    let status = process.wait(COMMAND_LIMIT)?;
-    let output = std::fs::read_to_string(&log).unwrap_or_default();
+    let (status, output) = start_program(&servers.binaries.join("ledger"), environment, &[], folder, args)?.wait()?;
     Ok((status.code().unwrap_or(-1), output))
+}
+
+fn start_program(
+    program: &Path,
+    environment: &[(String, String)],
+    variables: &[(&str, &str)],
+    folder: &Path,
+    args: &[&str],
+) -> Result<Running> {
+    let log = folder.join(format!("ledger-{}.log", uuid::Uuid::new_v4().simple()));
+    let command = command(program.to_owned(), environment).args(args.iter().copied());
+    let command = variables.iter().fold(command, |command, (name, value)| command.env(name, *value));
+    let process = OwnedProcess::spawn("ledger", &command, &log)?;
+    Ok(Running { process, log })
 }

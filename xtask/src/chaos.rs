@@ -33,6 +33,13 @@ pub struct ChaosArguments {
 /// The run of `cargo xtask test`: every kind of fault once, about two minutes.
 pub const BOUNDED: ChaosArguments = ChaosArguments { orders: 2_500, seed: 1, clients: 16 };
 
+/// What users run, and what tests need.
+pub const BUILD_BINARIES: [&str; 4] = ["build", "--release", "--workspace", "--bins"];
+/// `ledger` once more, as `ledger-failpoints`. For the whole workspace, so that no dependency gets other features by it and is
+/// compiled again; only the projector is.
+pub const BUILD_FAILPOINTS: [&str; 7] =
+    ["build", "--release", "--workspace", "--bin", "ledger-failpoints", "--features", "projector/failpoints"];
+
 /// `cargo xtask chaos`.
 ///
 /// # Errors
@@ -41,8 +48,10 @@ pub fn run(arguments: ChaosArguments) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
     install::install_missing()?;
-    let built = checks::cargo(&["build", "--release", "--workspace", "--bins"], &[], &interrupt)?;
-    ensure!(built.success(), "the build failed ({built})");
+    for arguments in [&BUILD_BINARIES[..], &BUILD_FAILPOINTS] {
+        let built = checks::cargo(arguments, &[], &interrupt)?;
+        ensure!(built.success(), "`cargo {}` failed ({built})", arguments.join(" "));
+    }
     under_lock(arguments, &interrupt)
 }
 

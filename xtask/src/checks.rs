@@ -51,11 +51,13 @@ impl Checks {
         self.cargo("format", &["fmt", "--all", "--check"], &[])?;
         let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
         self.cargo("lints", &lints, &[])?;
+        self.cargo("lints of failpoints", &[&["clippy"], &chaos::BUILD_FAILPOINTS[1..], &lints[4..]].concat(), &[])?;
         self.dependencies()?;
-        self.cargo("build", &["build", "--release", "--workspace", "--bins"], &[])?;
+        self.cargo("build", &chaos::BUILD_BINARIES, &[])?;
         self.tests(filter)?;
         // Who asks for some tests asks for those alone.
         if filter.is_empty() {
+            self.cargo("build with failpoints", &chaos::BUILD_FAILPOINTS, &[])?;
             self.section("faults", |interrupt| chaos::under_lock(chaos::BOUNDED, interrupt))?;
         }
         Ok(())

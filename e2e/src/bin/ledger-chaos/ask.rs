@@ -97,6 +97,12 @@ pub(crate) fn order(number: usize, random: &mut Random) -> Ask {
     }
 }
 
+/// An order that a command appends, not a client: of one piece, at a price below all others.
+pub(crate) fn appended(user: &str, product: &str, price: u64) -> Ask {
+    let contents = format!("user={user} product={product} 1x{price}={price}");
+    Ask { path: String::new(), key: None, waits: false, body: Value::Null, contents, is_order: true }
+}
+
 /// Bad requests, and the status that each must get.
 pub(crate) const BAD: [(&str, &str, u16); 8] = [
     ("/orders", "{", 400),

@@ -3,14 +3,17 @@
 //! `cargo xtask chaos` starts the servers and runs it. Exit 1 with the first differences.
 //!
 //! Reading order: [`ask`] (what is asked for), [`shop`] (the clients), [`garbage`], [`system`] (parts and servers),
-//! [`proxy`] (cuts COMMITs), [`faults`] (the schedule), [`verdict`] (were the answers true), [`scene`] (what is shown when
+//! [`proxy`] (cuts connections), [`faults`] (the schedule), [`deaths`], [`commands`], [`rebuilds`], [`verdict`] (were the answers true), [`scene`] (what is shown when
 //! a run failed).
 
 mod ask;
+mod commands;
+mod deaths;
 mod faults;
 mod garbage;
 mod proxy;
 mod random;
+mod rebuilds;
 mod rest;
 mod scene;
 mod shop;
@@ -119,8 +122,11 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
         async move { pace.let_in(&shop).await }
     });
     let mut system = System::new(ledger, scissors, interrupt.clone());
-    let (faults, mut system) =
-        tokio::task::spawn_blocking(move || (faults::run(&mut system, &pace, seed), system)).await?;
+    let (faults, mut system) = tokio::task::spawn_blocking({
+        let shop = Arc::clone(&shop);
+        move || (faults::run(&mut system, &shop, &pace, seed), system)
+    })
+    .await?;
     let outcome = match faults {
         Ok(faults) => settle(&mut system, &shop, letting_in, load).await.map(|found| (faults, found)),
         Err(error) => Err(error),

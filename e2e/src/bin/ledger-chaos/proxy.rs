@@ -1,8 +1,9 @@
-//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to see a COMMIT, and cuts the
-//! connection there: before the server got it, while the server works on it, or after the server's reply.
+//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to tell whose connection it is and
+//! to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after the
+//! server's reply.
 //!
 //! It must never change a byte. Packets are three bytes of length, one of sequence, then the body; a command has
-//! sequence 0, and a query's body begins with 3.
+//! sequence 0, and its body begins with 3 for a query, 22 to prepare a statement, and 23 to execute one.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +16,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 const HEADER_SIZE: usize = 4;
-const COMMIT_BODY: &[u8] = b"\x03COMMIT";
+const QUERY: u8 = 3;
+const PREPARE: u8 = 22;
+const EXECUTE: u8 = 23;
+/// Only a writer moves positions, and only a relay removes from the outbox.
+const COMPARE_AND_SET: &str = "UPDATE positions SET";
+const PRUNE: &str = "DELETE FROM outbox";
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whose connection breaks, and at what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// COMMIT of a transaction that wrote a batch; not that of a partition's loading.
+    WritersCommit,
+    /// Any statement, once it has removed a row.
+    RelaysStatement,
+}
 
 /// Where the connection breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,26 +44,28 @@ pub(crate) enum Cut {
 /// What the proxy and who orders the cuts share.
 #[derive(Debug, Default)]
 pub(crate) struct Scissors {
-    next: Mutex<Option<Cut>>,
+    next: Mutex<Option<(Target, Cut)>>,
     cut_count: AtomicU64,
 }
 
 impl Scissors {
-    /// The next COMMIT of any connection is cut.
-    pub(crate) fn arm(&self, cut: Cut) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
+    /// The next such packet of any connection is cut.
+    pub(crate) fn arm(&self, target: Target, cut: Cut) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((target, cut));
     }
 
     pub(crate) fn disarm(&self) {
-        self.take();
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     pub(crate) fn cut_count(&self) -> u64 {
         self.cut_count.load(Ordering::SeqCst)
     }
 
-    fn take(&self) -> Option<Cut> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The cut that is armed for `target`, which is then done.
+    fn take(&self, target: Target) -> Option<Cut> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        next.take_if(|(armed, _)| *armed == target).map(|(_, cut)| cut)
     }
 }
 
@@ -66,20 +83,51 @@ pub(crate) async fn start(server: SocketAddr, scissors: Arc<Scissors>) -> Result
     Ok(address)
 }
 
+/// What a connection has shown itself to be.
+#[derive(Debug, Default)]
+struct Client {
+    moves_positions: bool,
+    prunes: bool,
+    /// Its transaction was begun to write.
+    is_writing: bool,
+}
+
+impl Client {
+    /// Learns from a packet; answers what it is, if it may be cut.
+    fn see(&mut self, packet: &[u8]) -> Option<Target> {
+        let (0, [command, text @ ..]) = (*packet.get(3)?, packet.get(HEADER_SIZE..)?) else { return None };
+        let says =
+            |words: &str| text.get(..words.len()).is_some_and(|text| text.eq_ignore_ascii_case(words.as_bytes()));
+        match *command {
+            PREPARE => {
+                self.moves_positions |= says(COMPARE_AND_SET);
+                self.prunes |= says(PRUNE);
+                None
+            }
+            QUERY if says("START TRANSACTION") => {
+                self.is_writing = text.len() == "START TRANSACTION".len();
+                None
+            }
+            QUERY if says("COMMIT") && self.moves_positions && self.is_writing => Some(Target::WritersCommit),
+            EXECUTE if self.prunes && !self.moves_positions => Some(Target::RelaysStatement),
+            _ => None,
+        }
+    }
+}
+
 /// Both sockets close when it returns.
 async fn relay(mut client: TcpStream, address: SocketAddr, scissors: &Scissors) -> Result<()> {
     let mut server = TcpStream::connect(address).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let (mut up, mut down) = (Vec::new(), vec![0; 64 * 1024]);
+    let (mut up, mut down, mut seen) = (Vec::new(), vec![0; 64 * 1024], Client::default());
     loop {
         tokio::select! {
             read = client.read_buf(&mut up) => {
                 ensure!(read? > 0, "the client is gone");
                 while let Some(size) = first_packet(&up) {
                     let packet: Vec<u8> = up.drain(..size).collect();
-                    let cut = if is_commit(&packet) { scissors.take() } else { None };
-                    if let Some(cut) = cut {
+                    if let Some(cut) = seen.see(&packet).and_then(|target| scissors.take(target)) {
                         return break_off(cut, &packet, client, server, scissors).await;
                     }
                     server.write_all(&packet).await?;
@@ -122,10 +170,6 @@ fn first_packet(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= size).then_some(size)
 }
 
-fn is_commit(packet: &[u8]) -> bool {
-    packet.get(3) == Some(&0) && packet.get(HEADER_SIZE..).is_some_and(|body| body.eq_ignore_ascii_case(COMMIT_BODY))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,9 +178,31 @@ mod tests {
     fn packets_are_told_apart() {
         let stream = b"\x07\x00\x00\x00\x03COMMIT\x01\x00\x00\x00\x0e\x02\x00";
         assert_eq!(first_packet(stream), Some(11));
-        assert!(is_commit(&stream[..11]));
         assert_eq!(first_packet(&stream[11..16]), Some(5));
-        assert!(!is_commit(&stream[11..16]));
         assert_eq!(first_packet(&stream[16..]), None);
+    }
+
+    fn packet(command: u8, text: &str) -> Vec<u8> {
+        [&[0, 0, 0, 0, command], text.as_bytes()].concat()
+    }
+
+    #[test]
+    fn only_a_writers_commit_and_a_relays_statement_are_cut() {
+        let (begin, commit) = (packet(QUERY, "START TRANSACTION"), packet(QUERY, "COMMIT"));
+        let load = packet(QUERY, "START TRANSACTION READ ONLY");
+        let moves = packet(PREPARE, "UPDATE positions SET next_offset = ? WHERE topic = ?");
+        let prunes = packet(PREPARE, "DELETE FROM outbox WHERE kafka_partition = ?");
+        let execute = packet(EXECUTE, "\u{1}");
+        for (packets, expected) in [
+            (vec![&begin, &moves, &execute, &commit], Some(Target::WritersCommit)),
+            (vec![&begin, &moves, &commit, &load, &commit], None),
+            (vec![&load, &commit], None),
+            (vec![&begin, &prunes, &execute], Some(Target::RelaysStatement)),
+            (vec![&begin, &prunes, &commit], None),
+            (vec![&execute], None),
+        ] {
+            let mut client = Client::default();
+            assert_eq!(packets.iter().fold(None, |_, packet| client.see(packet)), expected, "{packets:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,8 +21,9 @@ use crate::proxy::Scissors;
 
 /// Kafka and MariaDB recover, the group rebalances: all within this, or something hangs.
 pub(crate) const HEALTHY_LIMIT: Duration = Duration::from_secs(90);
-const STOP_GRACE: Duration = Duration::from_secs(20);
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
+const SHORT_POLL: Duration = Duration::from_millis(20);
 
 /// A part of ours; the second projector is there only at times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,17 +134,32 @@ impl System {
         let begin = Instant::now();
         while !condition(self) {
             ensure!(begin.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
-            self.keep_alive()?;
+            self.keep_alive(None)?;
             self.pass(POLL)?;
         }
         Ok(())
+    }
+
+    /// Until the projector has ended, which is not started again; `None` when it goes on for longer than `limit`.
+    pub(crate) fn wait_projector_ended(&mut self, limit: Duration) -> Result<Option<ExitStatus>> {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.ledger.projector.process.try_wait()? {
+                return Ok(Some(status));
+            }
+            if begin.elapsed() >= limit {
+                return Ok(None);
+            }
+            self.keep_alive(Some(PartName::Projector))?;
+            self.pass(SHORT_POLL)?;
+        }
     }
 
     /// Until every part says that it is ready.
     pub(crate) fn wait_healthy(&mut self) -> Result<()> {
         let begin = Instant::now();
         loop {
-            self.keep_alive()?;
+            self.keep_alive(None)?;
             let Some(sick) = self.first_sick() else { return Ok(()) };
             if begin.elapsed() >= HEALTHY_LIMIT {
                 bail!("not healthy after {} s: {sick}", HEALTHY_LIMIT.as_secs());
@@ -161,11 +177,18 @@ impl System {
         })
     }
 
-    fn keep_alive(&mut self) -> Result<()> {
+    /// Starts again what has ended, apart from who is to die.
+    fn keep_alive(&mut self, doomed: Option<PartName>) -> Result<()> {
         let ledger = &mut self.ledger;
-        let parts = [&mut ledger.service_a, &mut ledger.service_b, &mut ledger.projector, &mut ledger.gateway];
-        for part in parts.into_iter().chain(&mut self.second) {
-            if !part.process.is_running() {
+        let parts = [
+            (Some(PartName::ServiceA), &mut ledger.service_a),
+            (Some(PartName::ServiceB), &mut ledger.service_b),
+            (Some(PartName::Projector), &mut ledger.projector),
+            (Some(PartName::Gateway), &mut ledger.gateway),
+        ];
+        for (name, part) in parts.into_iter().chain(self.second.as_mut().map(|part| (None, part))) {
+            let is_doomed = doomed.is_some() && name == doomed;
+            if !is_doomed && !part.process.is_running() {
                 let status = part.process.try_wait()?.map(|status| status.to_string()).unwrap_or_default();
                 let name = format!("{} ({status})", part.process.name());
                 *self.ended_by_themselves.entry(name).or_default() += 1;

@@ -51,7 +51,7 @@ pub(crate) fn of(evidence: &Evidence, deals: &[Deal]) -> Result<Verdict> {
                 verdict.differences.push(format!("{}: {wrong} in the {place}", deal.ask.contents));
             }
         }
-        if let Told::Accepted { id, position, .. } = &deal.told
+        if let Told::Accepted { id, position: Some(position), .. } = &deal.told
             && !lies_at(evidence, position, id)
         {
             verdict.differences.push(format!("{}: the record at {position} is not {id}", deal.ask.contents));
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     fn told(confirmed: Option<bool>) -> Told {
-        Told::Accepted { id: "i".to_owned(), position: "0:5".to_owned(), confirmed }
+        Told::Accepted { id: "i".to_owned(), position: Some("0:5".to_owned()), confirmed }
     }
 
     #[test]
