@@ -13,8 +13,8 @@ pub mod topics;
 pub mod wire;
 
 pub use domain::{
-    AdjustmentNote, Channel, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementId, MovementKind, Order, OrderId,
-    ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation,
+    AdjustmentNote, Channel, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementId, MovementKind, Order,
+    OrderId, ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation,
 };
 pub use position::{EventId, Position};
 pub use reason::{ParkReason, RejectionReason, Status};
