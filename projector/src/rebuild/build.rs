@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledger_fold::log_safety::{LogIdentity, check_identity};
+use ledger_fold::log_safety::LogIdentity;
 use sqlx::{AssertSqlSafe, MySqlConnection};
 use tokio_util::sync::CancellationToken;
 
@@ -14,12 +14,12 @@ use super::error::{Left, RebuildCause, sql};
 use super::load::Loader;
 use super::progress::{Bar, millis, per_second};
 use super::report::{Outcome, PhaseTime, Summary};
-use super::{Options, tables};
+use super::{Options, tables, unfinished};
 use crate::database;
 use crate::failpoints::{self, FailPoint};
-use crate::generations::record::{self, Counts, Generation, Live, New, Phase, State};
+use crate::generations::record::{self, Counts, Live, New, Phase};
 use crate::generations::swap::{self, Patience, Plan, Swapped};
-use crate::generations::{GenerationsError, Guard, drop, shadow};
+use crate::generations::{GenerationsError, Guard, drop};
 use crate::kafka::{LogInspector, ask};
 use crate::log_check;
 use crate::store::positions::{self, StoredPosition};
@@ -65,42 +65,13 @@ impl<'a> Build<'a> {
         live: Option<Live>,
         stop: &'a CancellationToken,
     ) -> Result<Self, RebuildCause> {
-        let topic = &options.topics.orders;
-        sweep(guard).await?;
-        let mut resumed = None;
-        while let Some(found) = record::building(guard.connection(), topic).await? {
-            let number = found.generation;
-            let is_live = live.as_ref().is_some_and(|live| live.generation == number);
-            if is_live || (!options.restart && fits(guard.connection(), &found, &log.identity).await?) {
-                resumed = Some(found);
-                break;
-            }
-            tracing::info!(generation = number, "what an earlier run left is dropped");
-            drop::discard(guard, number).await?;
-        }
+        let resumed = unfinished::find(options, guard, &log.identity, live.as_ref()).await?;
         let (generation, phase) = match &resumed {
             Some(found) => (found.generation, found.phase),
             None => (record::next_number(guard.connection()).await?, Phase::Load),
         };
-        let summary = Summary {
-            outcome: Outcome::Refused,
-            generation,
-            replaced: live.as_ref().map(|live| live.generation),
-            fold_version: FOLD_VERSION,
-            resumed_from: resumed.as_ref().map(|found| found.phase),
-            records: 0,
-            records_folded: 0,
-            records_per_second: 0,
-            ends: Vec::new(),
-            tables: Vec::new(),
-            compared: false,
-            live_rows_of_unknown_origin: false,
-            first_differences: Vec::new(),
-            more_differences: false,
-            phases: Vec::new(),
-            swap_milliseconds: None,
-            swap_attempts: None,
-        };
+        let replaced = live.as_ref().map(|live| live.generation);
+        let summary = Summary::new(generation, replaced, resumed.as_ref().map(|found| found.phase));
         Ok(Self {
             options,
             log,
@@ -390,27 +361,6 @@ impl<'a> Build<'a> {
         self.summary.records_per_second = per_second(self.summary.records_folded, self.loaded_for);
         self.summary.clone()
     }
-}
-
-/// Whether an unfinished build can be gone on with: of this log, by these rules, in tables like the live ones.
-async fn fits(
-    connection: &mut MySqlConnection,
-    found: &Generation,
-    identity: &LogIdentity,
-) -> Result<bool, RebuildCause> {
-    let same_log = check_identity(&found.topic, &found.identity, identity).is_ok();
-    Ok(same_log && found.fold_version == FOLD_VERSION && tables::are_alike(connection, found.generation).await?)
-}
-
-/// Drops what a run left that died while it dropped tables.
-async fn sweep(guard: &mut Guard) -> Result<(), RebuildCause> {
-    for generation in shadow::generations(guard.connection()).await? {
-        let found = record::find(guard.connection(), generation).await?;
-        if found.is_some_and(|found| found.state == State::Dropped) {
-            drop::discard(guard, generation).await?;
-        }
-    }
-    Ok(())
 }
 
 /// How many offsets lie between, in all partitions.

@@ -17,7 +17,7 @@
 //! | compare | live against new; asks where rows would change | nothing |
 //! | swap | catches up once more, then the RENAME | either generation live, both whole |
 //!
-//! Reading order: [`build`] (the phases), [`tables`], [`ends`], [`load`], [`feed`]; then [`consent`], [`report`], [`error`].
+//! Reading order: [`build`] (the phases), [`unfinished`] (what an earlier run left), [`tables`], [`ends`], [`load`], [`feed`]; then [`consent`], [`report`], [`error`].
 
 mod build;
 mod consent;
@@ -28,6 +28,7 @@ mod load;
 mod progress;
 mod report;
 mod tables;
+mod unfinished;
 
 use ledger_fold::log_safety::{LogIdentity, LogRefusal};
 use tokio_util::sync::CancellationToken;

@@ -6,6 +6,7 @@ use super::progress::millis;
 use crate::generations::record::{Counts, Phase};
 use crate::generations::swap::Swapped;
 use crate::output::Report;
+use crate::store::FOLD_VERSION;
 use crate::verify::{Difference, Differences};
 
 /// How a rebuild ended that did not fail.
@@ -78,6 +79,29 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Of a rebuild that begins.
+    pub(super) fn new(generation: i32, replaced: Option<i32>, resumed_from: Option<Phase>) -> Self {
+        Self {
+            outcome: Outcome::Refused,
+            generation,
+            replaced,
+            fold_version: FOLD_VERSION,
+            resumed_from,
+            records: 0,
+            records_folded: 0,
+            records_per_second: 0,
+            ends: Vec::new(),
+            tables: Vec::new(),
+            compared: false,
+            live_rows_of_unknown_origin: false,
+            first_differences: Vec::new(),
+            more_differences: false,
+            phases: Vec::new(),
+            swap_milliseconds: None,
+            swap_attempts: None,
+        }
+    }
+
     /// Whether the swap changes rows, as far as that is known.
     pub fn changes_rows(&self) -> bool {
         self.live_rows_of_unknown_origin
