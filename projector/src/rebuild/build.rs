@@ -28,9 +28,6 @@ use crate::verify;
 
 /// A catch-up that folded no more than this, in records, was near enough to the cursor.
 const NEAR: u64 = 2_000;
-/// Catch-ups after which it goes on all the same: orders then come as fast as they are folded, and the live projector folds
-/// the rest after the swap.
-const MOST_CATCH_UPS: u32 = 20;
 
 /// The log, and how it is asked.
 pub(super) struct Log {
@@ -171,15 +168,17 @@ impl<'a> Build<'a> {
         self.enter(guard, Phase::CatchUp).await
     }
 
-    /// Follows the cursor until it hardly moves between two looks.
+    /// Follows the cursor until it is near, or comes no nearer: a round takes its time however little there is, and orders come
+    /// meanwhile.
     async fn catch_up(&mut self, guard: &mut Guard, phase: Phase) -> Result<(), RebuildCause> {
-        let mut took = Duration::ZERO;
-        for _ in 0..MOST_CATCH_UPS {
+        let (mut took, mut before) = (Duration::ZERO, u64::MAX);
+        loop {
             let (ahead, one) = self.advance(guard, "catch-up").await?;
             took += one;
-            if ahead <= NEAR {
+            if ahead <= NEAR || ahead > before / 4 * 3 {
                 break;
             }
+            before = ahead;
         }
         self.took(phase, took);
         Ok(())

@@ -251,3 +251,19 @@ async fn a_dry_run_leaves_nothing() {
     assert_eq!(generation(&setting).await, 1);
     setting.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_nobody_knows_the_origin_of_are_replaced_only_when_somebody_agrees() {
+    let (setting, projector) = filled("unknown").await;
+    assert_eq!(projector.stop().0, 0);
+    let before = contents(&setting).await;
+    setting.execute("DELETE FROM positions").await;
+    let refused = rebuild(&setting, &[], 1, "refused");
+    assert_eq!(refused["liveRowsOfUnknownOrigin"], true, "{refused:#}");
+    let orders = setting.number("SELECT COUNT(*) FROM orders").await;
+    rebuild(&setting, &["--yes"], 0, "swapped");
+    assert_eq!(contents(&setting).await, before);
+    // They are not thrown away.
+    assert_eq!(setting.number("SELECT COUNT(*) FROM orders_g0").await, orders);
+    setting.finish().await;
+}

@@ -162,3 +162,47 @@ async fn readers_that_hold_the_tables_are_waited_for_and_can_be_given_up() {
     drop(projector);
     setting.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_is_gone_on_with_only_where_it_fits() {
+    let (setting, projector) = filled("leftover").await;
+    let before = contents(&setting).await;
+    hold_at(&setting, "UPDATE", "catch-up").await;
+    let mut killed = start(&setting, &[]);
+    let connection = held(&setting).await;
+    killed.kill().expect("kill -9");
+    killed.wait().expect("it ends");
+    release(&setting, connection).await;
+    // As a migration that came in between would leave it.
+    setting.execute("ALTER TABLE stock_g2 ADD COLUMN colour INT NULL").await;
+    // And as a run that died while it dropped tables.
+    setting.execute("CREATE TABLE dead_letters_g3 LIKE dead_letters").await;
+    setting.execute("INSERT INTO generations SELECT 3, topic, cluster_id, topic_id, partition_count, fold_version, phase, 'dropped', NULL, NULL, NULL, NULL, NULL, started_at, NULL, NULL, NULL FROM generations WHERE generation = 2").await;
+    let summary = rebuild(&setting, &[], 0, "swapped");
+    assert_eq!((&summary["resumedFrom"], &summary["generation"]), (&serde_json::Value::Null, &4.into()), "{summary:#}");
+    assert_eq!(contents(&setting).await, before);
+    let left = other_tables(&setting).await;
+    assert!(left.len() == 5 && left.iter().all(|name| name.ends_with("_g1")), "{left:?}");
+    drop(projector);
+    setting.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_tables_that_somebody_else_moves_are_not_swapped_in() {
+    let setting = long("fenced").await;
+    let before = contents(&setting).await;
+    let fenced = start(&setting, &["--batch-max-records", "1"]);
+    until_half_loaded(&setting).await;
+    // As another builder that was taken for dead.
+    setting.execute("UPDATE positions_g2 SET next_offset = next_offset + 1 WHERE next_offset > 0").await;
+    let (exit, said) = said(fenced);
+    assert_eq!(exit, 1, "{said}");
+    assert!(
+        said.contains("the positions of generation 2 were moved by somebody else: expected partition 2 at"),
+        "{said}"
+    );
+    assert_eq!((contents(&setting).await, generation(&setting).await), (before.clone(), 1));
+    rebuild(&setting, &["--restart"], 0, "swapped");
+    assert_eq!(contents(&setting).await, before);
+    setting.finish().await;
+}
