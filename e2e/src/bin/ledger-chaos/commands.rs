@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::ask::{self, HOT};
 use crate::deaths;
-use crate::faults::FaultCounts;
+use crate::faults::{FaultCounts, Pace};
 use crate::random::Random;
 use crate::shop::{Shop, Told};
 use crate::system::System;
@@ -22,16 +22,23 @@ use crate::system::System;
 const KAFKA_LIMIT: Duration = Duration::from_secs(20);
 /// Orders in the old world's topic.
 const OLD_ORDERS: u64 = 40;
+const ASKED_IN_VAIN: u32 = 20;
 /// Prices of what commands append: below the clients', and each once.
 const REDRIVE_PRICE: u64 = 1_000;
 const IMPORT_PRICE: u64 = 500_000;
 
 /// For each line of a redrive: a parked record is redriven, dies there, and is redriven again.
-pub(crate) fn redrives(system: &mut System, shop: &Shop, random: &mut Random, counts: &mut FaultCounts) -> Result<u64> {
+pub(crate) fn redrives(
+    system: &mut System,
+    shop: &Shop,
+    pace: &Pace,
+    random: &mut Random,
+    counts: &mut FaultCounts,
+) -> Result<u64> {
     let points = deaths::points(&system.ledger, &["redrive"])?;
     let pool = block_on(system.ledger.database())?;
     for point in &points {
-        let (partition, offset) = parked(system, &pool)?;
+        let (partition, offset) = parked(system, pace, &pool)?;
         let done: i64 = block_on(sqlx::query_scalar("SELECT COUNT(*) FROM redrives").fetch_one(&pool))?;
         let (id, price) = (new_id(random), REDRIVE_PRICE + u64::try_from(done)?);
         let event = json!({
@@ -65,8 +72,8 @@ pub(crate) fn redrives(system: &mut System, shop: &Shop, random: &mut Random, co
 }
 
 /// The first parked record that nobody has redriven, once there is one.
-fn parked(system: &mut System, pool: &MySqlPool) -> Result<(i32, i64)> {
-    let mut found = None;
+fn parked(system: &mut System, pace: &Pace, pool: &MySqlPool) -> Result<(i32, i64)> {
+    let (mut found, mut asked) = (None, 0_u32);
     system.wait_until("a parked record to redrive", Duration::from_secs(30), |_| {
         let query = sqlx::query_as::<_, (i32, i64)>(
             "SELECT kafka_partition, kafka_offset FROM dead_letters AS letter WHERE NOT EXISTS (SELECT 1 FROM redrives \
@@ -74,6 +81,11 @@ fn parked(system: &mut System, pool: &MySqlPool) -> Result<(i32, i64)> {
              ORDER BY kafka_partition, kafka_offset LIMIT 1",
         );
         found = block_on(query.fetch_optional(pool)).unwrap_or_default();
+        asked += 1;
+        // Bad records come with orders.
+        if found.is_none() && asked.is_multiple_of(ASKED_IN_VAIN) {
+            pace.lend();
+        }
         found.is_some()
     })?;
     found.context("there is no parked record")

@@ -187,7 +187,7 @@ fn inject(
             return cut_connections(system, Target::RelaysStatement, &cuts);
         }
         Fault::Deaths => return deaths::of_the_projector(system, pace, random, counts),
-        Fault::Redrives => return commands::redrives(system, shop, random, counts),
+        Fault::Redrives => return commands::redrives(system, shop, pace, random, counts),
         Fault::Import => return commands::import(system, shop, random, counts),
         Fault::Rebuilds => return rebuilds::run(system, shop, random, counts),
     }

@@ -29,6 +29,11 @@ pub(crate) fn run(system: &mut System, shop: &Shop, random: &mut Random, counts:
         if point != "swap.written-down" {
             deaths::of_a_command(system, &point, &["rebuild"], counts)?;
         }
+        if point == "rebuild.positions" {
+            // While it loads: with nothing committed, then with a part of it.
+            deaths::of_a_command(system, "store.orders", &["rebuild"], counts)?;
+            deaths::of_a_command(system, "store.committed", &["rebuild"], counts)?;
+        }
     }
     deaths::command(&system.ledger, &["rebuild"], 0).context("the rebuild that died before")?;
     let rebuilt = live_generation(&pool)?;
