@@ -81,7 +81,7 @@ fn describe(change: &Change) -> String {
     });
     format!(
         "generation {to}{mixed} becomes live in place of {from}; the projector folds {records_behind} records again, which \
-         it does not have"
+         its tables lack"
     )
 }
 

@@ -120,7 +120,9 @@ impl Guard {
 
     /// Gives it back. What fails here ends with the connection all the same.
     pub async fn release(mut self) {
-        let _ = self.connection.execute("DELETE FROM generation_guard").await;
+        // The lock first, so that nobody sees it held without a word; the next holder's row is not ours to delete.
+        let _ = self.connection.execute("DO RELEASE_LOCK(CONCAT('ledger.rebuild.', DATABASE()))").await;
+        let _ = self.connection.execute("DELETE FROM generation_guard WHERE connection_id = CONNECTION_ID()").await;
         let _ = self.connection.close().await;
     }
 }

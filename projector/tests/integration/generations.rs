@@ -341,7 +341,10 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
         assert!(exit == 1 && refused.contains(says), "{args:?}: {refused}\nexpected: {says}");
     };
     let back = &["rollback", "--yes"][..];
-    refuse(&["rollback"], "generation 1 becomes live in place of 2; the projector folds 0 records again");
+    refuse(
+        &["rollback"],
+        "generation 1 becomes live in place of 2; the projector folds 0 records again, which its tables lack",
+    );
     refuse(&["rollback"], "There is no terminal to ask on: --yes agrees to it. Nothing was changed");
     refuse(&["rollback", "--to", "7", "--yes"], "generation 7 is not known");
     assert_eq!(said(&setting.ledger(&["rollback", "--to", "0", "--yes"])).0, 2);
