@@ -113,18 +113,22 @@ impl PartitionRelay {
         let mut cursor = self.read_cursor()?;
         // What another relay had published, but not yet removed.
         self.prune(&mut connection, cursor)?;
-        let mut pruned = (Instant::now(), cursor);
+        let mut pruned_at = Instant::now();
+        // There may be rows before the cursor. Not only when it moved: after a swap of the tables the projector folds again, and
+        // writes again, what is published.
+        let mut prunable = false;
         while !self.stop.is_cancelled() {
             // Seen before looking: a commit that comes while we look is looked for again.
+            prunable |= self.commits.has_changed().unwrap_or(false);
             self.commits.borrow_and_update();
             if self.publish_next(&publisher, &mut connection, &mut cursor)? {
-                *published = true;
+                (*published, prunable) = (true, true);
             } else {
-                self.wait();
+                prunable |= self.wait();
             }
-            if pruned.1 < cursor && pruned.0.elapsed() >= PRUNE_INTERVAL {
+            if prunable && pruned_at.elapsed() >= PRUNE_INTERVAL {
                 self.prune(&mut connection, cursor)?;
-                pruned = (Instant::now(), cursor);
+                (pruned_at, prunable) = (Instant::now(), false);
             }
         }
         // Told to stop: the next owner would have to remove it.
@@ -180,17 +184,17 @@ impl PartitionRelay {
         Ok(cursor)
     }
 
-    /// Waits for a commit, a while, or the end. No SQL runs in this race with a timer.
-    fn wait(&mut self) {
+    /// Waits for a commit, a while, or the end; whether there was a commit. No SQL runs in this race with a timer.
+    fn wait(&mut self) -> bool {
         self.step.begin("waiting");
         let (commits, stop) = (&mut self.commits, &self.stop);
         self.runtime.block_on(async {
             tokio::select! {
-                _ = commits.changed() => {}
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(IDLE_LOOK) => {}
+                changed = commits.changed() => changed.is_ok(),
+                () = stop.cancelled() => false,
+                () = tokio::time::sleep(IDLE_LOOK) => false,
             }
-        });
+        })
     }
 
     /// Waits before the next try, unless it is the end.
