@@ -7,6 +7,7 @@ mod faults;
 mod fight;
 mod gateway;
 mod race;
+mod rebuild;
 
 use std::time::{Duration, Instant};
 
