@@ -36,7 +36,7 @@ const GENERATION: &str = "ledger_generation";
 const FOLD_VERSION: &str = "ledger_fold_version";
 const KEPT: &str = "ledger_generations_kept";
 const REBUILD_RUNNING: &str = "ledger_rebuild_running";
-const REBUILD_INTERRUPTED: &str = "ledger_rebuild_interrupted";
+const REBUILD_UNFINISHED: &str = "ledger_rebuild_unfinished";
 const REBUILD_RECORDS: &str = "ledger_rebuild_records";
 const REBUILD_PHASE: &str = "ledger_rebuild_phase";
 
@@ -82,9 +82,9 @@ fn describe() {
     describe_gauge!(FOLD_VERSION, "Version of the rules that the live tables were folded by");
     describe_gauge!(KEPT, "Earlier generations of tables that can be rolled back to");
     describe_gauge!(REBUILD_RUNNING, "1 while a rebuild runs");
-    describe_gauge!(REBUILD_INTERRUPTED, "1 while a rebuild is neither running nor complete");
+    describe_gauge!(REBUILD_UNFINISHED, "1 while a rebuild is neither running nor complete");
     describe_gauge!(REBUILD_RECORDS, "Records folded into the tables of a rebuild that is not complete");
-    describe_gauge!(REBUILD_PHASE, "1 for the phase that a rebuild is in, or was interrupted in");
+    describe_gauge!(REBUILD_PHASE, "1 for the phase that a rebuild is in, or was left in");
     describe_gauge!(
         RELAY_CURSOR,
         "Offset of the log up to which outcomes and dead letters are published, by partition"
@@ -102,7 +102,7 @@ pub fn generations(status: &Status) {
     let rebuild = status.rebuild.as_ref();
     let is = |running: bool| f64::from(u8::from(rebuild.is_some_and(|rebuild| rebuild.running == running)));
     gauge!(REBUILD_RUNNING).set(is(true));
-    gauge!(REBUILD_INTERRUPTED).set(is(false));
+    gauge!(REBUILD_UNFINISHED).set(is(false));
     gauge!(REBUILD_RECORDS).set(f64_of(rebuild.and_then(|rebuild| rebuild.records).unwrap_or(0)));
     for phase in Phase::ALL {
         let at = rebuild.is_some_and(|rebuild| rebuild.phase == phase);

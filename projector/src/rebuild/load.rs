@@ -62,7 +62,8 @@ impl Loader<'_> {
         let outcome = run.until_ended(guard, bar, self.stop).await;
         run.end().await;
         let fed = outcome?;
-        self.check(&fed, &run.resyncs).await
+        let records = self.check(&fed, &run.resyncs).await?;
+        Ok(record::set_records(guard.connection(), self.generation, records).await?)
     }
 
     async fn positions(&self) -> Result<Vec<StoredPosition>, RebuildCause> {
@@ -109,8 +110,8 @@ impl Loader<'_> {
         Ok(Run { tasks, intakes, shared, resyncs, stop, generation: self.generation, before, began, done })
     }
 
-    /// What was read has to be what was written.
-    async fn check(&self, fed: &Fed, resyncs: &Receiver<Resync>) -> Result<(), RebuildCause> {
+    /// What was read has to be what was written. How far the tables are, in records.
+    async fn check(&self, fed: &Fed, resyncs: &Receiver<Resync>) -> Result<i64, RebuildCause> {
         let generation = self.generation;
         let stored: Ends =
             self.positions().await?.into_iter().map(|position| (position.partition, position.next_offset)).collect();
@@ -127,7 +128,7 @@ impl Loader<'_> {
                 });
             }
         }
-        Ok(())
+        Ok(stored.values().sum())
     }
 }
 

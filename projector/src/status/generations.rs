@@ -1,4 +1,4 @@
-//! What the status says of generations: which tables are live, which are kept, and a rebuild that runs or was interrupted. It
+//! What the status says of generations: which tables are live, which are kept, and a rebuild that runs or is unfinished. It
 //! needs the reader's rights only, so it knows what is written down, not what tables there are: `ledger generations list` does.
 
 use std::fmt;
@@ -26,9 +26,10 @@ pub struct KeptGeneration {
 pub struct RebuildStatus {
     pub generation: i32,
     pub fold_version: i32,
-    /// Whether somebody builds it now; otherwise it was interrupted, and `ledger rebuild` goes on with it.
+    /// Whether somebody builds it now; otherwise it was interrupted, or nobody agreed to the swap, and `ledger rebuild` goes
+    /// on with it.
     pub running: bool,
-    /// The phase that it is in, or was interrupted in.
+    /// The phase that it is in, or was left in.
     pub phase: Phase,
     /// Records of the log that were folded into it, as far as that is written down.
     pub records: Option<i64>,
@@ -52,7 +53,7 @@ pub(super) async fn read(
     topic: &str,
     live: Option<i32>,
 ) -> Result<Known, GenerationsError> {
-    // The guard first: a rebuild that begins in between is shown as one that was interrupted for one look, and none that has
+    // The guard first: a rebuild that begins in between is shown as unfinished for one look, and none that has
     // ended is shown as running.
     let working = guard::holder(&mut *connection).await?;
     let mut rows = record::all(connection).await?;
@@ -83,7 +84,7 @@ fn builds(holder: &Holder, row: &Generation) -> bool {
 
 impl fmt::Display for RebuildStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.running { "running" } else { "interrupted (`ledger rebuild` goes on with it)" };
+        let state = if self.running { "running" } else { "unfinished (`ledger rebuild` goes on with it)" };
         write!(f, "rebuild of generation {}: {state}, phase {}", self.generation, self.phase.as_str())?;
         if let Some(records) = self.records {
             write!(f, ", {records} records")?;

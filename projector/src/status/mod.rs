@@ -44,7 +44,7 @@ pub struct Status {
     pub program_fold_version: i32,
     /// Earlier generations that can be rolled back to, by number.
     pub kept: Vec<KeptGeneration>,
-    /// A rebuild that runs or was interrupted.
+    /// A rebuild that runs or is unfinished.
     pub rebuild: Option<RebuildStatus>,
     /// Which command changes generations now, be it a rebuild, a rollback or a drop.
     pub working: Option<Holder>,

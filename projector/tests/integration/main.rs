@@ -12,6 +12,7 @@ mod rebuild;
 mod relay;
 mod replay;
 mod setting;
+mod status;
 mod store;
 mod verify;
 mod writer;
