@@ -178,7 +178,7 @@ async fn what_cannot_be_verified_is_refused_by_name() {
     setting.append_event(&bar(), &receipt(1, &bar(), 1)).await;
     setting.folded_to(1, 1).await;
     assert_eq!(projector.stop().0, 0);
-    assert_eq!(says(&["--limit", "0"], &[], 2).is_empty(), false);
+    assert!(!says(&["--limit", "0"], &[], 2).is_empty());
     assert!(says(&[], &[("LEDGER_READER_DATABASE_URL", "mysql://u:p@127.0.0.1:1/d")], 3).contains("cannot be reached"));
     assert!(says(&[], &[("LEDGER_ORDERS_TOPIC", "nowhere")], 1).contains("topic nowhere does not exist"));
     let absent = setting.topic("outcomes");
