@@ -140,7 +140,10 @@ mod tests {
                 let text = std::fs::read_to_string(&entry).unwrap();
                 for after in text.split("FailPoint::").skip(1) {
                     let point: String = after.chars().take_while(char::is_ascii_alphanumeric).collect();
-                    *uses.entry(point).or_default() += 1;
+                    // The list itself is read where the points are named.
+                    if point != "ALL" {
+                        *uses.entry(point).or_default() += 1;
+                    }
                 }
             }
         }
