@@ -49,7 +49,9 @@ impl EndReader {
         loop {
             let reader = self.clone();
             match ask(move || reader.one(partition)).await {
-                Err(RelayError::Kafka(error)) if attempt < ATTEMPTS => {
+                // A relay that runs: its very first transaction may have been committed between the look for a cursor and the
+                // look for what was published. The next look finds its cursor.
+                Err(error @ (RelayError::Kafka(_) | RelayError::LostCursor { .. })) if attempt < ATTEMPTS => {
                     tracing::debug!(partition, %error, "the cursor could not be read: asking again");
                     attempt += 1;
                     tokio::time::sleep(PAUSE).await;

@@ -1,11 +1,13 @@
 //! The service on a real socket: bodies that are too long, clients that are slow, and a clean stop.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use crate::outages::{BROKER, mocked};
 use crate::world::{ORDER, World, eventually};
 
 struct Running {
@@ -77,4 +79,35 @@ async fn a_stop_answers_what_is_in_flight() {
     assert!(answer.starts_with("HTTP/1.1 202 ") && answer.contains("\"status\":\"pending\""), "{answer}");
     running.ended.await.expect("it ends");
     assert!(TcpStream::connect(address).await.is_err(), "nothing is accepted any more");
+}
+
+/// In this order: not ready, nothing is accepted, what is in flight is acknowledged and answered, and only then the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_acknowledgements() {
+    let (world, mock) = mocked().await;
+    let running = run(&world, &["--drain-ms", "1000", "--delivery-timeout-ms", "30000"]).await;
+    let address = running.address;
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         expect: 100-continue\r\nconnection: close\r\n\r\n",
+        ORDER.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    // Told to go on: the request is being handled, and waits for its body.
+    let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut go_on).await.expect("an answer");
+    assert!(go_on.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&go_on));
+    // From here on the brokers take longer than the service goes on to accept connections.
+    mock.broker_round_trip_time(BROKER, Duration::from_secs(3)).expect("slow");
+    world.stop.cancel();
+    stream.write_all(ORDER.as_bytes()).await.expect("sent");
+    let readiness = b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let ready = talk(address, &[readiness]).await;
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("\"stopping\":true"), "still served: {ready}");
+    eventually("no connection", async || TcpStream::connect(address).await.is_err().then_some(())).await;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    running.ended.await.expect("it ends");
 }
