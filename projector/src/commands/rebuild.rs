@@ -43,10 +43,10 @@ pub struct RebuildArgs {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub writers: u8,
     /// Most records in one transaction. Nobody waits for a single one here: larger than the projector's
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub batch_max_records: u32,
     /// Bytes of records after which a transaction takes no more (one record may be larger)
-    #[arg(long, default_value_t = 8 * 1024 * 1024, value_parser = clap::value_parser!(u32).range(1024..=8 * 1024 * 1024))]
+    #[arg(long, default_value_t = 4 * 1024 * 1024, value_parser = clap::value_parser!(u32).range(1024..=8 * 1024 * 1024))]
     pub batch_max_bytes: u32,
     /// How often it is tried to swap the tables while others hold them
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
