@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{PARTITIONS, Setting, contents, folded, generation, order, product_in, rebuild, receipt};
 use crate::published::event_ids;
@@ -19,6 +20,9 @@ pub(super) fn each_outcome_once(setting: &Setting) {
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "partition {partition}: {ids:?}");
     }
 }
+
+/// Between two orders of a client: as many orders as a machine can take would make each rebuild chase them for as long.
+const PACE: Duration = Duration::from_millis(10);
 
 /// Of one partition, how many rows had an outcome to publish.
 async fn decided(setting: &Setting, partition: i32) -> i64 {
@@ -49,6 +53,7 @@ async fn orders_flow_while_tables_are_swapped() {
                     if id % 7 == 0 {
                         setting.append_event(&product, &order(id - 3, &product, 1)).await;
                     }
+                    tokio::time::sleep(PACE).await;
                 }
                 setting.append_event(&product, &receipt(first + 999_999, &product, 1)).await;
             })
