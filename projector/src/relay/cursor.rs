@@ -147,7 +147,14 @@ impl CursorReader {
         let mut last = None;
         while begin.elapsed() < READ_LIMIT {
             match consumer.poll(POLL) {
-                Some(Ok(message)) => last = Some((message.offset(), message.payload().map(<[u8]>::to_vec))),
+                Some(Ok(message)) => {
+                    last = Some((message.offset(), message.payload().map(<[u8]>::to_vec)));
+                    // Written since we asked for the end: as true, and newer. While a relay publishes without a pause (a rebuild
+                    // reads beside it), neither an end nor a moment without a record may ever come.
+                    if message.offset() >= end {
+                        return Ok(last);
+                    }
+                }
                 Some(Err(KafkaError::PartitionEOF(_))) | None => {
                     if reached(consumer, topic, partition, end).map_err(failed)? {
                         return Ok(last);
