@@ -15,7 +15,7 @@ use super::error::RelayError;
 use super::group::{RelaySettings, RelayTopics};
 use super::plan::plan;
 use super::publisher::{Publisher, RECEIVED_LIMITS};
-use super::rows::{self, PlainRow};
+use super::rows::{self, Outstanding, PlainRow};
 use super::step::CurrentStep;
 use crate::database;
 use crate::kafka::KafkaUseError;
@@ -27,6 +27,12 @@ const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// Published rows are removed this often at most: removing them commits, which costs as much as a batch of the fold. What
 /// is not removed yet the cursor passes over.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
+/// A relay that keeps up rests after a transaction for this many times as long as it took; what is committed meanwhile goes
+/// into the next one. Each costs brokers, database and this machine much the same however few outcomes it has, so without
+/// a rest the relays of a busy system take all time that is left (measured: 1,000 orders/s, two cores: 370 transactions a second
+/// without, 150 with three times as long, and all else is faster for it). What comes to an idle system is published at once.
+const REST_FACTOR: u32 = 2;
+const MAX_REST: Duration = Duration::from_millis(50);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
 
@@ -46,6 +52,14 @@ impl From<RelayError> for Stop {
     fn from(error: RelayError) -> Self {
         if error.passes() { Self::Doubt(error.to_string()) } else { Self::Refused(error) }
     }
+}
+
+/// What a look at the outbox came to.
+enum Next {
+    Nothing,
+    Published,
+    /// As much as one transaction takes; more stands there.
+    PublishedSome,
 }
 
 pub(super) struct PartitionRelay {
@@ -91,7 +105,7 @@ impl PartitionRelay {
                 tracing::warn!(partition = self.partition, cause, "the relay begins anew from its cursor");
                 told = cause;
             }
-            self.pause(backoff);
+            self.pause("waiting before it begins anew", backoff);
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
         Ok(())
@@ -121,10 +135,14 @@ impl PartitionRelay {
             // Seen before looking: a commit that comes while we look is looked for again.
             prunable |= self.commits.has_changed().unwrap_or(false);
             self.commits.borrow_and_update();
-            if self.publish_next(&publisher, &mut connection, &mut cursor)? {
-                (*published, prunable) = (true, true);
-            } else {
-                prunable |= self.wait();
+            let begun = Instant::now();
+            match self.publish_next(&publisher, &mut connection, &mut cursor)? {
+                Next::Nothing => prunable |= self.wait(),
+                Next::PublishedSome => (*published, prunable) = (true, true),
+                Next::Published => {
+                    (*published, prunable) = (true, true);
+                    self.pause("resting", (begun.elapsed() * REST_FACTOR).min(MAX_REST));
+                }
             }
             if prunable && pruned_at.elapsed() >= PRUNE_INTERVAL {
                 self.prune(&mut connection, cursor)?;
@@ -135,17 +153,18 @@ impl PartitionRelay {
         self.prune(&mut connection, cursor)
     }
 
-    /// One Kafka transaction, if there is anything to publish; whether there was.
+    /// One Kafka transaction, if there is anything to publish.
     fn publish_next(
         &self,
         publisher: &Publisher,
         connection: &mut MySqlConnection,
         cursor: &mut i64,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Next, Stop> {
         self.step.begin("reading the outbox");
-        let rows = self.runtime.block_on(rows::load(connection, self.partition, *cursor))?;
+        let Outstanding { rows, is_backlog } =
+            self.runtime.block_on(rows::load(connection, self.partition, *cursor))?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
-        let Some(publication) = plan(*cursor, rows) else { return Ok(false) };
+        let Some(publication) = plan(*cursor, rows) else { return Ok(Next::Nothing) };
         self.step.begin("publishing");
         let begun = Instant::now();
         publisher.publish(&self.settings, &publication).map_err(|cause| {
@@ -158,7 +177,7 @@ impl PartitionRelay {
         *cursor = publication.next_offset;
         meters::published(publication.entries.len(), begun.elapsed());
         meters::relay_cursor(self.partition, *cursor);
-        Ok(true)
+        Ok(if is_backlog { Next::PublishedSome } else { Next::Published })
     }
 
     fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), Stop> {
@@ -197,13 +216,13 @@ impl PartitionRelay {
         })
     }
 
-    /// Waits before the next try, unless it is the end.
-    fn pause(&self, backoff: Duration) {
-        self.step.begin("waiting before it begins anew");
+    /// Does nothing for so long, unless it is the end.
+    fn pause(&self, step: &'static str, length: Duration) {
+        self.step.begin(step);
         self.runtime.block_on(async {
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(backoff) => {}
+                () = tokio::time::sleep(length) => {}
             }
         });
     }

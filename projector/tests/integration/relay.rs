@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use projector::outbox::{EntryContent, OutboxEntry, encode_entries};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use sqlx::{Executor, MySqlConnection};
 
 use crate::published::{all_published, by_name, client, event_ids, produce, published};
 use crate::setting::{Append, LIMIT, PARTITIONS, Projector, Setting, order, product_in, receipt};
@@ -34,6 +35,10 @@ async fn ready(purpose: &str) -> Setting {
 
 /// Puts a row into the outbox: outcomes of `offsets`, made from the records `[first, next)`.
 async fn put_row(setting: &Setting, first: i64, next: i64, offsets: &[i64]) {
+    insert_row(&mut setting.database().await, first, next, offsets).await;
+}
+
+async fn insert_row(connection: &mut MySqlConnection, first: i64, next: i64, offsets: &[i64]) {
     let entries: Vec<_> = offsets
         .iter()
         .map(|offset| OutboxEntry {
@@ -53,7 +58,7 @@ async fn put_row(setting: &Setting, first: i64, next: i64, offsets: &[i64]) {
         .bind(next)
         .bind(row.entry_count)
         .bind(row.entries)
-        .execute(&mut setting.database().await)
+        .execute(connection)
         .await
         .expect("a row");
 }
@@ -151,6 +156,29 @@ async fn inv_6_rows_that_overlap_or_come_again_are_published_once() {
     let projector = setting.project();
     all_published(&setting).await;
     assert_eq!(event_ids(&setting, HERE, all.len()), all);
+    assert_eq!(projector.stop().0, 0);
+    setting.finish().await;
+}
+
+/// The removal waits for no row that a writer has inserted and not yet committed, wherever it stands in the table.
+#[tokio::test]
+async fn published_rows_are_removed_beside_open_transactions() {
+    let setting = ready("beside").await;
+    for first in 2..20 {
+        put_row(&setting, first, first + 1, &[first]).await;
+    }
+    let (mut before, mut behind) = (setting.database().await, setting.database().await);
+    for (connection, first) in [(&mut before, 1), (&mut behind, 20)] {
+        connection.execute("START TRANSACTION").await.expect("a transaction");
+        insert_row(connection, first, first + 1, &[first]).await;
+    }
+    let projector = setting.project();
+    all_published(&setting).await;
+    let expected: Vec<_> = [0].into_iter().chain(2..20).map(|offset| format!("1-{offset}-0")).collect();
+    assert_eq!(event_ids(&setting, HERE, expected.len()), expected);
+    for connection in [&mut before, &mut behind] {
+        connection.execute("ROLLBACK").await.expect("still open");
+    }
     assert_eq!(projector.stop().0, 0);
     setting.finish().await;
 }

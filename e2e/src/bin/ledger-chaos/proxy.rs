@@ -21,7 +21,7 @@ const PREPARE: u8 = 22;
 const EXECUTE: u8 = 23;
 /// Only a writer moves positions, and only a relay removes from the outbox.
 const COMPARE_AND_SET: &str = "UPDATE positions SET";
-const PRUNE: &str = "DELETE FROM outbox";
+const PRUNE: &str = "DELETE outbox FROM";
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Whose connection breaks, and at what.
@@ -191,7 +191,7 @@ mod tests {
         let (begin, commit) = (packet(QUERY, "START TRANSACTION"), packet(QUERY, "COMMIT"));
         let load = packet(QUERY, "START TRANSACTION READ ONLY");
         let moves = packet(PREPARE, "UPDATE positions SET next_offset = ? WHERE topic = ?");
-        let prunes = packet(PREPARE, "DELETE FROM outbox WHERE kafka_partition = ?");
+        let prunes = packet(PREPARE, "DELETE outbox FROM (SELECT ?");
         let execute = packet(EXECUTE, "\u{1}");
         for (packets, expected) in [
             (vec![&begin, &moves, &execute, &commit], Some(Target::WritersCommit)),
