@@ -4,6 +4,7 @@
 mod generations;
 
 use serde::Serialize;
+use sqlx::Connection;
 use thiserror::Error;
 
 use crate::database::{self, DatabaseError, DatabaseUrl, NO_SUCH_TABLE, number_of};
@@ -94,6 +95,9 @@ pub async fn read(url: &DatabaseUrl, inspector: &LogInspector, topic: &str) -> R
         stored => stored?,
     };
     let known = generations::read(&mut connection, topic, stored.first().map(|position| position.generation)).await?;
+    // A projector reads this every two seconds, and the server warns of each client that goes without a word. Whether it
+    // hears the word changes nothing for us.
+    let _closed = connection.close().await;
     let (inspector, topic) = (inspector.clone(), topic.to_owned());
     ask(move || of_positions(&inspector, topic, &stored, known)).await
 }
