@@ -1,0 +1,305 @@
+//! MariaDB in memory, as far as the ledger's SQL needs it: sets of tables by generation, the row lock that a compare-and-set
+//! holds until its transaction ends, unique ids, the outbox, and a RENAME that waits for open transactions. It must never be
+//! kinder than MariaDB: what the server may do, it does when the schedule says so.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ledger_fold::{BatchEffects, PartitionState, Prior};
+use ledger_schema::{Movement, MovementId, Order, OrderId, ProductId};
+use tokio::time::Instant;
+
+use crate::log::Log;
+use crate::oracle::{Naive, Row, Said, Tables, reason_word};
+
+/// The server ends a connection that does nothing for this long inside a transaction.
+const IDLE_TRANSACTION: Duration = Duration::from_secs(10);
+
+pub type TransactionId = u64;
+
+/// One partition's rows in one set of tables.
+#[derive(Debug, Default)]
+pub struct PartitionTables {
+    pub position: i64,
+    stock: BTreeMap<ProductId, (i64, i64)>,
+    orders: BTreeMap<OrderId, (Order, Row)>,
+    movements: BTreeMap<MovementId, (Movement, Row)>,
+    dead_letters: BTreeMap<i64, &'static str>,
+    /// What was decided, by offset, in the words of the topic.
+    pub said: BTreeMap<i64, Said>,
+}
+
+/// One set of tables.
+#[derive(Debug)]
+pub struct TableSet {
+    pub partitions: Vec<PartitionTables>,
+    /// Somebody changed its stock by hand.
+    pub tampered: bool,
+    /// Complete: it was live, or is.
+    pub kept: bool,
+}
+
+/// The key of an outbox row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    pub partition: i32,
+    pub generation: i32,
+    pub first_offset: i64,
+    pub next_offset: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    pub entry_count: i32,
+    pub entries: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Transaction {
+    set: i32,
+    locked: Vec<i32>,
+    effects: Vec<BatchEffects>,
+    outbox: Vec<(RowKey, OutboxRow)>,
+    used: Instant,
+}
+
+/// The answer to a compare-and-set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    Hit,
+    Missed,
+    /// Another transaction holds the row.
+    Locked,
+}
+
+#[derive(Debug, Default)]
+pub struct Database {
+    pub sets: BTreeMap<i32, TableSet>,
+    pub live: i32,
+    pub newest: i32,
+    pub outbox: BTreeMap<RowKey, OutboxRow>,
+    open: BTreeMap<TransactionId, Transaction>,
+    next_transaction: TransactionId,
+    /// A RENAME waits: new statements on the tables wait after it.
+    pub renaming: bool,
+    /// Who holds the named lock.
+    pub guard: Option<u32>,
+    /// A swap is under way, by whoever holds the named lock.
+    pub swapping: bool,
+    /// How far any generation was ever folded.
+    pub furthest: Vec<i64>,
+    /// Requests whose clients are gone and that the server still carries out.
+    pub late: Vec<TransactionId>,
+    pub late_rename: Option<i32>,
+}
+
+impl TableSet {
+    pub fn empty(partitions: i32) -> Self {
+        let partitions = (0..partitions).map(|_| PartitionTables::default()).collect();
+        Self { partitions, tampered: false, kept: false }
+    }
+
+    pub fn of(&self, partition: i32) -> Option<&PartitionTables> {
+        usize::try_from(partition).ok().and_then(|partition| self.partitions.get(partition))
+    }
+
+    pub fn positions(&self) -> BTreeMap<i32, i64> {
+        (0..).zip(&self.partitions).map(|(partition, tables)| (partition, tables.position)).collect()
+    }
+}
+
+impl PartitionTables {
+    pub fn state(&self) -> PartitionState {
+        PartitionState::from_stock(self.stock.iter().map(|(product, (available, _))| (product.clone(), *available)))
+    }
+
+    pub fn prior(&self, orders: &[OrderId], movements: &[MovementId]) -> Prior {
+        let order = |id: &OrderId| self.orders.get(id).map(|(order, _)| (*id, order.clone()));
+        let movement = |id: &MovementId| self.movements.get(id).map(|(movement, _)| (*id, movement.clone()));
+        Prior {
+            orders: orders.iter().filter_map(order).collect(),
+            movements: movements.iter().filter_map(movement).collect(),
+        }
+    }
+
+    /// Changes the stock of the first product that there is; whether there was one.
+    pub fn tamper(&mut self, delta: i64) -> bool {
+        let Some((available, _)) = self.stock.values_mut().next() else { return false };
+        let before = *available;
+        *available = (*available + delta).max(0);
+        before != *available
+    }
+
+    fn knows_an_id_of(&self, effects: &BatchEffects) -> bool {
+        effects.orders.iter().any(|row| self.orders.contains_key(&row.order.order_id()))
+            || effects.movements.iter().any(|row| self.movements.contains_key(&row.movement.movement_id()))
+    }
+
+    fn apply(&mut self, effects: &BatchEffects) {
+        for row in &effects.orders {
+            let reason = row.decision.reason().map(|reason| reason_word(reason.as_str()));
+            self.orders.insert(row.order.order_id(), (row.order.clone(), Row { offset: row.offset, reason }));
+        }
+        for row in &effects.movements {
+            let reason = row.decision.reason().map(|reason| reason_word(reason.as_str()));
+            let id = row.movement.movement_id();
+            self.movements.insert(id, (row.movement.clone(), Row { offset: row.offset, reason }));
+        }
+        for row in &effects.stock {
+            self.stock.insert(row.product_id.clone(), (row.available, row.offset));
+        }
+        for parked in &effects.parked {
+            self.dead_letters.insert(parked.offset, reason_word(parked.reason.as_str()));
+            self.said.insert(parked.offset, Said::of_dead_letter(parked.reason.as_str()));
+        }
+        for entry in &effects.outcomes {
+            let value = String::from_utf8_lossy(&entry.outcome.encode()).into_owned();
+            self.said.insert(entry.event_id.cause.offset, Said::of_outcome(entry.outcome.event_type(), &value));
+        }
+    }
+
+    /// In the words of the oracle.
+    fn contents(&self, products: &[String]) -> Tables {
+        let number = |id: u128| u32::try_from(id & 0xffff_ffff).unwrap_or(u32::MAX);
+        let product = |id: &ProductId| products.iter().position(|name| name == id.as_str()).unwrap_or(usize::MAX);
+        let order = |(id, (_, row)): (&OrderId, &(Order, Row))| (number(id.as_uuid().as_u128()), row.clone());
+        let movement = |(id, (_, row)): (&MovementId, &(Movement, Row))| (number(id.as_uuid().as_u128()), row.clone());
+        Tables {
+            orders: self.orders.iter().map(order).collect(),
+            movements: self.movements.iter().map(movement).collect(),
+            dead_letters: self.dead_letters.clone(),
+            stock: self.stock.iter().map(|(id, stock)| (product(id), *stock)).collect(),
+        }
+    }
+}
+
+impl Database {
+    pub fn new(partitions: i32) -> Self {
+        let mut database = Self { live: 1, newest: 1, ..Self::default() };
+        database.sets.insert(1, TableSet { kept: true, ..TableSet::empty(partitions) });
+        database.furthest = (0..partitions).map(|_| 0).collect();
+        database
+    }
+
+    pub fn live_set(&self) -> Option<&TableSet> {
+        self.sets.get(&self.live)
+    }
+
+    /// Begins a transaction on a set of tables.
+    pub fn begin(&mut self, set: i32) -> TransactionId {
+        self.next_transaction += 1;
+        let begun =
+            Transaction { set, locked: Vec::new(), effects: Vec::new(), outbox: Vec::new(), used: Instant::now() };
+        self.open.insert(self.next_transaction, begun);
+        self.next_transaction
+    }
+
+    /// Whether the transaction is still there; the server ends those that do nothing.
+    pub fn touch(&mut self, id: TransactionId) -> bool {
+        self.reap();
+        self.open.get_mut(&id).map(|transaction| transaction.used = Instant::now()).is_some()
+    }
+
+    fn reap(&mut self) {
+        self.open.retain(|id, transaction| self.late.contains(id) || transaction.used.elapsed() < IDLE_TRANSACTION);
+    }
+
+    /// The compare-and-set: moves the position where `hit` says that it may, under a lock until the transaction ends.
+    pub fn compare_and_set(
+        &mut self,
+        id: TransactionId,
+        partition: i32,
+        may: impl FnOnce(i32, i64) -> bool,
+    ) -> Compared {
+        self.reap();
+        let Some(set) = self.open.get(&id).map(|transaction| transaction.set) else { return Compared::Missed };
+        let holds = |(other, transaction): (&TransactionId, &Transaction)| {
+            *other != id && transaction.set == set && transaction.locked.contains(&partition)
+        };
+        if self.open.iter().any(holds) {
+            return Compared::Locked;
+        }
+        let position = self.sets.get(&set).and_then(|set| set.of(partition)).map_or(-1, |tables| tables.position);
+        if !may(set, position) {
+            return Compared::Missed;
+        }
+        if let Some(transaction) = self.open.get_mut(&id) {
+            transaction.locked.push(partition);
+        }
+        Compared::Hit
+    }
+
+    /// Inserts the rows of a batch; false when a unique key objects.
+    pub fn insert(&mut self, id: TransactionId, effects: BatchEffects) -> bool {
+        let Some(transaction) = self.open.get_mut(&id) else { return true };
+        let tables = self.sets.get(&transaction.set).and_then(|set| set.of(effects.partition));
+        if tables.is_some_and(|tables| tables.knows_an_id_of(&effects)) {
+            return false;
+        }
+        transaction.effects.push(effects);
+        true
+    }
+
+    pub fn put_in_outbox(&mut self, id: TransactionId, key: RowKey, row: OutboxRow) {
+        if let Some(transaction) = self.open.get_mut(&id) {
+            transaction.outbox.push((key, row));
+        }
+    }
+
+    pub fn roll_back(&mut self, id: TransactionId) {
+        self.open.remove(&id);
+    }
+
+    /// Commits; gives what is wrong with what is now in the tables.
+    pub fn commit(&mut self, id: TransactionId, log: &Log, keep_position: bool) -> Result<(), String> {
+        let Some(transaction) = self.open.remove(&id) else { return Ok(()) };
+        self.outbox.extend(transaction.outbox);
+        let live = transaction.set == self.live;
+        let Some(set) = self.sets.get_mut(&transaction.set) else { return Ok(()) };
+        let tampered = set.tampered;
+        for effects in transaction.effects {
+            let Ok(partition) = usize::try_from(effects.partition) else { continue };
+            let Some(tables) = set.partitions.get_mut(partition) else { continue };
+            tables.apply(&effects);
+            if !keep_position {
+                tables.position = effects.next_offset;
+            }
+            if let Some(furthest) = self.furthest.get_mut(partition) {
+                *furthest = effects.next_offset.max(*furthest);
+            }
+            if !tampered {
+                check(tables, effects.partition, log, if live { "live" } else { "shadow" })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a transaction has these tables.
+    pub fn in_use(&mut self, set: i32) -> bool {
+        self.reap();
+        self.open.values().any(|transaction| transaction.set == set)
+    }
+
+    /// All tables of `target` take the place of the live ones.
+    pub fn swap_in(&mut self, target: i32) {
+        self.live = target;
+        if let Some(set) = self.sets.get_mut(&target) {
+            set.kept = true;
+        }
+    }
+}
+
+/// The tables of a partition against the naive fold of the records before its position (INV-1 to INV-5).
+pub fn check(tables: &PartitionTables, partition: i32, log: &Log, which: &str) -> Result<(), String> {
+    let naive = Naive::of(&log.between(partition, 0, tables.position));
+    let products = log.of(partition).map_or(&[][..], |log| &log.products);
+    let found = tables.contents(products);
+    let at = format!("{which} tables of partition {partition} at position {}", tables.position);
+    if found != naive.tables {
+        return Err(format!("the {at} are not the fold of the log: expected {:?}, found {found:?}", naive.tables));
+    }
+    if tables.said != naive.said {
+        return Err(format!("the {at} decided otherwise: expected {:?}, found {:?}", naive.said, tables.said));
+    }
+    Ok(())
+}

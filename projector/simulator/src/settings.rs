@@ -1,0 +1,134 @@
+//! What a schedule is made of: its sizes, how much goes wrong, and which mistakes the servers in memory make on purpose. It
+//! must never change what the real code does.
+
+use std::str::FromStr;
+
+use crate::choice::Choices;
+
+/// A mistake on purpose: the simulator has to find each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// INV-1: the position is overwritten, whatever it is.
+    CompareAndSetIgnored,
+    /// INV-1: a batch's rows are committed without its position.
+    PositionLeftBehind,
+    /// INV-10: the compare-and-set compares the offset alone.
+    CompareWithoutGeneration,
+    /// INV-6: the cursor is read before earlier producers are fenced.
+    CursorBeforeInit,
+    /// INV-6: the cursor is committed as soon as it is sent.
+    CursorOutsideTransaction,
+    /// INV-11: a rebuild ends at the log's end.
+    RebuildEndsAtLogEnd,
+    /// INV-6: rows of replaced tables stay in the outbox and are published.
+    OutboxWithoutGeneration,
+    /// INV-6: a swap fences no relay, and no relay waits for a swap.
+    BarrierMissing,
+}
+
+impl Mutant {
+    pub const ALL: &[Self] = &[
+        Self::CompareAndSetIgnored,
+        Self::PositionLeftBehind,
+        Self::CompareWithoutGeneration,
+        Self::CursorBeforeInit,
+        Self::CursorOutsideTransaction,
+        Self::RebuildEndsAtLogEnd,
+        Self::OutboxWithoutGeneration,
+        Self::BarrierMissing,
+    ];
+}
+
+impl FromStr for Mutant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|mutant| format!("{mutant:?}") == text);
+        found.copied().ok_or_else(|| format!("{text}: expected one of {:?}", Self::ALL))
+    }
+}
+
+/// Which disturbances a schedule may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// All of them.
+    #[default]
+    Everything,
+    /// Rebuilds, rollbacks and tampering.
+    Swaps,
+    /// Crashes and rebalances.
+    Owners,
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "everything" => Ok(Self::Everything),
+            "swaps" => Ok(Self::Swaps),
+            "owners" => Ok(Self::Owners),
+            _ => Err(format!("{text}: expected everything, swaps or owners")),
+        }
+    }
+}
+
+/// Something from outside that happens to the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    Rebalance,
+    Kill,
+    Outage,
+    Rebuild,
+    Rollback,
+    KillOperator,
+    Tamper,
+    RelayStalls,
+}
+
+/// The sizes of a schedule.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    pub partitions: i32,
+    pub projectors: u32,
+    pub writers: usize,
+    /// Of one batch.
+    pub batch_records: usize,
+    /// Of each partition.
+    pub records: usize,
+    /// How many of them are there at the start.
+    pub first_records: usize,
+    pub faults: usize,
+    /// How likely each fault is, as a factor.
+    pub harshness: u64,
+    /// How often, in a thousand, a task runs before others that woke earlier.
+    pub disorder: u64,
+    pub disturbances: Vec<Disturbance>,
+}
+
+impl Shape {
+    pub(crate) fn choose(choices: &mut Choices, profile: Profile) -> Self {
+        use Disturbance::{Kill, KillOperator, Outage, Rebalance, Rebuild, RelayStalls, Rollback, Tamper};
+        let kinds: &[Disturbance] = match profile {
+            Profile::Everything => &[Rebalance, Rebuild, Kill, Tamper, Outage, Rollback, KillOperator, RelayStalls],
+            Profile::Swaps => &[Rebuild, Tamper, Rollback, RelayStalls, Kill],
+            Profile::Owners => &[Rebalance, Kill, Outage],
+        };
+        let records = 1 + choices.below(9);
+        let shape = Self {
+            partitions: 1 + i32::from(choices.happens(500)),
+            projectors: 1 + u32::from(choices.happens(600)),
+            writers: 1 + choices.below(2),
+            batch_records: 1 + choices.below(4),
+            records,
+            first_records: choices.below(records + 1),
+            faults: choices.below(6),
+            harshness: [1, 3, 8].get(choices.below(3)).copied().unwrap_or(1),
+            disorder: [0, 150, 600].get(choices.below(3)).copied().unwrap_or(0),
+            disturbances: Vec::new(),
+        };
+        let count = choices.below(6);
+        let disturbances = (0..count).filter_map(|_| kinds.get(choices.below(kinds.len())).copied()).collect();
+        Self { disturbances, ..shape }
+    }
+}
