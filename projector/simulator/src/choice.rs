@@ -1,5 +1,5 @@
 //! Every decision of a schedule, in the order in which it was taken. A seed draws them; a recorded list repeats them. Choice 0
-//! is always the harmless one (the task that woke first, no fault, the least of a number), so a list that is cut or zeroed is
+//! is always the harmless one (the task that has waited longest, no fault, the least of a number), so a list that is cut or zeroed is
 //! a simpler schedule, which is what shrinking rests on. It must never be asked by anything but the schedule's own thread.
 
 /// Where decisions come from, and which were taken.
@@ -53,6 +53,29 @@ impl Choices {
     }
 }
 
+/// Choices as text: those that are not harmless, each as PLACE:CHOICE.
+pub fn show(choices: &[u16]) -> String {
+    let harmful = choices.iter().enumerate().filter(|(_, choice)| **choice > 0);
+    harmful.map(|(at, choice)| format!("{at}:{choice}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The choices that a text names.
+///
+/// # Errors
+/// The word that is no PLACE:CHOICE.
+pub fn read(text: &str) -> Result<Vec<u16>, String> {
+    let mut choices = Vec::new();
+    for word in text.split_whitespace() {
+        let pair = word.split_once(':').and_then(|(at, choice)| Some((at.parse().ok()?, choice.parse().ok()?)));
+        let (at, choice): (usize, u16) = pair.ok_or_else(|| format!("{word}: expected PLACE:CHOICE"))?;
+        if choices.len() <= at {
+            choices.resize(at + 1, 0);
+        }
+        choices[at] = choice;
+    }
+    Ok(choices)
+}
+
 fn u64_of(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
@@ -72,6 +95,14 @@ fn mix(mut value: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn choices_are_read_as_they_are_shown() {
+        assert_eq!(show(&[0, 2, 0, 11, 0]), "1:2 3:11");
+        assert_eq!(read("1:2 3:11"), Ok(vec![0, 2, 0, 11]));
+        assert_eq!(read(""), Ok(vec![]));
+        assert!(read("1").is_err() && read("a:1").is_err());
+    }
 
     #[test]
     fn what_was_taken_repeats_itself_and_ends_harmless() {

@@ -8,7 +8,7 @@ use ledger_schema::partitioner::partition_of;
 use projector::record::{Epoch, OwnedRecord};
 
 use crate::choice::Choices;
-use crate::settings::Shape;
+use crate::settings::{MOST_PARTITIONS, MOST_RECORDS, Shape};
 
 pub const TOPIC: &str = "orders";
 
@@ -78,11 +78,12 @@ pub fn id_text(number: u32) -> String {
 
 impl Log {
     pub(crate) fn choose(choices: &mut Choices, shape: &Shape) -> Self {
-        let partitions = (0..shape.partitions).map(|partition| {
-            let products = products(partition, shape.partitions);
+        let partitions = (0..MOST_PARTITIONS).map(|partition| {
+            let products = products(partition.min(shape.partitions - 1), shape.partitions);
             let mut offset = 0;
             let mut records: Vec<LogRecord> = Vec::new();
-            for number in 0..shape.records {
+            // Always as many: a schedule with fewer records takes the same choices after these.
+            for number in 0..MOST_RECORDS {
                 let id = u32::try_from(number).unwrap_or(u32::MAX);
                 let ask = choose_ask(choices, id, &records);
                 // A transaction's mark takes an offset.
@@ -90,9 +91,12 @@ impl Log {
                 records.push(LogRecord::new(offset, ask, &products));
                 offset += 1;
             }
+            records.truncate(shape.records);
             PartitionLog { products, records, appended: shape.first_records }
         });
-        Self { partitions: partitions.collect() }
+        let mut partitions: Vec<_> = partitions.collect();
+        partitions.truncate(usize::try_from(shape.partitions).unwrap_or(1));
+        Self { partitions }
     }
 
     pub fn of(&self, partition: i32) -> Option<&PartitionLog> {
@@ -137,18 +141,17 @@ impl PartitionLog {
 fn choose_ask(choices: &mut Choices, id: u32, earlier: &[LogRecord]) -> Ask {
     let product = choices.below(PRODUCTS);
     let amount = 1 + i64::try_from(choices.below(3)).unwrap_or(0);
-    match choices.below(12) {
+    let (kind, other, earlier_one) = (choices.below(12), choices.happens(400), choices.below(MOST_RECORDS));
+    match kind {
         0..=2 => Ask::Receipt { id, product, quantity: amount },
         3..=7 => Ask::Order { id, product, quantity: amount },
-        8 => Ask::Adjustment { id, product, delta: if choices.happens(500) { -amount } else { amount } },
+        8 => Ask::Adjustment { id, product, delta: if other { -amount } else { amount } },
         9 => Ask::Garbage,
         10 => Ask::WrongKey { id, product },
-        _ => match earlier.get(choices.below(earlier.len().max(1))).map(|record| record.ask) {
-            Some(Ask::Order { id, product, quantity }) if choices.happens(300) => {
-                Ask::Order { id, product, quantity: quantity + 1 }
-            }
+        _ => match earlier.get(earlier_one).map(|record| record.ask) {
+            Some(Ask::Order { id, product, quantity }) if other => Ask::Order { id, product, quantity: quantity + 1 },
             Some(ask) => ask,
-            None => Ask::Garbage,
+            None => Ask::Order { id, product, quantity: amount },
         },
     }
 }

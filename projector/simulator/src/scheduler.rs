@@ -2,7 +2,6 @@
 //! paused clock of the runtime moves to the next timer. It must never poll a task of a process that was killed.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,13 +20,15 @@ struct Slot {
     name: String,
     /// Taken out while it is polled.
     task: Option<Task>,
+    /// When it was polled last, in polls of all.
+    polled: u64,
     waker: Waker,
 }
 
-/// Numbers of woken tasks, each once, in the order in which they woke.
+/// Numbers of woken tasks, each once, and who waits for one.
 #[derive(Default)]
 struct Woken {
-    queue: Mutex<(VecDeque<usize>, Option<Waker>)>,
+    queue: Mutex<(Vec<usize>, Option<Waker>)>,
 }
 
 struct TaskWaker {
@@ -39,7 +40,7 @@ impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         let mut queue = self.woken.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if !queue.0.contains(&self.number) {
-            queue.0.push_back(self.number);
+            queue.0.push(self.number);
         }
         if let Some(main) = queue.1.take() {
             main.wake();
@@ -61,7 +62,7 @@ impl Tasks {
         let waker: Arc<TaskWaker> = Arc::new(TaskWaker { number, woken: Arc::clone(&self.woken) });
         Arc::clone(&waker).wake();
         let waker = Waker::from(waker);
-        slots.push(Some(Slot { process, name: name.to_owned(), task: Some(Box::pin(task)), waker }));
+        slots.push(Some(Slot { process, name: name.to_owned(), task: Some(Box::pin(task)), polled: 0, waker }));
     }
 
     /// Drops every task of a process, as `kill -9` would. Must not be called by one of them.
@@ -102,17 +103,20 @@ impl Tasks {
             queue.1 = Some(context.waker().clone());
             return None;
         }
+        // The one that has waited longest comes first. Not the one that woke first: tokio's channels wake in an order that is
+        // random on purpose.
+        queue
+            .0
+            .sort_by_key(|number| (slots.get(*number).and_then(Option::as_ref).map_or(0, |slot| slot.polled), *number));
         let at = world.pick_task(queue.0.len());
-        queue.0.remove(at)
+        Some(queue.0.remove(at))
     }
 
     fn poll(&self, world: &World, number: usize) {
-        let taken = self
-            .slots
-            .borrow_mut()
-            .get_mut(number)
-            .and_then(Option::as_mut)
-            .and_then(|slot| slot.task.take().map(|task| (task, slot.waker.clone())));
+        let taken = self.slots.borrow_mut().get_mut(number).and_then(Option::as_mut).and_then(|slot| {
+            slot.polled = world.steps();
+            slot.task.take().map(|task| (task, slot.waker.clone()))
+        });
         let Some((mut task, waker)) = taken else { return };
         world.polled(|| self.name_of(number));
         let done = task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();

@@ -86,6 +86,11 @@ pub enum Disturbance {
     RelayStalls,
 }
 
+pub const MOST_PARTITIONS: i32 = 2;
+/// Of each partition.
+pub const MOST_RECORDS: usize = 9;
+const MOST_DISTURBANCES: usize = 5;
+
 /// The sizes of a schedule.
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -114,21 +119,24 @@ impl Shape {
             Profile::Swaps => &[Rebuild, Tamper, Rollback, RelayStalls, Kill],
             Profile::Owners => &[Rebalance, Kill, Outage],
         };
-        let records = 1 + choices.below(9);
+        let records = 1 + choices.below(MOST_RECORDS);
         let shape = Self {
-            partitions: 1 + i32::from(choices.happens(500)),
+            partitions: if choices.happens(500) { MOST_PARTITIONS } else { 1 },
             projectors: 1 + u32::from(choices.happens(600)),
             writers: 1 + choices.below(2),
             batch_records: 1 + choices.below(4),
             records,
-            first_records: choices.below(records + 1),
+            first_records: choices.below(MOST_RECORDS).min(records),
             faults: choices.below(6),
             harshness: [1, 3, 8].get(choices.below(3)).copied().unwrap_or(1),
             disorder: [0, 150, 600].get(choices.below(3)).copied().unwrap_or(0),
             disturbances: Vec::new(),
         };
-        let count = choices.below(6);
-        let disturbances = (0..count).filter_map(|_| kinds.get(choices.below(kinds.len())).copied()).collect();
+        // Always as many choices, so that what follows does not depend on how many count.
+        let count = choices.below(MOST_DISTURBANCES + 1);
+        let drawn: Vec<_> =
+            (0..MOST_DISTURBANCES).filter_map(|_| kinds.get(choices.below(kinds.len())).copied()).collect();
+        let disturbances = drawn.into_iter().take(count).collect();
         Self { disturbances, ..shape }
     }
 }

@@ -27,10 +27,13 @@ pub fn shrink(choices: Vec<u16>, setting: &Setting) -> Played {
     play(Choices::recorded(search.best), setting, true)
 }
 
-/// Failures are alike when they read the same but for numbers.
-fn kind_of(violation: &str) -> String {
-    let words = violation.split_whitespace().take(9);
-    words.filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+/// Failures are alike when they read the same but for numbers and names.
+pub fn kind_of(violation: &str) -> String {
+    let words = violation.split_whitespace().take_while(|word| !word.contains("expected"));
+    words
+        .filter(|word| word.chars().all(|c| !c.is_ascii_digit() && !c.is_ascii_uppercase()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 struct Search<F> {
