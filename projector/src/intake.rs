@@ -7,9 +7,8 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ledger_kafka::record::{Epoch, OwnedRecord};
 use tokio::sync::Notify;
-
-use crate::record::{Epoch, OwnedRecord};
 
 /// What a writer is told besides records.
 #[derive(Debug)]

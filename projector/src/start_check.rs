@@ -2,17 +2,17 @@
 //! topics are there, the tables are of our version of the fold, the log is the one that they were folded from. Nothing is
 //! changed when one fails; the last step creates positions for a log that nothing was folded from.
 
+use ledger_database::DatabaseError;
+use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_fold::log_safety::LogIdentity;
+use ledger_kafka::{KafkaUseError, LogInspector, ask};
+use ledger_store::log_check::{self, LogCheckError};
+use ledger_store::positions::{self, Origin, StoredPosition};
+use ledger_store::{FOLD_VERSION, MixedFolds, StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
-use crate::database::{self, DatabaseError};
-use crate::kafka::{KafkaUseError, LogInspector, ask};
-use crate::log_check::{self, LogCheckError};
-use crate::migrate::schema_version::{self, SchemaVersionError};
 use crate::projection::Options;
-use crate::store::positions::{self, Origin, StoredPosition};
-use crate::store::{FOLD_VERSION, MixedFolds, StoreError, at};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -52,7 +52,7 @@ impl StartError {
 /// # Errors
 /// [`StartError`], the first that applies.
 pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdentity, StartError> {
-    let mut connection = database::connect(&options.database).await?;
+    let mut connection = ledger_database::connect(&options.database).await?;
     schema_version::check(&mut connection).await?;
     check_packet(&mut connection).await?;
     let topic = options.topic.clone();
@@ -110,7 +110,7 @@ async fn check_log(inspector: &LogInspector, topic: &str, stored: Vec<StoredPosi
 }
 
 /// A statement above the server's limit ends the connection without a word that could be told from an outage.
-pub(crate) async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
+pub async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
     let found: u64 = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS UNSIGNED)")
         .fetch_one(connection)
         .await

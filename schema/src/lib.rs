@@ -6,6 +6,7 @@
 
 pub mod cloudevents;
 pub mod domain;
+pub mod log;
 pub mod partitioner;
 pub mod position;
 pub mod reason;

@@ -2,23 +2,8 @@
 //! the facts from Kafka and MariaDB and stops with the error. Nothing here is ever mended by itself: a projector that resets
 //! its position in silence is the failure this system exists to prevent.
 
+pub use ledger_schema::log::{LogIdentity, Watermarks};
 use thiserror::Error;
-
-/// What makes a log that log and no other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogIdentity {
-    pub cluster_id: String,
-    /// Kafka's topic id, base64 as its tools print it. A recreated topic has a new one.
-    pub topic_id: String,
-    pub partition_count: i32,
-}
-
-/// First and one-past-last offset of a partition, as the broker reports them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watermarks {
-    pub low: i64,
-    pub high: i64,
-}
 
 /// The log cannot be folded onto these tables. Never retryable: a person has to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -9,6 +9,12 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ledger_database::DatabaseUrl;
+use ledger_kafka::record::{Epoch, OwnedRecord};
+use ledger_kafka::{KAFKA_TIMEOUT, LogInspector, log_line};
+use ledger_store::StoreError;
+use ledger_store::log_check::{self, LogCheckError};
+use ledger_store::positions::{self, StoredPosition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
@@ -19,16 +25,10 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConsumerError, GroupContext};
-use crate::database::{self, DatabaseUrl};
 use crate::intake::{Control, Intake};
-use crate::kafka::{KAFKA_TIMEOUT, LogInspector, log_line};
-use crate::log_check::{self, LogCheckError};
 use crate::meters;
-use crate::record::{Epoch, OwnedRecord};
 use crate::relay::RelayGroup;
 use crate::shared::{Resync, Shared};
-use crate::store::StoreError;
-use crate::store::positions::{self, StoredPosition};
 
 /// How long a full intake is waited for before its partition is paused. Short outages of the database pass unnoticed, and
 /// the group is served again before anybody misses us.
@@ -286,7 +286,7 @@ impl Group {
     fn read_positions(&self, partitions: &[i32]) -> Result<Vec<StoredPosition>, LogCheckError> {
         let topic = &self.parts.topic;
         let mut stored = self.parts.runtime.block_on(async {
-            let mut connection = database::connect(&self.parts.database).await?;
+            let mut connection = ledger_database::connect(&self.parts.database).await?;
             positions::read(&mut connection, topic).await
         })?;
         stored.retain(|position| partitions.contains(&position.partition));

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use ledger_kafka::KafkaSettings;
+use ledger_kafka::record::OwnedRecord;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::KafkaSettings;
-use crate::record::OwnedRecord;
 use crate::shared::Resync;
 pub use errors::ConsumerError;
-pub(crate) use errors::passes;
 pub use group::{Group, GroupParts};
 
 /// How long one poll waits: how late a resync or a stop is noticed.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ledger_database::DatabaseUrl;
+use ledger_kafka::{KafkaSettings, LogInspector};
 use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +16,6 @@ use tokio_util::sync::CancellationToken;
 use super::error::RelayError;
 use super::partition::PartitionRelay;
 use super::step::{CurrentStep, LOOK};
-use crate::database::DatabaseUrl;
-use crate::kafka::{KafkaSettings, LogInspector};
 use crate::shared::Shared;
 
 /// How long a stop waits for transactions in flight. What takes longer is left behind, and fenced by the next owner.

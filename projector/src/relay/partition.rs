@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ledger_kafka::KafkaUseError;
+use ledger_store::log_check;
 use rdkafka::error::RDKafkaErrorCode;
 use sqlx::MySqlConnection;
 use tokio::runtime::Handle;
@@ -17,9 +19,6 @@ use super::plan::plan;
 use super::publisher::{Publisher, RECEIVED_LIMITS};
 use super::rows::{self, Outstanding, PlainRow};
 use super::step::CurrentStep;
-use crate::database;
-use crate::kafka::KafkaUseError;
-use crate::log_check;
 use crate::meters;
 
 /// The outbox is looked at this often without being nudged: rows that another projector left are found by it.
@@ -116,7 +115,8 @@ impl PartitionRelay {
     fn session(&mut self, received_limit: usize, published: &mut bool) -> Result<(), Stop> {
         let runtime = self.runtime.clone();
         self.step.begin("connecting to the database");
-        let mut connection = runtime.block_on(database::connect(&self.settings.database)).map_err(RelayError::from)?;
+        let mut connection =
+            runtime.block_on(ledger_database::connect(&self.settings.database)).map_err(RelayError::from)?;
         self.step.begin("checking the topics");
         self.check_topics()?;
         self.step.begin("opening its producer");

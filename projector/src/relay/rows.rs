@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use ledger_failpoints::FailPoint;
+use ledger_store::outbox::{OutboxKey, decode_entries, decompress};
 use sqlx::{AssertSqlSafe, MySqlConnection, Row, SqlSafeStr};
 
 use super::error::RelayError;
 use super::plan::DecodedRow;
-use crate::failpoints::{self, FailPoint};
-use crate::outbox::{OutboxKey, decode_entries, decompress};
 
 /// Rows looked at for one transaction, and bytes taken: compressed, and plain (a dead letter of zeros compresses to
 /// nothing). One row is always taken.
@@ -112,9 +112,9 @@ pub(super) async fn load(
 /// # Errors
 /// [`RelayError::Database`]. What was not removed is passed over by the cursor and removed the next time.
 pub(super) async fn prune(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), RelayError> {
-    failpoints::reach(FailPoint::RelayPrunes);
+    ledger_failpoints::reach(FailPoint::RelayPrunes);
     remove_published(connection, partition, cursor).await.map_err(|cause| RelayError::Database { partition, cause })?;
-    failpoints::reach(FailPoint::RelayPruned);
+    ledger_failpoints::reach(FailPoint::RelayPruned);
     Ok(())
 }
 
@@ -131,7 +131,7 @@ async fn remove_published(connection: &mut MySqlConnection, partition: i32, curs
             let bound = sqlx::query(prune.clone());
             let bound = keys.iter().chain(filling).fold(bound, |bound, (first, next)| bound.bind(first).bind(next));
             bound.bind(partition).execute(&mut *connection).await?;
-            failpoints::reach(FailPoint::RelayRemoved);
+            ledger_failpoints::reach(FailPoint::RelayRemoved);
         }
         if i64::try_from(published.len()) != Ok(MAX_ROWS) {
             return Ok(());
