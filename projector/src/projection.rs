@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::consumer::{ConsumerError, Group, GroupParts, LogConsumer};
+use crate::consumer::{CheckedPositions, ConsumerError, Group, GroupParts, LogConsumer};
 use crate::http::{self, Sources};
 use crate::intake::{Control, Intake, Limits};
 use crate::meters;
@@ -157,14 +157,18 @@ impl Parts {
         let group = Group::new(GroupParts {
             relays,
             topic: options.topic.clone(),
-            database: options.database.clone(),
-            inspector: sources.inspector.clone(),
-            runtime: tokio::runtime::Handle::current(),
+            positions: CheckedPositions {
+                topic: options.topic.clone(),
+                database: options.database.clone(),
+                inspector: sources.inspector.clone(),
+            },
             intakes: intakes.clone(),
             shared: sources.shared.clone(),
             stop: stop.clone(),
         });
-        let consumer = LogConsumer::new(&options.kafka, &options.group_id, Arc::new(group), resyncs, stop.clone())?;
+        let runtime = tokio::runtime::Handle::current();
+        let group = Arc::new(group);
+        let consumer = LogConsumer::new(&options.kafka, &options.group_id, group, runtime, resyncs, stop.clone())?;
         let consumer = spawn_consumer(consumer)?;
         tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
         let shared = sources.shared.clone();

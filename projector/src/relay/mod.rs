@@ -13,7 +13,8 @@
 //! SQL runs inside one, so neither side ever waits for the other.
 //!
 //! Reading order: [`plan`] (what to publish), [`cursor`], [`publisher`] (the transaction), [`rows`] (the outbox's SQL),
-//! [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
+//! [`seam`] (Kafka and outbox, as
+//! the loop sees them), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
 mod error;
@@ -22,8 +23,14 @@ mod partition;
 mod plan;
 mod publisher;
 mod rows;
+mod seam;
 mod step;
 
 pub use cursor::CursorReader;
 pub use error::RelayError;
-pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics};
+pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics, Relays};
+pub use partition::PartitionRelay;
+pub use plan::Publication;
+pub use rows::{Outstanding, PlainRow};
+pub use seam::{OutboxRows, PublishError, RelayBroker, RelayProducer};
+pub use step::CurrentStep;

@@ -11,10 +11,10 @@ pub(super) struct DecodedRow<'a> {
 
 /// One Kafka transaction: these entries, then the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Publication<'a> {
-    pub(super) entries: Vec<OutboxEntry<'a>>,
+pub struct Publication<'a> {
+    pub entries: Vec<OutboxEntry<'a>>,
     /// What the cursor will say: everything before this offset is published.
-    pub(super) next_offset: i64,
+    pub next_offset: i64,
 }
 
 /// Puts rows, in order of `first_offset`, into one transaction. Batches that a rebuild cut otherwise overlap: what lies before

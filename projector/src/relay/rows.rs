@@ -37,13 +37,21 @@ const PRUNE_BY_KEY: &str = ") published STRAIGHT_JOIN outbox ON outbox.kafka_par
 const PRUNED_AT_ONCE: usize = 64;
 
 /// An outbox row, decompressed. What it decodes to borrows from it.
-pub(super) struct PlainRow {
+pub struct PlainRow {
     key: OutboxKey,
     entry_count: i32,
     plain: Vec<u8>,
 }
 
 impl PlainRow {
+    /// A row from what the outbox has.
+    ///
+    /// # Errors
+    /// [`RelayError::CorruptOutbox`].
+    pub fn decompress(key: OutboxKey, entry_count: i32, entries: &[u8]) -> Result<Self, RelayError> {
+        Ok(Self { key, entry_count, plain: decompress(key, entries)? })
+    }
+
     /// # Errors
     /// [`RelayError::CorruptOutbox`].
     pub(super) fn decode(&self) -> Result<DecodedRow<'_>, RelayError> {
@@ -53,11 +61,11 @@ impl PlainRow {
 }
 
 /// Rows of the outbox that are to be published.
-pub(super) struct Outstanding {
+pub struct Outstanding {
     /// In order of position; empty when all is published.
-    pub(super) rows: Vec<PlainRow>,
+    pub rows: Vec<PlainRow>,
     /// Whether more stood there than one transaction takes.
-    pub(super) is_backlog: bool,
+    pub is_backlog: bool,
 }
 
 /// The next rows after the cursor.
@@ -99,9 +107,9 @@ pub(super) async fn load(
         let entry_count: i32 = row.try_get("entry_count").map_err(failed)?;
         let bytes: &[u8] = row.try_get("entries").map_err(failed)?;
         let key = OutboxKey { partition, first_offset, next_offset };
-        let plain = decompress(key, bytes)?;
-        plain_bytes += plain.len();
-        taken.push(PlainRow { key, entry_count, plain });
+        let row = PlainRow::decompress(key, entry_count, bytes)?;
+        plain_bytes += row.plain.len();
+        taken.push(row);
     }
     let is_backlog = taken.len() < sizes.len() || i64::try_from(sizes.len()) == Ok(MAX_ROWS);
     Ok(Outstanding { rows: taken, is_backlog })

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backoff::Backoff;
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
@@ -31,6 +31,7 @@ use ledger_schema::ParkReason;
 use ledger_store::{PartitionBatch, Standing, Store, StoreError, Written};
 use pending::Pending;
 use thiserror::Error;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Control, Intake, Limits, Taken};
@@ -375,8 +376,9 @@ impl<S: Store> Writer<S> {
         }
         // A timer against a token, never against the database.
         tokio::select! {
-            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
+            biased;
             () = self.parts.stop.cancelled() => Ok(STOPPED),
+            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A writer with the live store behind a proxy that cuts connections inside COMMIT: what the position decides.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,9 +70,9 @@ impl Fed {
 
     /// Waits until all that was fed is done or dropped.
     async fn settled(&self) {
-        let (done, wait) = sync_channel(1);
+        let (done, settled) = tokio::sync::oneshot::channel();
         self.intake.tell(Control::Barrier(done));
-        tokio::task::spawn_blocking(move || wait.recv_timeout(LIMIT)).await.expect("a thread").expect("settled");
+        tokio::time::timeout(LIMIT, settled).await.expect("in time").expect("settled");
     }
 
     async fn resynced(self) -> (Self, Resync) {

@@ -9,6 +9,7 @@ use ledger_kafka::KafkaSettings;
 use ledger_kafka::record::{Epoch, OwnedRecord};
 use ledger_kafka::replay::{LogRange, LogReader, Polled};
 use projector::intake::Intake;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RebuildCause;
@@ -28,6 +29,7 @@ pub(super) struct Lane {
 pub(super) struct Feed {
     reader: LogReader,
     lanes: BTreeMap<i32, Lane>,
+    runtime: Handle,
     stop: CancellationToken,
 }
 
@@ -39,7 +41,7 @@ impl Feed {
         lanes: BTreeMap<i32, Lane>,
         stop: CancellationToken,
     ) -> Result<Self, RebuildCause> {
-        Ok(Self { reader: LogReader::open(kafka, topic, ranges)?, lanes, stop })
+        Ok(Self { reader: LogReader::open(kafka, topic, ranges)?, lanes, runtime: Handle::current(), stop })
     }
 
     /// Reads the ranges to their ends.
@@ -62,8 +64,12 @@ impl Feed {
     fn hand_over(&self, mut record: OwnedRecord) {
         let Some(lane) = self.lanes.get(&record.partition) else { return };
         record.epoch = lane.epoch;
+        record = match lane.intake.try_push(record) {
+            Ok(()) => return,
+            Err(back) => back,
+        };
         while !self.stop.is_cancelled() {
-            match lane.intake.push_within(record, WAIT) {
+            match self.runtime.block_on(lane.intake.push_within(record, WAIT)) {
                 Ok(()) => return,
                 Err(back) => record = back,
             }
