@@ -19,6 +19,7 @@ GRANT SELECT ON _sqlx_migrations TO ledger_projector;
 -- Its status shows generations and running rebuilds; positions that it creates take a number that none ever had.
 GRANT SELECT ON generations TO ledger_projector;
 GRANT SELECT ON generation_guard TO ledger_projector;
+GRANT SELECT, UPDATE ON generation_numbers TO ledger_projector;
 
 -- The services and dashboards read what others may read; the outbox is the projector's own.
 GRANT SELECT ON positions TO ledger_reader;

@@ -236,8 +236,6 @@ fn relays(
             cursors: options.cursors_topic.clone(),
         },
         topic_id: identity.topic_id.clone(),
-        // Whoever writes the same cursors fences, and is fenced.
-        transactional_id_prefix: format!("ledger-relay-{}", options.cursors_topic),
         database: options.database.clone(),
     };
     // Nobody listens any more when the projector stops already.

@@ -8,7 +8,7 @@ use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::{KafkaUseError, LogInspector, ask};
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, Origin, StoredPosition};
-use ledger_store::{FOLD_VERSION, MixedFolds, StoreError, at};
+use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
@@ -68,7 +68,7 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
     let mut stored = positions::read(&mut connection, &options.topic).await?;
     if stored.is_empty() {
         log_check::check_unused(&mut connection, &options.topic).await?;
-        let generation = positions::unused_generation(&mut connection).await?;
+        let generation = GenerationKey::draw(positions::allot_generation(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
         check_log(inspector, &options.topic, unfolded(&identity, origin)).await?;
         log_check::create_positions(&mut connection, &options.topic, &identity, origin).await?;
@@ -83,7 +83,7 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
 /// Refuses tables that another version of the fold made, where that is not accepted.
 fn check_fold(stored: &[StoredPosition], mixed: MixedFolds) -> Result<(), StoreError> {
     for position in stored {
-        mixed.check(position.generation, position.fold_version)?;
+        mixed.check(position.generation.number, position.fold_version)?;
     }
     if let Some(other) = stored.iter().find(|position| position.fold_version != FOLD_VERSION) {
         let (tables, ours) = (other.fold_version, FOLD_VERSION);

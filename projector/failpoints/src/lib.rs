@@ -82,6 +82,9 @@ failpoints! {
     RebuildPhase = "rebuild.phase",
     RebuildCompared = "rebuild.compared",
     RebuildWrittenDown = "rebuild.written-down",
+    /// The barrier is set, no relay is fenced yet; then all are.
+    SwapBarrier = "swap.barrier",
+    SwapFenced = "swap.fenced",
     /// A rebuild's swap, or a rollback's: before each attempt, after the one that hit, and after it was written down.
     SwapRenames = "swap.renames",
     SwapRenamed = "swap.renamed",

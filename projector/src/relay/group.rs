@@ -40,8 +40,6 @@ pub struct RelaySettings {
     pub topics: RelayTopics,
     /// Of the log that the positions belong to.
     pub topic_id: String,
-    /// Followed by `-PARTITION`. The same for every projector that writes these cursors, since it is what fences.
-    pub transactional_id_prefix: String,
     pub database: DatabaseUrl,
 }
 

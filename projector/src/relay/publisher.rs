@@ -15,6 +15,7 @@ use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 
 use super::cursor::Cursor;
+use super::fence;
 use super::group::RelaySettings;
 use super::plan::Publication;
 use super::seam::{PublishError, RelayProducer};
@@ -61,7 +62,7 @@ impl Publisher {
     ) -> Result<Self, KafkaError> {
         let mut config = settings.kafka.client("ledger-relay");
         config
-            .set("transactional.id", format!("{}-{partition}", settings.transactional_id_prefix))
+            .set("transactional.id", fence::transactional_id(&settings.topics.cursors, partition))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())

@@ -57,7 +57,11 @@ pub trait OutboxRows {
 
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, RelayError>>;
 
-    /// The next rows after the cursor.
+    /// Whether the holder of the guard has fenced the relays, or is about to, and has not renamed the tables yet. Looked at after
+    /// [`RelayBroker::open`] and before the cursor is read.
+    fn swap_is_under_way(&self, connection: &mut Self::Connection) -> impl Future<Output = Result<bool, RelayError>>;
+
+    /// The next rows of the live generation after the cursor.
     fn load(
         &self,
         connection: &mut Self::Connection,
@@ -114,7 +118,11 @@ impl OutboxRows for OutboxTable {
     }
 
     async fn load(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<Outstanding, RelayError> {
-        rows::load(connection, self.partition, cursor).await
+        rows::load(connection, &self.settings.topics.orders, self.partition, cursor).await
+    }
+
+    async fn swap_is_under_way(&self, connection: &mut MySqlConnection) -> Result<bool, RelayError> {
+        rows::swap_is_under_way(connection, self.partition).await
     }
 
     async fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), RelayError> {

@@ -90,7 +90,8 @@ pub async fn read(url: &DatabaseUrl, inspector: &LogInspector, topic: &str) -> R
         }
         stored => stored?,
     };
-    let known = generations::read(&mut connection, topic, stored.first().map(|position| position.generation)).await?;
+    let known =
+        generations::read(&mut connection, topic, stored.first().map(|position| position.generation.number)).await?;
     // A projector reads this every two seconds, and the server warns of each client that goes without a word. Whether it
     // hears the word changes nothing for us.
     let _closed = connection.close().await;
@@ -120,7 +121,7 @@ fn of_positions(
         cluster_id: first.identity.cluster_id.clone(),
         topic_id: first.identity.topic_id.clone(),
         topic,
-        generation: first.generation,
+        generation: first.generation.number,
         fold_version: first.fold_version,
         program_fold_version: FOLD_VERSION,
         kept,

@@ -341,6 +341,7 @@ impl<S: Store> Writer<S> {
         for partition in partitions {
             if let Some(slot) = self.slots.remove(partition) {
                 let Standing { next_offset, generation } = slot.standing;
+                let generation = generation.number;
                 tracing::info!(partition, next_offset, generation, "the position was moved by somebody else");
                 self.resync(*partition, slot.epoch);
             }

@@ -3,6 +3,7 @@
 
 use ledger_fold::{BatchEffects, PartitionState, Record};
 use ledger_kafka::record::OwnedRecord;
+use uuid::Uuid;
 
 use crate::error::StoreError;
 
@@ -10,10 +11,25 @@ use crate::error::StoreError;
 #[derive(Debug)]
 pub struct PartitionBatch<'a> {
     /// Of the tables that the state was loaded from, which the batch was folded over.
-    pub generation: i32,
+    pub generation: GenerationKey,
     pub effects: BatchEffects,
     /// In the order of their offsets.
     pub records: &'a [OwnedRecord],
+}
+
+/// Which set of tables. The number is a name within a database; the id, drawn at random when the positions are created, tells
+/// the set from one of the same number in a database that was lost and made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenerationKey {
+    pub number: i32,
+    pub id: Uuid,
+}
+
+impl GenerationKey {
+    /// A new set of tables of that number.
+    pub fn draw(number: i32) -> Self {
+        Self { number, id: Uuid::now_v7() }
+    }
 }
 
 /// Where a partition stands: how far, and in which generation of tables. The same offset in another generation is another
@@ -21,7 +37,7 @@ pub struct PartitionBatch<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     pub next_offset: i64,
-    pub generation: i32,
+    pub generation: GenerationKey,
 }
 
 /// A partition as the tables have it, position and state of one snapshot.

@@ -29,6 +29,7 @@ pub enum Steps {
 #[derive(Debug, Clone)]
 pub struct EffectStatements {
     topic: String,
+    is_live: bool,
     positions: PositionStatements,
     rows: RowStatements,
     dead_letters: DeadLetterStatements,
@@ -40,6 +41,7 @@ impl EffectStatements {
     pub fn new(tables: &Tables, topic: &str) -> Self {
         Self {
             topic: topic.to_owned(),
+            is_live: *tables == Tables::live(),
             positions: PositionStatements::new(tables),
             rows: RowStatements::new(tables),
             dead_letters: DeadLetterStatements::new(tables),
@@ -96,6 +98,9 @@ impl EffectStatements {
     /// # Errors
     /// The database's, or a row that cannot be.
     pub async fn load(&self, connection: &mut MySqlConnection, partition: i32) -> Result<Loaded, StoreError> {
+        if self.is_live {
+            self.positions.ensure_furthest(connection, &self.topic, partition).await?;
+        }
         // For this one transaction REPEATABLE READ: its first read fixes what all of them see.
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(at("loading"))?;
         connection.execute("START TRANSACTION READ ONLY").await.map_err(at("loading"))?;

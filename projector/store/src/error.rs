@@ -16,6 +16,8 @@ pub enum StoreError {
     CorruptRow { table: &'static str, key: String, problem: String },
     #[error("the live positions do not agree with each other: expected {expected}, found {found}")]
     LivePositions { expected: String, found: String },
+    #[error("table generation_numbers does not hold its one row with a number: run `ledger migrate`")]
+    NumbersGone,
     #[error("positions has no row for topic {topic} partition {partition}")]
     PositionGone { topic: String, partition: i32 },
     #[error(
@@ -50,6 +52,7 @@ impl StoreError {
             Self::Connect(error) => error.is_retryable(),
             Self::CorruptRow { .. }
             | Self::LivePositions { .. }
+            | Self::NumbersGone
             | Self::PositionGone { .. }
             | Self::AnotherFold { .. }
             | Self::IdsNotFound { .. }

@@ -27,7 +27,7 @@ pub mod shadow;
 pub mod stock;
 pub mod transaction;
 
-pub use batch::{Loaded, PartitionBatch, Standing, Written, for_fold};
+pub use batch::{GenerationKey, Loaded, PartitionBatch, Standing, Written, for_fold};
 pub use contract::Store;
 pub use error::{StoreError, at};
 pub use fold_version::{FOLD_VERSION, MixedFolds};

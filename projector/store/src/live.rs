@@ -51,7 +51,7 @@ impl Store for LiveStore {
         let loaded = self.effects.load(&mut connection, partition).await?;
         self.session.put_back(connection);
         // Also while it runs: tables of another version may have been swapped in since the start.
-        self.mixed.check(loaded.standing.generation, loaded.fold_version)?;
+        self.mixed.check(loaded.standing.generation.number, loaded.fold_version)?;
         Ok(loaded)
     }
 

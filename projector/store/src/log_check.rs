@@ -132,7 +132,7 @@ mod tests {
                 partition: *partition,
                 next_offset: 0,
                 identity: identity(3),
-                generation: 1,
+                generation: crate::batch::GenerationKey { number: 1, id: uuid::Uuid::nil() },
                 fold_version: 1,
             };
             partitions.iter().map(position).collect()

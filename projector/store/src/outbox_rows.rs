@@ -13,6 +13,7 @@ use crate::outbox;
 /// An outbox row of one partition.
 struct OutboxRow {
     partition: i32,
+    generation: i32,
     first_offset: i64,
     next_offset: i64,
     entry_count: i32,
@@ -30,10 +31,11 @@ pub(super) struct OutboxStatements {
 
 impl OutboxStatements {
     pub(super) fn new() -> Self {
-        // REPLACE, not INSERT: after a rebuild was swapped in, the same interval may be folded again while its row is still
-        // here, unpublished. Both rows say the same.
-        let before = "REPLACE INTO outbox (kafka_partition, first_offset, next_offset, entry_count, entries) VALUES";
-        Self { replace: Shaped::new(before, "(?, ?, ?, ?, ?)", "") }
+        // REPLACE, not INSERT: where positions were restored with their tables, the same interval may be folded again while
+        // its row is still here, unpublished. Both rows are of the same generation and the same state, so they are equal.
+        let before = "REPLACE INTO outbox (kafka_partition, generation, first_offset, next_offset, entry_count, entries) \
+             VALUES";
+        Self { replace: Shaped::new(before, "(?, ?, ?, ?, ?, ?)", "") }
     }
 
     /// One row per partition that has something to publish (INV-6).
@@ -63,6 +65,7 @@ fn outbox_row(batch: &PartitionBatch<'_>) -> Result<Option<OutboxRow>, StoreErro
     let next_offset = batch.effects.next_offset;
     Ok(encoded.map(|row| OutboxRow {
         partition,
+        generation: batch.generation.number,
         first_offset,
         next_offset,
         entry_count: row.entry_count,
@@ -72,6 +75,7 @@ fn outbox_row(batch: &PartitionBatch<'_>) -> Result<Option<OutboxRow>, StoreErro
 
 fn bind(arguments: &mut MySqlArguments, row: &OutboxRow) -> Result<(), sqlx::error::BoxDynError> {
     arguments.add(row.partition)?;
+    arguments.add(row.generation)?;
     arguments.add(row.first_offset)?;
     arguments.add(row.next_offset)?;
     arguments.add(row.entry_count)?;

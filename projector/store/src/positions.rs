@@ -7,8 +7,9 @@ use std::sync::Arc;
 use ledger_database::Tables;
 use ledger_fold::log_safety::LogIdentity;
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row, SqlSafeStr, SqlStr};
+use uuid::Uuid;
 
-use crate::batch::Standing;
+use crate::batch::{GenerationKey, Standing};
 use crate::error::{StoreError, at};
 
 /// One row of `positions`.
@@ -17,8 +18,8 @@ pub struct StoredPosition {
     pub partition: i32,
     pub next_offset: i64,
     pub identity: LogIdentity,
-    /// Number of the set of tables that it stands in; the same in all rows of a topic.
-    pub generation: i32,
+    /// The set of tables that it stands in; the same in all rows of a topic.
+    pub generation: GenerationKey,
     /// Of the rules that the tables were folded by; the same in all rows of a topic.
     pub fold_version: i32,
 }
@@ -27,15 +28,20 @@ pub struct StoredPosition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Move {
     pub partition: i32,
-    pub generation: i32,
+    pub generation: GenerationKey,
     pub from: i64,
     pub to: i64,
 }
+
+/// The position as it was read: of that set of tables, at that offset.
+const CURRENT: &str = "p.topic = ? AND p.kafka_partition = ? AND p.next_offset = ? AND p.generation = ? \
+    AND p.generation_id = ?";
 
 /// The statements on one table of positions.
 #[derive(Debug, Clone)]
 pub struct PositionStatements {
     compare_and_set: SqlStr,
+    raise_furthest: SqlStr,
     of_topic: SqlStr,
     of_partition: SqlStr,
     read: SqlStr,
@@ -46,19 +52,33 @@ impl PositionStatements {
         let table = &tables.positions;
         let text = |text: String| AssertSqlSafe(Arc::<str>::from(text)).into_sql_str();
         Self {
-            // One row affected: nobody moved it since we read it, and nobody can until we commit, since the row is locked.
+            // A row affected: nobody moved it since we read it, and nobody can until we commit, since the row is locked.
             // The generation: other tables may stand at the very same offset, and our state is not theirs.
-            compare_and_set: text(format!(
-                "UPDATE {table} SET next_offset = ? \
-                 WHERE topic = ? AND kafka_partition = ? AND next_offset = ? AND generation = ?"
+            compare_and_set: text(if *tables == Tables::live() {
+                // Live tables are read. What they reach may be observed, so it is kept in the same statement (INV-13).
+                format!(
+                    "UPDATE {table} p JOIN furthest_positions f USING (topic, kafka_partition) \
+                     SET p.next_offset = ?, f.next_offset = GREATEST(f.next_offset, ?) \
+                     WHERE {CURRENT}"
+                )
+            } else {
+                format!("UPDATE {table} p SET p.next_offset = GREATEST(?, ?) WHERE {CURRENT}")
+            }),
+            raise_furthest: text(format!(
+                "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) \
+                 SELECT topic, kafka_partition, next_offset FROM {table} WHERE topic = ? AND kafka_partition = ? \
+                 ON DUPLICATE KEY UPDATE next_offset = GREATEST(furthest_positions.next_offset, VALUES(next_offset))"
             )),
-            of_topic: text(format!("SELECT kafka_partition, next_offset, generation FROM {table} WHERE topic = ?")),
+            of_topic: text(format!(
+                "SELECT kafka_partition, next_offset, generation, generation_id FROM {table} WHERE topic = ?"
+            )),
             of_partition: text(format!(
-                "SELECT next_offset, generation, fold_version FROM {table} WHERE topic = ? AND kafka_partition = ?"
+                "SELECT next_offset, generation, generation_id, fold_version FROM {table} \
+                 WHERE topic = ? AND kafka_partition = ?"
             )),
             read: text(format!(
-                "SELECT kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, fold_version \
-                 FROM {table} WHERE topic = ? ORDER BY kafka_partition"
+                "SELECT kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, generation_id, \
+                 fold_version FROM {table} WHERE topic = ? ORDER BY kafka_partition"
             )),
         }
     }
@@ -73,10 +93,24 @@ impl PositionStatements {
         topic: &str,
         Move { partition, generation, from, to }: Move,
     ) -> Result<bool, StoreError> {
-        let query = sqlx::query(self.compare_and_set.clone()).bind(to).bind(topic).bind(partition);
-        let query = query.bind(from).bind(generation);
+        let query = sqlx::query(self.compare_and_set.clone()).bind(to).bind(to).bind(topic).bind(partition);
+        let query = query.bind(from).bind(generation.number).bind(generation.id);
         let done = query.execute(connection).await.map_err(at("moving the position"))?;
-        Ok(done.rows_affected() == 1)
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Makes sure that a partition's furthest position is there and not before the live one: a compare-and-set needs it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ensure_furthest(
+        &self,
+        connection: &mut MySqlConnection,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(self.raise_furthest.clone()).bind(topic).bind(partition);
+        query.execute(connection).await.map(drop).map_err(at("raising the furthest position"))
     }
 
     /// All positions of a topic, by partition.
@@ -88,9 +122,11 @@ impl PositionStatements {
         connection: &mut MySqlConnection,
         topic: &str,
     ) -> Result<BTreeMap<i32, Standing>, StoreError> {
-        let query = sqlx::query_as::<_, (i32, i64, i32)>(self.of_topic.clone()).bind(topic);
+        let query = sqlx::query_as::<_, (i32, i64, i32, Uuid)>(self.of_topic.clone()).bind(topic);
         let rows = query.fetch_all(connection).await.map_err(at("reading the positions"))?;
-        let standing = |(partition, next_offset, generation)| (partition, Standing { next_offset, generation });
+        let standing = |(partition, next_offset, number, id)| {
+            (partition, Standing { next_offset, generation: GenerationKey { number, id } })
+        };
         Ok(rows.into_iter().map(standing).collect())
     }
 
@@ -104,11 +140,11 @@ impl PositionStatements {
         topic: &str,
         partition: i32,
     ) -> Result<(Standing, i32), StoreError> {
-        let query = sqlx::query_as::<_, (i64, i32, i32)>(self.of_partition.clone()).bind(topic).bind(partition);
+        let query = sqlx::query_as::<_, (i64, i32, Uuid, i32)>(self.of_partition.clone()).bind(topic).bind(partition);
         let found = query.fetch_optional(connection).await.map_err(at("reading the position"))?;
-        let (next_offset, generation, fold_version) =
+        let (next_offset, number, id, fold_version) =
             found.ok_or_else(|| StoreError::PositionGone { topic: topic.to_owned(), partition })?;
-        Ok((Standing { next_offset, generation }, fold_version))
+        Ok((Standing { next_offset, generation: GenerationKey { number, id } }, fold_version))
     }
 
     /// Positions of a topic whole, in order of partition.
@@ -131,8 +167,8 @@ fn stored_position(row: &sqlx::mysql::MySqlRow) -> Result<StoredPosition, sqlx::
             topic_id: row.try_get(3)?,
             partition_count: row.try_get(4)?,
         },
-        generation: row.try_get(5)?,
-        fold_version: row.try_get(6)?,
+        generation: GenerationKey { number: row.try_get(5)?, id: row.try_get(6)? },
+        fold_version: row.try_get(7)?,
     })
 }
 
@@ -176,25 +212,29 @@ pub async fn table_with_rows(connection: &mut MySqlConnection) -> Result<Option<
     Ok(None)
 }
 
-/// A number that no generation of tables had: for positions of tables that nothing was folded into.
+/// Allots a number that no generation of tables had, nor will get again: one row counts them, for projectors and rebuilds
+/// alike, so that two who ask at the same time cannot get the same.
 ///
 /// # Errors
-/// The database's.
-pub async fn unused_generation(connection: &mut MySqlConnection) -> Result<i32, StoreError> {
-    // The live positions speak of other topics at most, but a number is never given twice.
-    let newest: Option<i32> = sqlx::query_scalar(
-        "SELECT MAX(generation) FROM (SELECT generation FROM generations UNION ALL SELECT generation FROM positions) n",
-    )
-    .fetch_one(connection)
-    .await
-    .map_err(at("reading the generations"))?;
-    Ok(newest.unwrap_or(0) + 1)
+/// The database's, or [`StoreError::NumbersGone`].
+pub async fn allot_generation(connection: &mut MySqlConnection) -> Result<i32, StoreError> {
+    const STEP: &str = "allotting a generation's number";
+    let counted = sqlx::query("UPDATE generation_numbers SET last_number = LAST_INSERT_ID(last_number + 1)")
+        .execute(&mut *connection)
+        .await
+        .map_err(at(STEP))?;
+    if counted.rows_affected() != 1 {
+        return Err(StoreError::NumbersGone);
+    }
+    let number: i64 =
+        sqlx::query_scalar("SELECT CAST(LAST_INSERT_ID() AS SIGNED)").fetch_one(connection).await.map_err(at(STEP))?;
+    i32::try_from(number).map_err(|_| StoreError::NumbersGone)
 }
 
 /// What positions that are created say of their tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
-    pub generation: i32,
+    pub generation: GenerationKey,
     pub fold_version: i32,
 }
 
@@ -241,7 +281,7 @@ async fn insert_all(
 ) -> Result<(), sqlx::Error> {
     let text = format!(
         "INSERT INTO {table} (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, \
-         fold_version) VALUES (?, ?, 0, ?, ?, ?, ?, ?)"
+         generation_id, fold_version) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)"
     );
     let text = AssertSqlSafe(Arc::<str>::from(text)).into_sql_str();
     for partition in 0..identity.partition_count {
@@ -251,7 +291,8 @@ async fn insert_all(
             .bind(&identity.cluster_id)
             .bind(&identity.topic_id)
             .bind(identity.partition_count)
-            .bind(origin.generation)
+            .bind(origin.generation.number)
+            .bind(origin.generation.id)
             .bind(origin.fold_version)
             .execute(&mut *connection)
             .await?;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs};
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -27,6 +27,8 @@ pub struct RollbackArgs {
     pub accept_mixed: bool,
     #[command(flatten)]
     pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub topics: OutputTopicsArgs,
     /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the owner, who may rename tables
     #[arg(long, env = "LEDGER_OWNER_DATABASE_URL", hide_env_values = true)]
     pub owner_database_url: Option<Hidden>,
@@ -41,6 +43,7 @@ pub async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
         owner,
         kafka: args.kafka.settings()?,
         topic: args.kafka.orders_topic,
+        cursors_topic: args.topics.cursors_topic,
         to: args.to,
         mixed_folds: if args.accept_mixed { MixedFolds::Accepted } else { MixedFolds::Refused },
         patience: Patience::default(),

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::process::Output;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger_database::DatabaseUrl;
 use ledger_operator::generations::record::{self, New};
-use ledger_operator::generations::swap::{self, Held, Patience, Plan, Swapped};
+use ledger_operator::generations::swap::{self, Plan, Swapped};
 use ledger_operator::generations::{GenerationsError, Guard};
 use ledger_store::generations::Work;
 use ledger_store::generations::{Counts, Live, Phase, State};
@@ -74,20 +73,9 @@ async fn build(setting: &Setting, guard: &mut Guard, number: i32) -> Live {
 
 /// Swaps `number` in.
 async fn swap_in(setting: &Setting, guard: &mut Guard, live: &Live, number: i32) -> Result<Swapped, GenerationsError> {
-    swap_patiently(setting, guard, live, number, Patience::default(), |_| {}).await
-}
-
-async fn swap_patiently(
-    setting: &Setting,
-    guard: &mut Guard,
-    live: &Live,
-    number: i32,
-    patience: Patience,
-    on_held: impl FnMut(Held),
-) -> Result<Swapped, GenerationsError> {
     let topic = setting.topic("orders");
-    let plan = Plan { topic: &topic, identity: &live.identity, target: number, patience };
-    swap::swap(guard, &plan, on_held).await
+    let plan = Plan { topic: &topic, identity: &live.identity, target: number, wait_seconds: 1 };
+    swap::swap(guard, &plan).await
 }
 
 /// A ledger whose generation 2, a copy of the first, is live.
@@ -102,7 +90,7 @@ async fn with_two(purpose: &str) -> (Setting, String) {
     let mut guard = Guard::take(&owner(&setting), Work::Rebuild).await.expect("free");
     let live = build(&setting, &mut guard, 2).await;
     let swapped = swap_in(&setting, &mut guard, &live, 2).await.expect("swapped");
-    assert!(matches!(swapped, Swapped::Now { old: Some(1), attempts: 1, .. }), "{swapped:?}");
+    assert!(matches!(swapped, Swapped::Now { old: Some(1), .. }), "{swapped:?}");
     guard.release().await;
     (setting, product)
 }
@@ -267,22 +255,19 @@ async fn tables_that_others_hold_are_waited_for_within_bounds() {
     let mut reader = setting.database_as("LEDGER_READER_DATABASE_URL").await;
     reader.execute("START TRANSACTION").await.expect("begun");
     reader.execute("SELECT COUNT(*) FROM stock_movements").await.expect("read");
-    let patience = Patience { attempts: 2, wait_seconds: 0, pause: Duration::from_millis(1) };
-    let mut held = Vec::new();
-    let refused = swap_patiently(&setting, &mut guard, &live, 3, patience, |one| held.push(one.attempt)).await;
-    let error = refused.expect_err("held").to_string();
-    assert!(error.starts_with("the tables could not be swapped in 2 attempts"), "{error}");
-    assert_eq!(held, [1, 2]);
+    let error = swap_in(&setting, &mut guard, &live, 3).await.expect_err("held").to_string();
+    assert!(error.starts_with("the tables could not be swapped in 1 attempts"), "{error}");
     assert_eq!(setting.number("SELECT MIN(generation) FROM positions").await, 2, "untouched");
     // Once the reader ends, one of the next attempts gets all tables.
-    let reader = Mutex::new(Some(reader));
-    let patience = Patience { attempts: 100, wait_seconds: 1, pause: Duration::from_millis(1) };
-    let swapped = swap_patiently(&setting, &mut guard, &live, 3, patience, |_| {
-        drop(reader.lock().expect("unshared").take());
-    });
-    let Swapped::Now { old, attempts, .. } = swapped.await.expect("swapped") else { panic!("it was not live") };
-    assert_eq!(old, Some(2));
-    assert!(attempts > 1);
+    drop(reader);
+    let began = Instant::now();
+    let swapped = loop {
+        match swap_in(&setting, &mut guard, &live, 3).await {
+            Err(GenerationsError::Busy { .. }) => assert!(began.elapsed() < LIMIT),
+            swapped => break swapped.expect("swapped"),
+        }
+    };
+    assert!(matches!(swapped, Swapped::Now { old: Some(2), .. }), "{swapped:?}");
     guard.release().await;
     setting.finish().await;
 }
@@ -374,7 +359,7 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
         (
             "DELETE FROM positions_g1 WHERE kafka_partition = 3".to_owned(),
             "are incomplete: expected one for each of 4 partitions, found 3",
-            "INSERT INTO positions_g1 SELECT topic, 3, 0, cluster_id, topic_id, 4, 1, 1 FROM positions LIMIT 1"
+            "INSERT INTO positions_g1 SELECT topic, 3, 0, cluster_id, topic_id, 4, 1, fold_version, generation_id FROM positions LIMIT 1"
                 .to_owned(),
         ),
         (

@@ -242,7 +242,9 @@ async fn inv_9_positions_of_another_topic_are_refused() {
         "ledger: table stock has rows, and there are no positions of topic {topic}: nobody can know what was folded"
     );
     assert_eq!(setting.refused(&[]), (1, says));
-    setting.execute("INSERT INTO positions VALUES ('x', 0, 0, 'c', 't', 1, 1, 1)").await;
+    setting
+        .execute("INSERT INTO positions VALUES ('x', 0, 0, 'c', 't', 1, 1, 1, x'00000000000000000000000000000000')")
+        .await;
     setting.delete_topic(&other).await;
     assert_eq!(before.len(), 4);
     setting.finish().await;

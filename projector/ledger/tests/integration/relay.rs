@@ -52,15 +52,18 @@ async fn insert_row(connection: &mut MySqlConnection, first: i64, next: i64, off
         })
         .collect();
     let row = encode_entries(&entries).expect("encodable");
-    sqlx::query("INSERT INTO outbox VALUES (?, ?, ?, ?, ?)")
-        .bind(HERE)
-        .bind(first)
-        .bind(next)
-        .bind(row.entry_count)
-        .bind(row.entries)
-        .execute(connection)
-        .await
-        .expect("a row");
+    sqlx::query(
+        "INSERT INTO outbox (kafka_partition, generation, first_offset, next_offset, entry_count, entries) \
+         SELECT ?, generation, ?, ?, ?, ? FROM positions LIMIT 1",
+    )
+    .bind(HERE)
+    .bind(first)
+    .bind(next)
+    .bind(row.entry_count)
+    .bind(row.entries)
+    .execute(connection)
+    .await
+    .expect("a row");
 }
 
 /// Rows of two ways to cut the same records, as a rebuild leaves them.

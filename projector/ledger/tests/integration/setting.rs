@@ -82,13 +82,24 @@ impl Setting {
         let topic = setting.topic("orders");
         let mut database = setting.database().await;
         for partition in 0..PARTITIONS {
-            sqlx::query("INSERT INTO positions VALUES (?, ?, 0, 'cluster', 'topic', ?, 1, 1)")
+            sqlx::query(
+                "INSERT INTO positions (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, \
+                 generation, generation_id, fold_version) \
+                 VALUES (?, ?, 0, 'cluster', 'topic', ?, 1, x'00000000000000000000000000000000', ?)",
+            )
+            .bind(&topic)
+            .bind(partition)
+            .bind(PARTITIONS)
+            .bind(ledger_store::FOLD_VERSION)
+            .execute(&mut database)
+            .await
+            .expect("positions");
+            sqlx::query("INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, 0)")
                 .bind(&topic)
                 .bind(partition)
-                .bind(PARTITIONS)
                 .execute(&mut database)
                 .await
-                .expect("positions");
+                .expect("furthest positions");
         }
         setting
     }

@@ -5,8 +5,9 @@ use ledger_kafka::record::OwnedRecord;
 use ledger_schema::{OrderId, ProductId};
 use ledger_store::for_fold;
 use ledger_store::outbox::{self, EntryContent, OutboxKey};
-use ledger_store::{LiveStore, MixedFolds, PartitionBatch, Standing, Store, Written};
+use ledger_store::{GenerationKey, LiveStore, MixedFolds, PartitionBatch, Standing, Store, Written};
 use sqlx::{Connection, Executor, MySqlConnection};
+use uuid::Uuid;
 
 use crate::setting::{LIMIT, PARTITIONS, Setting, order, partition_of, product_in, receipt};
 
@@ -24,6 +25,10 @@ fn fold(partition: i32, state: &PartitionState, prior: &Prior, from: i64, record
     fold.finish()
 }
 
+/// As `Setting::with_positions` makes them.
+const FIRST: GenerationKey = GenerationKey { number: 1, id: Uuid::nil() };
+const SECOND: GenerationKey = GenerationKey { number: 2, ..FIRST };
+
 /// A store with `product` in stock, position 1.
 async fn stocked(setting: &Setting, product: &str, quantity: i64) -> (LiveStore, PartitionState) {
     let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"), MixedFolds::Refused);
@@ -32,7 +37,8 @@ async fn stocked(setting: &Setting, product: &str, quantity: i64) -> (LiveStore,
     let records = records(partition, 0, product, &[receipt(1, product, quantity)]);
     let effects = fold(partition, &state, &Prior::default(), 0, &records);
     state.apply(&effects);
-    let written = store.write(&[PartitionBatch { generation: 1, effects, records: &records }]).await.expect("written");
+    let written =
+        store.write(&[PartitionBatch { generation: FIRST, effects, records: &records }]).await.expect("written");
     assert!(matches!(written, Written::Committed));
     (store, state)
 }
@@ -58,8 +64,8 @@ async fn inv_1_a_batch_of_several_partitions_is_written_whole() {
     let folded =
         |partition, records: &[OwnedRecord]| fold(partition, &PartitionState::default(), &Prior::default(), 0, records);
     let batch = [
-        PartitionBatch { generation: 1, effects: folded(1, &first), records: &first },
-        PartitionBatch { generation: 1, effects: folded(2, &second), records: &second },
+        PartitionBatch { generation: FIRST, effects: folded(1, &first), records: &first },
+        PartitionBatch { generation: FIRST, effects: folded(2, &second), records: &second },
     ];
     assert!(matches!(store.write(&batch).await.expect("written"), Written::Committed));
 
@@ -84,7 +90,8 @@ async fn inv_1_a_batch_of_several_partitions_is_written_whole() {
 
 async fn check_outbox(setting: &Setting) {
     let rows: Vec<(i32, i64, i64, i32, Vec<u8>)> = sqlx::query_as(
-        "SELECT kafka_partition, first_offset, next_offset, entry_count, entries FROM outbox ORDER BY kafka_partition",
+        "SELECT kafka_partition, first_offset, next_offset, entry_count, entries FROM outbox WHERE generation = 1 \
+         ORDER BY kafka_partition",
     )
     .fetch_all(&mut setting.database().await)
     .await
@@ -120,9 +127,9 @@ async fn inv_1_a_missed_position_changes_nothing() {
     let before = setting.number(COUNTS).await;
     let (first, second) = (records(1, 1, &one, &[order(2, &one, 3)]), records(2, 0, &two, &[receipt(3, &two, 1)]));
     let batch = [
-        PartitionBatch { generation: 1, effects: fold(1, &state, &Prior::default(), 1, &first), records: &first },
+        PartitionBatch { generation: FIRST, effects: fold(1, &state, &Prior::default(), 1, &first), records: &first },
         PartitionBatch {
-            generation: 1,
+            generation: FIRST,
             effects: fold(2, &PartitionState::default(), &Prior::default(), 0, &second),
             records: &second,
         },
@@ -150,12 +157,12 @@ async fn inv_1_the_same_offset_in_another_generation_is_missed() {
         effects: fold(1, &state, &Prior::default(), 1, &records),
         records: &records,
     };
-    let written = store.write(&[of_generation(1)]).await.expect("an answer");
+    let written = store.write(&[of_generation(FIRST)]).await.expect("an answer");
     assert!(matches!(&written, Written::Missed(partitions) if partitions == &[1]), "{written:?}");
     assert_eq!(setting.number(COUNTS).await, before);
     let loaded = store.load(1).await.expect("loaded").standing;
-    assert_eq!(loaded, Standing { next_offset: 1, generation: 2 });
-    assert!(matches!(store.write(&[of_generation(2)]).await.expect("an answer"), Written::Committed));
+    assert_eq!(loaded, Standing { next_offset: 1, generation: SECOND });
+    assert!(matches!(store.write(&[of_generation(SECOND)]).await.expect("an answer"), Written::Committed));
     setting.finish().await;
 }
 
@@ -167,18 +174,18 @@ async fn inv_5_a_known_id_is_a_duplicate_or_a_conflict() {
     let first = records(1, 1, &product, &[order(2, &product, 3)]);
     let effects = fold(1, &state, &Prior::default(), 1, &first);
     state.apply(&effects);
-    store.write(&[PartitionBatch { generation: 1, effects, records: &first }]).await.expect("written");
+    store.write(&[PartitionBatch { generation: FIRST, effects, records: &first }]).await.expect("written");
     let before = setting.number(COUNTS).await;
 
     // The order again, the order with other contents, the receipt again, and one that is new.
     let again = [order(2, &product, 3), order(2, &product, 4), receipt(1, &product, 9), order(5, &product, 1)];
     let again = records(1, 2, &product, &again);
     let blind =
-        PartitionBatch { generation: 1, effects: fold(1, &state, &Prior::default(), 2, &again), records: &again };
+        PartitionBatch { generation: FIRST, effects: fold(1, &state, &Prior::default(), 2, &again), records: &again };
     assert!(matches!(store.write(&[blind]).await.expect("an answer"), Written::IdKnown));
     assert_eq!(setting.number(COUNTS).await, before, "nothing was written");
 
-    let id = |n| uuid::Uuid::from_u128(n);
+    let id = |n| Uuid::from_u128(n);
     let orders = [2, 5].map(|n| OrderId::from_uuid(id(n)));
     let movements = [ledger_schema::MovementId::from_uuid(id(1))];
     assert_eq!(store.prior(2, &orders, &movements).await.expect("an answer"), Prior::default(), "another partition");
@@ -186,7 +193,7 @@ async fn inv_5_a_known_id_is_a_duplicate_or_a_conflict() {
     assert_eq!((prior.orders.len(), prior.movements.len()), (1, 1));
     let effects = fold(1, &state, &prior, 2, &again);
     assert_eq!((effects.duplicate_count, effects.parked.len(), effects.orders.len()), (2, 1, 1));
-    let batch = [PartitionBatch { generation: 1, effects, records: &again }];
+    let batch = [PartitionBatch { generation: FIRST, effects, records: &again }];
     assert!(matches!(store.write(&batch).await.expect("an answer"), Written::Committed));
     let stock = setting.number("SELECT available FROM stock").await;
     assert_eq!(stock, 9 - 3 - 1);
@@ -280,7 +287,7 @@ async fn a_lock_wait_that_ends_rolls_all_back_and_is_retryable() {
     let setting = Setting::with_positions("lockwait").await;
     let (mut store, effects, records) = one_order(&setting).await;
     let mut other = holding(&setting, "UPDATE stock SET available = available").await;
-    let batch = [PartitionBatch { generation: 1, effects, records: &records }];
+    let batch = [PartitionBatch { generation: FIRST, effects, records: &records }];
     let error = store.write(&batch).await.expect_err("1205");
     assert!(error.is_retryable() && error.to_string().starts_with("writing stock: "), "{error}");
     // 1205 rolls back one statement only; the store rolled back the rest, or this would wait for its locks.
@@ -300,7 +307,7 @@ async fn a_deadlock_rolls_all_back_and_is_retryable() {
     // The server ends the transaction that has changed less.
     other.execute("INSERT INTO weight SELECT seq FROM seq_1_to_2000").await.expect("inserted");
     let writing = tokio::spawn(async move {
-        let batch = [PartitionBatch { generation: 1, effects, records: &records }];
+        let batch = [PartitionBatch { generation: FIRST, effects, records: &records }];
         let first = store.write(&batch).await;
         (first, store.write(&batch).await)
     });
@@ -323,7 +330,7 @@ async fn a_killed_connection_is_replaced() {
     let (mut store, effects, records) = one_order(&setting).await;
     let mut other = holding(&setting, "UPDATE stock SET available = available").await;
     let writing = tokio::spawn(async move {
-        let batch = [PartitionBatch { generation: 1, effects, records: &records }];
+        let batch = [PartitionBatch { generation: FIRST, effects, records: &records }];
         let first = store.write(&batch).await;
         (first, store.write(&batch).await)
     });
@@ -346,7 +353,8 @@ async fn a_megabytes_record_is_parked_whole() {
     let key = vec![0xff; 2 * 1024 * 1024];
     let records = [OwnedRecord::from_parts(1, 0, 1, Some(&key), Some(&value), &[])];
     let effects = fold(1, &PartitionState::default(), &Prior::default(), 0, &records);
-    let written = store.write(&[PartitionBatch { generation: 1, effects, records: &records }]).await.expect("written");
+    let written =
+        store.write(&[PartitionBatch { generation: FIRST, effects, records: &records }]).await.expect("written");
     assert!(matches!(written, Written::Committed));
     let sizes =
         "SELECT CONCAT_WS(' ', reason, LENGTH(message_key), LENGTH(message_value), value_bytes) FROM dead_letters";

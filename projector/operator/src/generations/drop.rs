@@ -6,7 +6,7 @@ use ledger_database::Tables;
 use ledger_store::generations::Work;
 use serde::Serialize;
 
-use super::error::GenerationsError;
+use super::error::{GenerationsError, sql};
 use super::guard::Guard;
 use super::{record, shadow};
 
@@ -52,5 +52,12 @@ async fn drop_known(guard: &mut Guard, topic: &str, generation: i32) -> Result<D
 pub async fn discard(guard: &mut Guard, generation: i32) -> Result<(), GenerationsError> {
     // Before its first table is gone: what is half there must not be swapped in.
     record::dropped(guard.connection(), generation).await?;
-    shadow::drop_tables(guard.connection(), generation).await
+    shadow::drop_tables(guard.connection(), generation).await?;
+    // What it decided and nobody published: no rollback will ask for it any more.
+    sqlx::query("DELETE FROM outbox WHERE generation = ?")
+        .bind(generation)
+        .execute(guard.connection())
+        .await
+        .map(|_| ())
+        .map_err(sql("removing the outbox of a generation"))
 }

@@ -58,6 +58,8 @@ pub enum GenerationsError {
     NotWrittenDown { generation: i32, cause: Box<Self> },
     #[error("the database server did not give the guard of the generations, and nobody holds it")]
     NoGuard,
+    #[error("a part of the command ended unexpectedly: {0}")]
+    Part(String),
     #[error("{step}: {cause}")]
     Sql { step: &'static str, cause: sqlx::Error },
     #[error(transparent)]

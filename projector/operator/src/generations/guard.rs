@@ -31,13 +31,16 @@ impl Guard {
         let mut connection = ledger_database::connect(owner).await?;
         schema_version::check(&mut connection).await?;
         lock(&mut connection).await?;
-        sqlx::query("REPLACE INTO generation_guard VALUES (1, CONNECTION_ID(), ?, NULL, ?, ?)")
-            .bind(work.as_str())
-            .bind(this_process())
-            .bind(Utc::now())
-            .execute(&mut connection)
-            .await
-            .map_err(sql(TAKING))?;
+        sqlx::query(
+            "REPLACE INTO generation_guard (only_row, connection_id, command, generation, holder, since, swapping) \
+             VALUES (1, CONNECTION_ID(), ?, NULL, ?, ?, FALSE)",
+        )
+        .bind(work.as_str())
+        .bind(this_process())
+        .bind(Utc::now())
+        .execute(&mut connection)
+        .await
+        .map_err(sql(TAKING))?;
         Ok(Self { connection })
     }
 
@@ -52,6 +55,19 @@ impl Guard {
             .await
             .map(drop)
             .map_err(sql("writing who holds the guard"))
+    }
+
+    /// Sets or takes back the barrier of a swap. It counts while this connection lives.
+    ///
+    /// # Errors
+    /// The database's, or [`GenerationsError::NoGuard`] when the row is not ours any more.
+    pub(super) async fn set_barrier(&mut self, swapping: bool) -> Result<(), GenerationsError> {
+        let done = sqlx::query("UPDATE generation_guard SET swapping = ? WHERE connection_id = CONNECTION_ID()")
+            .bind(swapping)
+            .execute(&mut self.connection)
+            .await
+            .map_err(sql("setting the barrier of a swap"))?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(GenerationsError::NoGuard) }
     }
 
     /// The connection that holds it. An error that ends the connection ends the guard.

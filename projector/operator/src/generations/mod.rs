@@ -26,6 +26,7 @@
 //! Reading order: [`record`], [`guard`], [`shadow`] (the tables of a generation that is not live), [`swap`], [`rollback`],
 //! [`drop`], [`list`].
 
+pub mod barrier;
 pub mod drop;
 pub mod error;
 pub mod guard;

@@ -16,14 +16,18 @@ use super::shadow;
 
 const WRITING: &str = "writing the generations";
 
-/// A number that no generation ever had: above every row, the live one, and all tables that are there.
+/// A number that no generation ever had, not even one of which only tables are left.
 ///
 /// # Errors
 /// The database's.
 pub async fn next_number(connection: &mut MySqlConnection) -> Result<i32, GenerationsError> {
-    let unused = positions::unused_generation(&mut *connection).await?;
     let tables = shadow::generations(connection).await?;
-    Ok(tables.into_iter().max().map_or(unused, |newest| unused.max(newest + 1)))
+    loop {
+        let number = positions::allot_generation(&mut *connection).await?;
+        if !tables.contains(&number) {
+            return Ok(number);
+        }
+    }
 }
 
 /// A build that begins.

@@ -2,7 +2,7 @@
 //! asked; then the swap. The projector folds on from where the old tables stand: what it folds again gives the same rows, and
 //! the relay skips what is published.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
@@ -15,10 +15,11 @@ use ledger_store::positions::{PositionStatements, StoredPosition};
 use ledger_store::{FOLD_VERSION, MixedFolds};
 use serde::Serialize;
 
+use super::barrier::{self, Publishers};
 use super::error::GenerationsError;
 use super::guard::Guard;
 use super::shadow;
-use super::swap::{self, Held, Patience, Plan, Swapped};
+use super::swap::{self, Patience, Plan, Swapped};
 
 /// What a rollback is told.
 #[derive(Debug, Clone)]
@@ -26,10 +27,19 @@ pub struct Options {
     pub owner: DatabaseUrl,
     pub kafka: KafkaSettings,
     pub topic: String,
+    /// Of the relay: it is stopped during the swap.
+    pub cursors_topic: String,
     /// `None`: the newest kept generation before the live one.
     pub to: Option<i32>,
     pub mixed_folds: MixedFolds,
     pub patience: Patience,
+}
+
+/// An attempt that did not get the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub attempt: u32,
+    pub attempts: u32,
 }
 
 /// What a rollback changes.
@@ -61,6 +71,7 @@ pub struct Rollback {
     guard: Guard,
     topic: String,
     identity: LogIdentity,
+    publishers: Publishers,
     patience: Patience,
     to: i32,
     change: Option<Change>,
@@ -72,7 +83,7 @@ impl Rollback {
     /// # Errors
     /// [`GenerationsError`], the first that applies. Nothing is changed.
     pub async fn prepare(options: Options) -> Result<Self, GenerationsError> {
-        let Options { owner, kafka, topic, to, mixed_folds, patience } = options;
+        let Options { owner, kafka, topic, cursors_topic, to, mixed_folds, patience } = options;
         let mut guard = Guard::take(&owner, Work::Rollback).await?;
         let live = ledger_store::generations::live(guard.connection(), &topic).await?;
         let live = live.ok_or_else(|| GenerationsError::NothingLive { topic: topic.clone() })?;
@@ -81,7 +92,10 @@ impl Rollback {
             None => previous(&mut guard, &live).await?,
         };
         guard.works_on(to).await?;
-        let mut rollback = Self { guard, topic, identity: live.identity.clone(), patience, to, change: None };
+        let partition_count = live.identity.partition_count;
+        let publishers = Publishers { kafka: kafka.clone(), cursors_topic, partition_count };
+        let identity = live.identity.clone();
+        let mut rollback = Self { guard, topic, identity, publishers, patience, to, change: None };
         if to != live.generation {
             let stands = rollback.check(&kafka, mixed_folds).await?;
             rollback.change = Some(change(&live, to, &stands));
@@ -94,21 +108,56 @@ impl Rollback {
         self.change
     }
 
-    /// Carries it out.
+    /// Carries it out. `on_held` observes each attempt that failed because others held the tables.
     ///
     /// # Errors
     /// As [`swap::swap`].
-    pub async fn run(self, on_held: impl FnMut(Held)) -> Result<RolledBack, GenerationsError> {
-        let Self { mut guard, topic, identity, patience, to, change } = self;
-        let plan = Plan { topic: &topic, identity: &identity, target: to, patience };
-        let swapped = swap::swap(&mut guard, &plan, on_held).await?;
-        guard.release().await;
-        let records_behind = change.map_or(0, |change| change.records_behind);
-        let (replaced, attempts, took) = match swapped {
-            Swapped::Now { old, attempts, took } => (old, attempts, took),
-            Swapped::Before => (None, 0, Duration::ZERO),
+    pub async fn run(mut self, mut on_held: impl FnMut(Held)) -> Result<RolledBack, GenerationsError> {
+        let attempts = self.patience.attempts;
+        let began = Instant::now();
+        for attempt in 1..=attempts {
+            match self.attempt().await {
+                Err(GenerationsError::Busy { .. }) => on_held(Held { attempt, attempts }),
+                Err(error) => return Err(error),
+                Ok(swapped) => {
+                    self.guard.release().await;
+                    let records_behind = self.change.map_or(0, |change| change.records_behind);
+                    let (replaced, attempts, took) = match swapped {
+                        Swapped::Now { old, took } => (old, attempt, took),
+                        Swapped::Before => (None, 0, Duration::ZERO),
+                    };
+                    return Ok(RolledBack {
+                        live: self.to,
+                        replaced,
+                        records_behind,
+                        attempts,
+                        swap_millis: took.as_millis(),
+                    });
+                }
+            }
+            if attempt < attempts {
+                tokio::time::sleep(self.patience.pause_after(attempt)).await;
+            }
+        }
+        Err(GenerationsError::Busy { attempts, seconds: began.elapsed().as_secs() })
+    }
+
+    /// One attempt, during which nothing is published.
+    async fn attempt(&mut self) -> Result<Swapped, GenerationsError> {
+        let plan = Plan {
+            topic: &self.topic,
+            identity: &self.identity,
+            target: self.to,
+            wait_seconds: self.patience.wait_seconds,
         };
-        Ok(RolledBack { live: to, replaced, records_behind, attempts, swap_millis: took.as_millis() })
+        if self.change.is_none() {
+            // It is live already: only what was not written down is left to do.
+            return swap::swap(&mut self.guard, &plan).await;
+        }
+        barrier::stop_publishing(&mut self.guard, &self.publishers).await?;
+        let swapped = swap::swap(&mut self.guard, &plan).await;
+        barrier::resume_publishing(&mut self.guard).await;
+        swapped
     }
 
     fn plan(&self) -> (String, LogIdentity) {
@@ -132,12 +181,13 @@ impl Rollback {
             }
             None | Some(State::Kept) => {}
         }
-        let plan = Plan { topic: &topic, identity: &identity, target: generation, patience: self.patience };
+        let plan =
+            Plan { topic: &topic, identity: &identity, target: generation, wait_seconds: self.patience.wait_seconds };
         swap::check_target(connection, &plan).await?;
         let statements = PositionStatements::new(&Tables::of_generation(generation));
         let stands = statements.read(connection, &topic).await?;
         for position in &stands {
-            mixed_folds.check(position.generation, position.fold_version)?;
+            mixed_folds.check(position.generation.number, position.fold_version)?;
         }
         check_log(kafka, topic, stands.clone()).await?;
         Ok(stands)

@@ -39,6 +39,13 @@ pub struct Patience {
     pub pause: Duration,
 }
 
+impl Patience {
+    /// After an attempt that failed, counted from 1.
+    pub fn pause_after(&self, attempt: u32) -> Duration {
+        self.pause * attempt.min(4)
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self { attempts: 40, wait_seconds: 1, pause: Duration::from_millis(500) }
@@ -53,36 +60,27 @@ pub struct Plan<'a> {
     pub identity: &'a LogIdentity,
     /// The generation that is to be live.
     pub target: i32,
-    pub patience: Patience,
-}
-
-/// An attempt that did not get the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    pub attempt: u32,
-    pub attempts: u32,
+    /// Longest wait for whoever holds the tables.
+    pub wait_seconds: u32,
 }
 
 /// What a swap came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Swapped {
     /// `old` is kept under its number; `None` where nothing had been folded.
-    Now { old: Option<i32>, attempts: u32, took: Duration },
+    Now { old: Option<i32>, took: Duration },
     /// The target was live already: an earlier run did it.
     Before,
 }
 
-/// Swaps a generation in. `on_held` is told of each attempt that failed because others held the tables.
+/// Swaps a generation in, or says that others hold the tables ([`GenerationsError::Busy`]): the caller decides how often it is
+/// tried. Relays must not publish meanwhile ([`super::barrier`]).
 ///
 /// Dying just after the RENAME does no harm: the next call finds the target live, and writes down what was not.
 ///
 /// # Errors
 /// [`GenerationsError`]; the live tables are untouched, but where [`GenerationsError::may_have_swapped`].
-pub async fn swap(
-    guard: &mut Guard,
-    plan: &Plan<'_>,
-    mut on_held: impl FnMut(Held),
-) -> Result<Swapped, GenerationsError> {
+pub async fn swap(guard: &mut Guard, plan: &Plan<'_>) -> Result<Swapped, GenerationsError> {
     let connection = guard.connection();
     let live = ledger_store::generations::live(connection, plan.topic).await?;
     if is_live(connection, plan, live.as_ref()).await? {
@@ -91,7 +89,7 @@ pub async fn swap(
     }
     // Nobody may change the shape of the tables between the look at them and the RENAME.
     lock_migrations(connection).await?;
-    let swapped = swap_locked(connection, plan, live.as_ref(), &mut on_held).await;
+    let swapped = swap_locked(connection, plan, live.as_ref()).await;
     let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
     let swapped = swapped?;
     let failed = |cause| GenerationsError::NotWrittenDown { generation: plan.target, cause: Box::new(cause) };
@@ -134,7 +132,6 @@ async fn swap_locked(
     connection: &mut MySqlConnection,
     plan: &Plan<'_>,
     live: Option<&Live>,
-    on_held: &mut impl FnMut(Held),
 ) -> Result<Swapped, GenerationsError> {
     check_target(connection, plan).await?;
     if let Some(other) = positions::other_topic(connection, plan.topic).await? {
@@ -147,8 +144,8 @@ async fn swap_locked(
         let (topic, identity, fold_version) = (plan.topic, &live.identity, live.fold_version);
         record::ensure_live(connection, &New { generation: old, topic, identity, fold_version }).await?;
     }
-    let (attempts, took) = rename(connection, old, plan, on_held).await?;
-    Ok(Swapped::Now { old: live.map(|live| live.generation), attempts, took })
+    let took = rename(connection, old, plan).await?;
+    Ok(Swapped::Now { old: live.map(|live| live.generation), took })
 }
 
 /// Whether the target may be live: whole, of the same shape, and a fold of this log.
@@ -170,7 +167,7 @@ fn check_positions(generation: i32, plan: &Plan<'_>, positions: &[StoredPosition
         check_identity(plan.topic, plan.identity, &position.identity).map_err(LogCheckError::from)?;
         let stands = |generation, fold_version| format!("generation {generation}, fold version {fold_version}");
         let expected = stands(generation, first.fold_version);
-        let found = stands(position.generation, position.fold_version);
+        let found = stands(position.generation.number, position.fold_version);
         if expected != found {
             return Err(GenerationsError::Positions { generation, expected, found });
         }
@@ -202,38 +199,23 @@ async fn drop_what_nothing_was_folded_into(connection: &mut MySqlConnection) -> 
     shadow::drop_tables(connection, NOTHING_FOLDED).await
 }
 
-/// The one statement, as often as it takes within bounds.
-async fn rename(
-    connection: &mut MySqlConnection,
-    old: i32,
-    plan: &Plan<'_>,
-    on_held: &mut impl FnMut(Held),
-) -> Result<(u32, Duration), GenerationsError> {
-    let Patience { attempts, wait_seconds, pause } = plan.patience;
-    let text = rename_text(old, plan.target, wait_seconds);
+/// The one statement, tried once.
+async fn rename(connection: &mut MySqlConnection, old: i32, plan: &Plan<'_>) -> Result<Duration, GenerationsError> {
+    let text = rename_text(old, plan.target, plan.wait_seconds);
     let began = Instant::now();
-    for attempt in 1..=attempts {
-        let tried = Instant::now();
-        ledger_failpoints::reach(FailPoint::SwapRenames);
-        match connection.execute(AssertSqlSafe(text.clone())).await {
-            Ok(_) => {
-                ledger_failpoints::reach(FailPoint::SwapRenamed);
-                return Ok((attempt, tried.elapsed()));
-            }
-            Err(error) if matches!(number_of(&error), Some(LOCK_WAIT_TIMEOUT | DEADLOCK)) => {
-                on_held(Held { attempt, attempts });
-            }
-            // The statement may still be waiting for its locks, and go through after we are gone.
-            Err(error) if fault_of(&error) == Fault::ConnectionLost => {
-                return Err(GenerationsError::SwapUnknown(error));
-            }
-            Err(error) => return Err(sql("swapping the tables")(error)),
+    ledger_failpoints::reach(FailPoint::SwapRenames);
+    match connection.execute(AssertSqlSafe(text)).await {
+        Ok(_) => {
+            ledger_failpoints::reach(FailPoint::SwapRenamed);
+            Ok(began.elapsed())
         }
-        if attempt < attempts {
-            tokio::time::sleep(pause * attempt.min(4)).await;
+        Err(error) if matches!(number_of(&error), Some(LOCK_WAIT_TIMEOUT | DEADLOCK)) => {
+            Err(GenerationsError::Busy { attempts: 1, seconds: began.elapsed().as_secs() })
         }
+        // The statement may still be waiting for its locks, and go through after we are gone.
+        Err(error) if fault_of(&error) == Fault::ConnectionLost => Err(GenerationsError::SwapUnknown(error)),
+        Err(error) => Err(sql("swapping the tables")(error)),
     }
-    Err(GenerationsError::Busy { attempts, seconds: began.elapsed().as_secs() })
 }
 
 /// `RENAME TABLE orders WAIT 1 TO orders_g1, orders_g2 TO orders, ..`
@@ -251,6 +233,8 @@ fn rename_text(old: i32, target: i32, wait_seconds: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ledger_store::GenerationKey;
+
     use super::*;
 
     #[test]
@@ -272,12 +256,12 @@ mod tests {
             partition,
             next_offset: 0,
             identity: identity(topic_id),
-            generation,
+            generation: GenerationKey { number: generation, id: uuid::Uuid::nil() },
             fold_version,
         };
         let good = [position(0, "t", 3, 1), position(1, "t", 3, 1)];
         let log = identity("t");
-        let plan = Plan { topic: "orders", identity: &log, target: 3, patience: Patience::default() };
+        let plan = Plan { topic: "orders", identity: &log, target: 3, wait_seconds: 1 };
         let message = |positions: &[StoredPosition]| {
             check_positions(3, &plan, positions).err().map_or_else(String::new, |error| error.to_string())
         };

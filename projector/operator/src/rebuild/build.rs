@@ -22,8 +22,9 @@ use super::load::Loader;
 use super::progress::{Bar, millis, per_second};
 use super::report::{Outcome, PhaseTime, Summary};
 use super::{Options, tables, unfinished};
+use crate::generations::barrier::{self, Publishers};
 use crate::generations::record::{self, New};
-use crate::generations::swap::{self, Patience, Plan, Swapped};
+use crate::generations::swap::{self, Plan, Swapped};
 use crate::generations::{GenerationsError, Guard, drop};
 use crate::verify;
 
@@ -268,31 +269,24 @@ impl<'a> Build<'a> {
     }
 
     /// The one statement that changes what the live names mean, as often as it takes within bounds: whoever reads for long
-    /// must not be stopped, and new readers queue behind the attempt. Each attempt comes just behind a catch-up: what was
-    /// live and is not in the new tables is not seen until the live projector has folded it again.
+    /// must not be stopped, and new readers queue until the attempt is over. Each attempt comes just after a catch-up.
     async fn swap(&mut self, guard: &mut Guard) -> Result<(), RebuildCause> {
-        let Patience { attempts, pause, .. } = self.options.patience;
+        let patience = self.options.patience;
+        let attempts = patience.attempts;
         let began = Instant::now();
         for attempt in 1..=attempts {
             self.catch_up(guard, Phase::Swap).await?;
-            self.write_down(guard).await?;
-            self.check_stop()?;
-            match self.try_swap(guard).await {
-                Err(GenerationsError::Busy { .. }) => {
-                    tracing::warn!(attempt, of = attempts, "others hold the tables, so they could not be swapped yet");
-                }
-                Ok(swapped) => {
-                    self.summary.take_swap(swapped, attempt);
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.may_be_live = error.may_have_swapped();
-                    return Err(error.into());
-                }
+            barrier::stop_publishing(guard, &self.publishers()).await?;
+            let attempted = self.attempt_swap(guard).await;
+            barrier::resume_publishing(guard).await;
+            if let Some(swapped) = attempted? {
+                self.summary.take_swap(swapped, attempt);
+                return Ok(());
             }
+            tracing::warn!(attempt, of = attempts, "others hold the tables, so they could not be swapped yet");
             if attempt < attempts {
                 tokio::select! {
-                    () = tokio::time::sleep(pause * attempt.min(4)) => {}
+                    () = tokio::time::sleep(patience.pause_after(attempt)) => {}
                     () = self.stop.cancelled() => {}
                 }
             }
@@ -300,15 +294,38 @@ impl<'a> Build<'a> {
         Err(GenerationsError::Busy { attempts, seconds: began.elapsed().as_secs() }.into())
     }
 
-    /// One attempt. It is never raced against anything: its statement must be answered.
+    /// One attempt, while nothing is published: the last records up to the cursors, which stand still now, then the RENAME. `None`
+    /// when others hold the tables.
+    async fn attempt_swap(&mut self, guard: &mut Guard) -> Result<Option<Swapped>, RebuildCause> {
+        let (_, took) = self.advance(guard, "catch-up").await?;
+        self.took(Phase::Swap, took);
+        self.write_down(guard).await?;
+        self.check_stop()?;
+        match self.try_swap(guard).await {
+            Ok(swapped) => Ok(Some(swapped)),
+            Err(GenerationsError::Busy { .. }) => Ok(None),
+            Err(error) => {
+                self.may_be_live = error.may_have_swapped();
+                Err(error.into())
+            }
+        }
+    }
+
+    fn publishers(&self) -> Publishers {
+        let Options { kafka, topics, .. } = self.options;
+        let (kafka, cursors_topic) = (kafka.clone(), topics.cursors.clone());
+        Publishers { kafka, cursors_topic, partition_count: self.log.identity.partition_count }
+    }
+
+    /// The RENAME. It is never raced against anything: its statement must be answered.
     async fn try_swap(&self, guard: &mut Guard) -> Result<Swapped, GenerationsError> {
         let plan = Plan {
             topic: &self.options.topics.orders,
             identity: &self.log.identity,
             target: self.summary.generation,
-            patience: Patience { attempts: 1, ..self.options.patience },
+            wait_seconds: self.options.patience.wait_seconds,
         };
-        swap::swap(guard, &plan, |_| {}).await
+        swap::swap(guard, &plan).await
     }
 
     async fn positions(&self) -> Result<Vec<StoredPosition>, RebuildCause> {

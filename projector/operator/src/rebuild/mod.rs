@@ -35,14 +35,15 @@ use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, number_of};
 use ledger_fold::log_safety::{LogIdentity, LogRefusal};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
-use ledger_store::FOLD_VERSION;
 use ledger_store::generations::Work;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, StoredPosition};
+use ledger_store::{FOLD_VERSION, GenerationKey};
 use projector::relay::RelayTopics;
 use projector::start_check;
 use projector::writer::BatchSettings;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::generations::swap::Patience;
 use crate::generations::{GenerationsError, Guard};
@@ -151,7 +152,7 @@ fn unfolded(identity: &LogIdentity) -> Vec<StoredPosition> {
         partition,
         next_offset: 0,
         identity: identity.clone(),
-        generation: 0,
+        generation: GenerationKey { number: 0, id: Uuid::nil() },
         fold_version: FOLD_VERSION,
     };
     (0..identity.partition_count).map(position).collect()

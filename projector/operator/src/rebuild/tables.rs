@@ -9,7 +9,7 @@ use ledger_database::{DatabaseUrl, Fault, fault_of};
 use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_store::positions::{self, Origin, PositionStatements, StoredPosition};
-use ledger_store::{FOLD_VERSION, at};
+use ledger_store::{FOLD_VERSION, GenerationKey, at};
 use projector::writer::WriterError;
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row};
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ pub(super) async fn prepare(
             ledger_failpoints::reach(FailPoint::RebuildKeysDropped);
         }
     }
-    let origin = Origin { generation, fold_version: FOLD_VERSION };
+    let origin = Origin { generation: GenerationKey::draw(generation), fold_version: FOLD_VERSION };
     let created = positions::create_in(connection, &tables, topic, identity, origin).await;
     created.map_err(WriterError::Store)?;
     ledger_failpoints::reach(FailPoint::RebuildPositions);

@@ -23,10 +23,12 @@ pub struct Live {
 pub async fn live(connection: &mut MySqlConnection, topic: &str) -> Result<Option<Live>, StoreError> {
     let positions = positions::read(connection, topic).await?;
     let Some(first) = positions.first() else { return Ok(None) };
-    let of = |position: &StoredPosition| format!("{} (fold {})", position.generation, position.fold_version);
+    let of = |position: &StoredPosition| {
+        format!("{} (id {}, fold {})", position.generation.number, position.generation.id, position.fold_version)
+    };
     if let Some(other) = positions.iter().find(|position| of(position) != of(first)) {
         return Err(StoreError::LivePositions { expected: of(first), found: of(other) });
     }
-    let (generation, fold_version, identity) = (first.generation, first.fold_version, first.identity.clone());
+    let (generation, fold_version, identity) = (first.generation.number, first.fold_version, first.identity.clone());
     Ok(Some(Live { generation, fold_version, identity, positions }))
 }

@@ -85,7 +85,7 @@ async fn rows_that_are_missing_or_too_many_are_named() {
         (
             "positions",
             "INSERT INTO positions SELECT 'other', kafka_partition, 0, cluster_id, topic_id, partition_count, generation, \
-             fold_version FROM kept_positions WHERE kafka_partition = 0"
+             fold_version, generation_id FROM kept_positions WHERE kafka_partition = 0"
                 .to_owned(),
             "topic=other kafka_partition=0".to_owned(),
         ),
