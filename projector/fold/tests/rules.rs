@@ -53,7 +53,11 @@ fn check(values: &[(&str, String)], expected: &[&str]) {
 fn rule_1_what_cannot_be_decoded_is_parked_before_the_key_is_looked_at() {
     check(
         &[("other", "garbage".to_owned()), ("p", receipt(1, "p", 5))],
-        &["movement 1 confirmed", "stock p 5 at 1", "parked 0 undecodable: expected value at line 1 column 1"],
+        &[
+            "movement 1 confirmed",
+            "stock p 5 at 1",
+            "parked 0 undecodable: not JSON at byte 0: expected a value, found `g`",
+        ],
     );
     let no_value = Owned { offset: 0, key: Some(b"p".to_vec()), value: None };
     let effects = fold(ONLY, &PartitionState::default(), &Prior::default(), 0, &[no_value]);

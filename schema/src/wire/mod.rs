@@ -4,7 +4,11 @@
 
 mod decode;
 mod encode;
+mod foreign;
+mod json;
+mod members;
 mod outcome;
+mod text;
 
 pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
 pub use encode::encode;
