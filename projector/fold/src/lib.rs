@@ -15,6 +15,7 @@
 
 pub mod batch;
 pub mod commit;
+mod decided;
 pub mod effects;
 pub mod log_safety;
 pub mod prior;
