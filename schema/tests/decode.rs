@@ -137,7 +137,7 @@ fn totals() {
     check(
         &order_with("\"quantity\":4", "\"quantity\":1000000000").replace("71000,", "9007199254740991,"),
         ParkReason::WrongTotal,
-        "total_price quantity * unit price is more than 9007199254740991",
+        "total_price must be at most 9007199254740991, found that quantity * unit price is more",
     );
 }
 

@@ -31,7 +31,7 @@ use ledger_schema::{
 };
 
 use crate::decided::Decided;
-use crate::effects::{BatchEffects, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow};
+use crate::effects::{BatchEffects, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow, conflict_detail};
 use crate::prior::Prior;
 use crate::record::{Partition, Record};
 use crate::state::PartitionState;
@@ -135,7 +135,7 @@ impl<'a> BatchFold<'a> {
         let expected = partition_of(key, self.partition.count);
         if expected != self.partition.number {
             let found = self.partition.number;
-            let detail = format!("`{product_id}` belongs in partition {expected}, found in {found}");
+            let detail = format!("the key `{product_id}` belongs in partition {expected}, found in partition {found}");
             return Err((ParkReason::WrongPartition, detail));
         }
         Ok(event)
@@ -247,6 +247,6 @@ impl Verdict {
     }
 
     fn conflict(what: &str, id: &str) -> Self {
-        Self::Parked(ParkReason::ConflictingDuplicate, format!("{what} {id} stands before with other contents"))
+        Self::Parked(ParkReason::ConflictingDuplicate, conflict_detail(what, id))
     }
 }

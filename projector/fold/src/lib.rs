@@ -23,7 +23,7 @@ pub mod record;
 pub mod state;
 
 pub use batch::BatchFold;
-pub use effects::{BatchEffects, Decision, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow};
+pub use effects::{BatchEffects, Decision, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow, conflict_detail};
 pub use prior::Prior;
 pub use record::{Partition, Record};
 pub use state::PartitionState;

@@ -83,7 +83,7 @@ fn rule_3_the_partition_is_where_the_key_hashes_to() {
     assert_eq!(show(&right), "movement 0 confirmed\nstock abc 5 at 0");
     assert_eq!(right.outcomes[0].event_id.to_string(), "1-0-0");
     let wrong = fold(Partition { number: 0, count: 2 }, &PartitionState::default(), &Prior::default(), 0, &records);
-    assert_eq!(show(&wrong), "parked 0 wrong-partition: `abc` belongs in partition 1, found in 0");
+    assert_eq!(show(&wrong), "parked 0 wrong-partition: the key `abc` belongs in partition 1, found in partition 0");
 }
 
 #[test]

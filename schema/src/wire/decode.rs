@@ -38,7 +38,12 @@ impl DecodeError {
 
     fn field(member: Member, violation: &Violation) -> Self {
         let reason = match violation {
-            Violation::WrongTotal { .. } | Violation::TotalOverflow { .. } => ParkReason::WrongTotal,
+            Violation::TotalOverflow { max } => {
+                let detail =
+                    format!("{} must be at most {max}, found that quantity * unit price is more", member.name());
+                return Self::new(ParkReason::WrongTotal, detail);
+            }
+            Violation::WrongTotal { .. } => ParkReason::WrongTotal,
             _ => ParkReason::InvalidField,
         };
         Self::new(reason, format!("{} {violation}", member.name()))

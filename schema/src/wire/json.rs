@@ -107,7 +107,8 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            let begins = self.at;
+            // Of the first character of the name, after its quote.
+            let begins = self.at + 1;
             let (source, escaped) = self.name()?;
             let name = meaning(source, escaped).map_err(|fault| NotJson { at: begins, expected: name_must(fault) })?;
             self.next_after_space();

@@ -92,7 +92,7 @@ impl<'a> Members<'a> {
     /// meant is not ours to guess.
     fn at_most_one(&self, member: Member) -> Result<Option<Value<'a>>, DecodeError> {
         if self.repeated & (1 << member as u32) != 0 {
-            return Err(undecodable(format!("{} stands more than once", member.name())));
+            return Err(undecodable(format!("{} must stand once, found more than once", member.name())));
         }
         Ok(self.values[member as usize])
     }
