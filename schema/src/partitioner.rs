@@ -1,5 +1,7 @@
 //! Which partition a key lies in: murmur2 as the Java client hashes, which librdkafka calls `murmur2_random`.
 //! (librdkafka's own default, `consistent_random`, hashes with CRC32 and would put keys elsewhere.)
+//!
+//! It must never change: where a key lies is decided once, for ever. Next: [`crate::topics`], which freezes the count.
 
 /// The name to set as `partitioner` on every producer that writes the log.
 pub const PARTITIONER: &str = "murmur2_random";
@@ -34,8 +36,8 @@ fn murmur2(data: &[u8]) -> u32 {
 /// The partition of `key` among `partition_count`: `toPositive(murmur2(key)) % count`.
 ///
 /// # Panics
-/// Without partitions. No topic is without: the count was compared with the log's before anybody asks (INV-9), and a
-/// key that fell into some partition all the same would be a wrong stock.
+/// Without partitions. No topic is without: the count is the log's own (INV-9), and a key that was
+/// placed somewhere all the same would be a wrong stock.
 pub fn partition_of(key: &[u8], partition_count: i32) -> i32 {
     assert!(partition_count > 0, "a log has at least one partition, found {partition_count}");
     let positive = (murmur2(key) & 0x7fff_ffff).cast_signed();

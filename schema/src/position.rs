@@ -1,4 +1,7 @@
 //! Where something stands in the log. A position names one record; `next_offset` (always spelled so) is exclusive.
+//!
+//! It must never take a spelling that [`std::fmt::Display`] does not write: an id that is compared as text has one. Next:
+//! [`crate::wire`], whose outcomes carry an [`EventId`].
 
 use std::fmt;
 use std::str::FromStr;

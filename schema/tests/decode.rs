@@ -69,7 +69,7 @@ fn missing_and_mistyped_fields() {
         let value = order_with(&format!("\"{field}\""), "\"other\"");
         check(&value, ParkReason::Undecodable, &format!("{field} is missing"));
         let value = order_with(&format!("\"{field}\""), &format!("\"{field}\":[],\"{field}\""));
-        check(&value, ParkReason::Undecodable, &format!("{field} must stand once, found more than once"));
+        check(&value, ParkReason::Undecodable, &format!("{field} must appear once, found more than once"));
     }
 }
 

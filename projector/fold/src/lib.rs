@@ -11,7 +11,8 @@
 //! - INV-8: no record is skipped: each either takes effect, is a duplicate (counted), or is parked.
 //! - INV-9: another log is never folded onto this one's state: [`log_safety`].
 //!
-//! Reading order: [`record`], [`state`], [`batch`] (the rules), [`effects`], [`prior`], [`commit`], [`log_safety`].
+//! Reading order: [`record`], [`state`], [`batch`] (the rules), `decided`, [`effects`], [`prior`], [`commit`],
+//! [`log_safety`]. What the rules give, byte for byte: `tests/corpus/log.txt`.
 
 pub mod batch;
 pub mod commit;

@@ -1,6 +1,8 @@
 //! Whether the log is the one that the positions belong to, whole (INV-9, INV-8). Pure decisions: the caller reads
 //! the facts from Kafka and MariaDB and stops with the error. Nothing here is ever mended by itself: a projector that resets
 //! its position in silence is the failure this system exists to prevent.
+//!
+//! It must never reset anything, or ask Kafka itself. Next: [`crate::commit`].
 
 use thiserror::Error;
 

@@ -1,4 +1,6 @@
 //! What a partition has in memory: the stock of its products. Proportional to products, never to orders.
+//!
+//! It must never take over a batch that is not committed (INV-1). Next: [`crate::batch`].
 
 #![expect(clippy::disallowed_types, reason = "looked up only, never iterated: its order reaches no output")]
 

@@ -1,7 +1,7 @@
 //! Ids of orders and movements: UUIDs. Derived from the client's `Idempotency-Key` where it sends one, so that
-//! every service gives a retry the same id without asking anybody (design.md, "Identity").
+//! every service gives a retry the same id without looking anything up (design.md, "Identity").
 //!
-//! Which texts are ids is decided here and by no library: a replay must accept the same records for ever. Next:
+//! Which texts are ids must never be left to a library: a replay must accept the same records for ever. Next:
 //! [`super::timestamp`], the other grammar of this kind.
 
 use std::fmt;

@@ -1,5 +1,8 @@
 //! Domain types. Each parses in its constructor and has no setter, so a value that exists is valid; none
-//! derives serde, so no wire format can make one behind the constructor's back. Wire types: [`crate::wire`].
+//! derives serde, so no wire format can make one past its constructor. Wire types: [`crate::wire`].
+//!
+//! It must never do IO, or know a wire name. Reading order: `text`, `amount`, `id`, `timestamp`, `order`, `movement`,
+//! `contents` (what makes two of them the same), `violation` and `shown` (how a refusal is worded).
 
 mod amount;
 mod contents;

@@ -1,4 +1,6 @@
 //! A change of a product's stock that is not an order: goods arrived, or a count differed.
+//!
+//! It must never know the stock: whether it may happen is decided by the fold. Next: [`super::contents`].
 
 use chrono::{DateTime, Utc};
 

@@ -1,4 +1,6 @@
 //! An order of one line, as a client placed it.
+//!
+//! It must never have a total that is not quantity times unit price. Next: [`super::contents`].
 
 use chrono::{DateTime, Utc};
 

@@ -1,6 +1,6 @@
 //! Times of events: UTC, whole microseconds (what `DATETIME(6)` holds), 1970 to 9999.
 //!
-//! Which texts are times is decided here and by no library: a replay must accept the same records for ever. The types are
+//! Which texts are times must never be left to a library: a replay must accept the same records for ever. The types are
 //! chrono's, its parser is never used. Next: [`super::id`], the other grammar of this kind.
 
 use chrono::{DateTime, Utc};

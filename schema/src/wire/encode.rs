@@ -1,7 +1,7 @@
 //! [`Event`] -> bytes of the log, in the oldest version that can say it: a reader that knows only version 1 can
 //! read all that version 1 could always say.
 //!
-//! It must never give bytes that [`super::decode`] does not read back as the same event. Next: [`super::decode`].
+//! It must never give bytes that [`super::decode()`] does not read back as the same event. Next: [`super::decode()`].
 
 use chrono::SecondsFormat;
 use serde::Serialize;

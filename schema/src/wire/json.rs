@@ -5,9 +5,9 @@
 //! space. Where the RFC leaves room:
 //! - Nesting has no limit (the size has: [`super::MAX_EVENT_BYTES`]), and is read without recursion.
 //! - A name may be written with escapes and is compared unescaped. Names of the outermost object must be Unicode.
-//! - What nobody asks for is checked for its structure alone: text in it may be bytes that are no UTF-8, or an escaped half
+//! - The value of a name that no event has is checked for its structure alone: text in it may be bytes that are no UTF-8, or an escaped half
 //!   of a surrogate pair, and a number may be of any size.
-//! - Members that stand twice are the caller's: it sees both.
+//! - Members that appear twice are left to the caller, which sees both.
 //!
 //! It must never allocate for an event as the services write it: values are slices of the record.
 //! Next: [`super::members`], which takes the members that events have.

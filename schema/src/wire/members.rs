@@ -1,7 +1,7 @@
 //! The members that events have, as a record gives them, and the words in which a missing or a wrong one is refused:
 //! the member's name, what is expected, what was found.
 //!
-//! It must never let a word of a library, or a Rust type, into a detail. Next: [`super::decode`], which asks for the members
+//! It must never let a word of a library, or a Rust type, into a detail. Next: [`super::decode()`], which reads the members
 //! of each event; [`super::foreign`], which knows other people's envelopes.
 
 use std::borrow::Cow;
@@ -58,9 +58,9 @@ members!(
 
 /// The members of one record. What is not looked for is not kept.
 pub(super) struct Members<'a> {
-    /// By `Member as usize`. Of a member that stands twice, the first.
+    /// By `Member as usize`. Of a member that appears twice, the first.
     values: [Option<Value<'a>>; Member::COUNT],
-    /// The same, as bits: those that stand twice or more often.
+    /// The same, as bits: those that appear twice or more often.
     repeated: u32,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Members<'a> {
     /// meant is not ours to guess.
     fn at_most_one(&self, member: Member) -> Result<Option<Value<'a>>, DecodeError> {
         if self.repeated & (1 << member as u32) != 0 {
-            return Err(undecodable(format!("{} must stand once, found more than once", member.name())));
+            return Err(undecodable(format!("{} must appear once, found more than once", member.name())));
         }
         Ok(self.values[member as usize])
     }
@@ -128,7 +128,7 @@ impl<'a> Members<'a> {
         self.integer_within(member, i64::MIN, i64::MAX)
     }
 
-    /// A version: 0 to 2^32 - 1. (Which of them is known is asked later.)
+    /// A version: 0 to 2^32 - 1. (Which of them is known is checked later.)
     ///
     /// # Errors
     /// As [`Self::text`].

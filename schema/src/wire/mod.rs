@@ -1,6 +1,9 @@
 //! The events on the wire: JSON in snake_case with `type` and `version`. Versions are resolved here, at the edge;
 //! inside there are only domain types. Golden samples, one per event and version, are in `golden/` and are
 //! never edited. Fields that a reader does not know are ignored; a type or version it does not know is an error.
+//!
+//! It must never let a wire type into the domain. Reading order: `decode`, `json`, `text`, `members`, `foreign` (from bytes to an
+//! event, or to a refusal in plain words), `encode`, `outcome`.
 
 mod decode;
 mod encode;

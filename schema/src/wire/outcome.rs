@@ -1,5 +1,7 @@
 //! Outcomes: what the fold decided, as published on `orders.outcomes`. One type serves both directions, since the
 //! projector writes them and the order services (and anybody else) read them.
+//!
+//! It must never have a field that is no function of the log (INV-4). Next: `ledger_fold::decided`, which makes them.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -1,7 +1,7 @@
 //! The text between two quotes of JSON, with its escapes resolved. Whether the escapes are well formed was seen before, by
 //! [`super::json`]; here is decided what is Unicode.
 //!
-//! It must never mend: half of a surrogate pair or a byte that is no UTF-8 is a fault, never U+FFFD.
+//! It must never mend: half of a surrogate pair or a byte that is no UTF-8 is a fault, never U+FFFD. Next: [`super::members`].
 
 use std::borrow::Cow;
 
