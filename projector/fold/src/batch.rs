@@ -218,6 +218,7 @@ impl<'a> BatchFold<'a> {
     /// Only what is confirmed changes the stock.
     fn set_stock(&mut self, product_id: &ProductId, decided: Decided, offset: i64) {
         let Decided::Confirmed { available } = decided else { return };
+        assert!(available >= 0, "INV-2: a decision at offset {offset} would leave {available} pieces of {product_id}");
         match self.changed.get_mut(product_id) {
             Some(level) => *level = Level { available, offset },
             None => {

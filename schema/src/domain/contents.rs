@@ -111,6 +111,7 @@ impl<'a> MovementContents<'a> {
         if let (Note::Held(stored), Note::Held(note)) = (self.note, found.note)
             && stored != note
         {
+            // Words for a person: a note itself never looks like this to a program.
             let shown = |note: Option<&'a str>| Part::Text(note.unwrap_or("(none)"));
             differences.push(Difference { field: "note", stored: shown(stored), found: shown(note) });
         }

@@ -213,6 +213,7 @@ fn not_json(bytes: &[u8], NotJson { at, expected }: NotJson) -> String {
         Some(byte @ b' '..=b'~') => format!("`{}`", char::from(*byte)),
         Some(byte) => format!("byte 0x{byte:02X}"),
     };
+    // Most bytes are nothing that is known; then there is nothing to add.
     let beginning = foreign::beginning(bytes).filter(|_| at == 0).map(|what| format!(" ({what})"));
     format!("not JSON at byte {at}: expected {expected}, found {found}{}", beginning.as_deref().unwrap_or(""))
 }

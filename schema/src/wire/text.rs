@@ -24,6 +24,7 @@ pub(super) fn meaning(source: &[u8], escaped: bool) -> Result<Cow<'_, str>, Text
 }
 
 fn unescaped(source: &str) -> Result<String, TextFault> {
+    // No backslash is left: all of it is plain. (As below.)
     let first = source.find('\\').unwrap_or(source.len());
     let (plain, mut rest) = source.split_at(first);
     let mut text = String::with_capacity(source.len());
