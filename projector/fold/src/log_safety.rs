@@ -1,6 +1,8 @@
-//! Whether the log is the one that the positions belong to, whole (INV-9, INV-8). Pure decisions; whoever asks reads
+//! Whether the log is the one that the positions belong to, whole (INV-9, INV-8). Pure decisions: the caller reads
 //! the facts from Kafka and MariaDB and stops with the error. Nothing here is ever mended by itself: a projector that resets
 //! its position in silence is the failure this system exists to prevent.
+//!
+//! It must never reset anything, or ask Kafka itself. Next: [`crate::commit`].
 
 pub use ledger_schema::log::{LogIdentity, Watermarks};
 use thiserror::Error;
@@ -52,7 +54,7 @@ pub fn check_identity(topic: &str, expected: &LogIdentity, found: &LogIdentity) 
 /// Checks that a partition still has its beginning, and all that was folded from it.
 ///
 /// # Errors
-/// [`LogRefusal::BeginningGone`] when the first offset is not 0 (also where the position lies behind it: the tables
+/// [`LogRefusal::BeginningGone`] when the first offset is not 0 (also where the position is after it: the tables
 /// could not be rebuilt any more), [`LogRefusal::EndGone`] when the log ends before the position.
 pub fn check_watermarks(
     topic: &str,
