@@ -77,6 +77,18 @@ fn the_servers_are_those_of_up() {
     }
 }
 
+/// `docker build` takes the image's compiler: it is not to be another one than developers and CI have.
+#[test]
+fn the_image_is_built_with_the_pinned_toolchain() {
+    let pin = fs::read_to_string(repository::root().join("rust-toolchain.toml")).unwrap();
+    let version = pin.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    let dockerfile = fs::read_to_string(repository::root().join("Dockerfile")).unwrap();
+    assert!(dockerfile.contains(&format!("\nFROM rust:{version}-slim-bookworm AS tools\n")), "not {version}");
+    let manifest = fs::read_to_string(repository::root().join("Cargo.toml")).unwrap();
+    let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(version.starts_with(oldest), "{oldest} is what the manifest asks for, {version} what is pinned");
+}
+
 #[test]
 fn everything_is_published_where_up_listens_and_on_this_machine_only() {
     let compose = compose();
