@@ -1,5 +1,5 @@
-//! Deaths at lines that write: `ledger-failpoints` runs in the place of `ledger`, told by `FAILPOINTS` where to die, and
-//! whoever takes over must find everything as it has to be. It must never know the points itself: the binary names them.
+//! Deaths at lines that write: `ledger-failpoints` runs in the place of `ledger`, with the place to die in
+//! `FAILPOINTS`, and whoever takes over must find everything as it has to be. It must never know the points itself: the binary names them.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use e2e::ledger::Ledger;
 
-use crate::faults::{FaultCounts, Pace};
-use crate::progress;
+use crate::kinds::FaultCounts;
+use crate::pace::Pace;
+use crate::progress::progress;
 use crate::random::Random;
 use crate::system::{STOP_GRACE, System};
 

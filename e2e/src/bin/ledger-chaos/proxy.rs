@@ -76,7 +76,7 @@ pub(crate) async fn start(server: SocketAddr, scissors: Arc<Scissors>) -> Result
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let scissors = Arc::clone(&scissors);
-            // A connection that breaks is the server's or the projector's end, or a cut: nothing to tell.
+            // A connection that breaks is the server's or the projector's end, or a cut: nothing to report.
             tokio::spawn(async move { relay(client, server, &scissors).await });
         }
     });
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_are_told_apart() {
+    fn packets_are_distinguished() {
         let stream = b"\x07\x00\x00\x00\x03COMMIT\x01\x00\x00\x00\x0e\x02\x00";
         assert_eq!(first_packet(stream), Some(11));
         assert_eq!(first_packet(&stream[11..16]), Some(5));

@@ -1,6 +1,6 @@
-//! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need, gone on
-//! with, and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no difference:
-//! none of them is told to accept one.
+//! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need, resumed,
+//! and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no difference:
+//! no rebuild has `--yes`, so none may accept one.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,12 +9,11 @@ use anyhow::{Context, Result, bail};
 use sqlx::MySqlPool;
 use xtask::servers::Server;
 
-use crate::commands::block_on;
 use crate::deaths;
-use crate::faults::FaultCounts;
+use crate::kinds::FaultCounts;
 use crate::random::Random;
 use crate::shop::Shop;
-use crate::system::{PartName, System};
+use crate::system::{PartName, System, block_on};
 
 /// Runs of a rebuild that is disturbed, until it has to be done.
 const RUNS: usize = 6;
@@ -69,7 +68,7 @@ fn roll_back(system: &mut System, shop: &Shop, pool: &MySqlPool, to: i32, counts
     Ok(())
 }
 
-/// A rebuild while something else dies, and then it; gone on with until it is done.
+/// A rebuild while something else dies, and then it; resumed until it is done.
 fn disturbed(system: &mut System, random: &mut Random) -> Result<()> {
     let mut said = String::new();
     for run in 0..RUNS {

@@ -1,5 +1,5 @@
 //! What stands where when a run has failed: printed at once, since the machine that it ran on may be gone by the time that
-//! somebody looks. It must never fail itself: what cannot be had is told, and the next thing is asked for.
+//! somebody looks. It must never fail itself: what cannot be had is reported, and the next thing is looked at.
 
 use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
@@ -11,31 +11,31 @@ use sqlx::MySqlPool;
 use tokio::time::timeout;
 use xtask::http::HttpClient;
 
-use crate::progress;
+use crate::progress::progress;
 use crate::system::System;
 
-/// For each single question.
+/// For each single look.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LINES: usize = 60;
 
 /// Outbox and positions, each projector's health and metrics, the ends of the logs.
 pub(crate) async fn print(system: &System) {
     progress("\nwhat stands where:");
-    tell("database", timeout(ANSWER_LIMIT, database(system)).await.context("no answer").flatten());
+    show("database", timeout(ANSWER_LIMIT, database(system)).await.context("no answer").flatten());
     let ledger = &system.ledger;
     for projector in std::iter::once(&ledger.projector).chain(&system.second) {
-        tell(projector.process.name(), tokio::task::block_in_place(|| of_projector(projector)));
+        show(projector.process.name(), tokio::task::block_in_place(|| of_projector(projector)));
     }
     for log in logs(&system.logs()) {
-        tell(format!("last lines of {}", log.display()), last_lines(&log));
+        show(format!("last lines of {}", log.display()), last_lines(&log));
     }
 }
 
-fn tell(of: impl Display, found: Result<Vec<String>>) {
+fn show(of: impl Display, found: Result<Vec<String>>) {
     progress(&format!("-- {of}"));
     match found {
         Ok(lines) => lines.iter().for_each(|line| progress(&format!("   {line}"))),
-        Err(error) => progress(&format!("   cannot tell: {error:#}")),
+        Err(error) => progress(&format!("   unknown: {error:#}")),
     }
 }
 

@@ -34,6 +34,11 @@ pub(crate) enum PartName {
     Projector,
 }
 
+/// Faults run on a thread of their own, where blocking is allowed.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Handle::current().block_on(future)
+}
+
 pub(crate) struct System {
     pub(crate) ledger: Ledger,
     pub(crate) second: Option<Part>,

@@ -1,4 +1,4 @@
-//! What the clients were told, against what stands in the log and the tables. The auditor has already compared log, tables
+//! What the clients were answered, against what stands in the log and the tables. The auditor has already compared log, tables
 //! and outcomes; here every answer must be true, stock must never have been below zero, and both services must agree.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use e2e::auditor::{Evidence, Rows};
 use e2e::client::Client;
 use serde_json::Value;
 
-use crate::shop::{Deal, Told};
+use crate::shop::{Exchange, Reply};
 
 /// One row of `orders` or `stock_movements`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,59 +40,60 @@ impl Verdict {
 ///
 /// # Errors
 /// When a row cannot be understood.
-pub(crate) fn of(evidence: &Evidence, deals: &[Deal]) -> Result<Verdict> {
+pub(crate) fn of(evidence: &Evidence, exchanges: &[Exchange]) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let of_log = effects([&evidence.expected.orders, &evidence.expected.movements])?;
     let of_tables = effects([&evidence.tables.orders, &evidence.tables.movements])?;
-    for deal in deals {
+    for exchange in exchanges {
         for (place, effects) in [("log", &of_log), ("tables", &of_tables)] {
-            let found = effects.get(&deal.ask.contents).map_or(&[][..], Vec::as_slice);
-            if let Some(wrong) = compare(&deal.told, found) {
-                verdict.differences.push(format!("{}: {wrong} in the {place}", deal.ask.contents));
+            let found = effects.get(&exchange.request.contents).map_or(&[][..], Vec::as_slice);
+            if let Some(wrong) = compare(&exchange.reply, found) {
+                verdict.differences.push(format!("{}: {wrong} in the {place}", exchange.request.contents));
             }
         }
-        if let Told::Accepted { id, position: Some(position), .. } = &deal.told
+        if let Reply::Accepted { id, position: Some(position), .. } = &exchange.reply
             && !lies_at(evidence, position, id)
         {
-            verdict.differences.push(format!("{}: the record at {position} is not {id}", deal.ask.contents));
+            verdict.differences.push(format!("{}: the record at {position} is not {id}", exchange.request.contents));
         }
-        verdict.count(match (&deal.told, deal.ask.is_order) {
-            (Told::Accepted { .. }, true) => "acknowledged orders, each there once",
-            (Told::Accepted { .. }, false) => "acknowledged movements, each there once",
-            (Told::Refused(_), _) => "good requests refused",
-            (Told::Unknown(_), _) => "requests given up, each there at most once",
+        verdict.count(match (&exchange.reply, exchange.request.is_order) {
+            (Reply::Accepted { .. }, true) => "acknowledged orders, each there once",
+            (Reply::Accepted { .. }, false) => "acknowledged movements, each there once",
+            (Reply::Refused(_), _) => "good requests refused",
+            (Reply::Unknown(_), _) => "requests given up, each there at most once",
         });
     }
-    strangers(&of_tables, deals, &mut verdict);
+    strangers(&of_tables, exchanges, &mut verdict);
     running_stock(evidence, &of_tables, &mut verdict);
     Ok(verdict)
 }
 
 /// What is wrong with the rows of one request, given its answer.
-fn compare(told: &Told, found: &[Effect]) -> Option<String> {
-    match (told, found) {
-        (Told::Accepted { id, confirmed, .. }, [effect]) => {
+fn compare(reply: &Reply, found: &[Effect]) -> Option<String> {
+    match (reply, found) {
+        (Reply::Accepted { id, confirmed, .. }, [effect]) => {
             if effect.id != *id {
                 return Some(format!("answered as {id}, but {}", effect.id));
             }
             let agrees = confirmed.is_none_or(|confirmed| confirmed == effect.confirmed);
             (!agrees).then(|| format!("answered confirmed={confirmed:?}, but confirmed={}", effect.confirmed))
         }
-        (Told::Accepted { id, .. }, []) => Some(format!("LOST: acknowledged as {id}, but not")),
-        (Told::Refused(why), _) => Some(format!("a good request was refused with {why}; {} rows", found.len())),
-        (Told::Unknown(_), [] | [_]) => None,
+        (Reply::Accepted { id, .. }, []) => Some(format!("LOST: acknowledged as {id}, but not")),
+        (Reply::Refused(why), _) => Some(format!("a good request was refused with {why}; {} rows", found.len())),
+        (Reply::Unknown(_), [] | [_]) => None,
         (_, several) => Some(format!("DOUBLED: {several:?}")),
     }
 }
 
-/// Nothing may be there that nobody asked for.
-fn strangers(effects: &Effects, deals: &[Deal], verdict: &mut Verdict) {
-    let asked: std::collections::BTreeSet<&str> = deals.iter().map(|deal| deal.ask.contents.as_str()).collect();
+/// Nothing may be there that nobody sent.
+fn strangers(effects: &Effects, exchanges: &[Exchange], verdict: &mut Verdict) {
+    let requested: std::collections::BTreeSet<&str> =
+        exchanges.iter().map(|exchange| exchange.request.contents.as_str()).collect();
     for (contents, found) in effects {
         // Garbage that lies in its right partition by chance is a good order of a product without stock.
         let is_harmless = contents.contains("user=garbage") && found.iter().all(|effect| !effect.confirmed);
-        if !asked.contains(contents.as_str()) && !is_harmless {
-            verdict.differences.push(format!("{contents}: nobody asked for it: {found:?}"));
+        if !requested.contains(contents.as_str()) && !is_harmless {
+            verdict.differences.push(format!("{contents}: nobody sent it: {found:?}"));
         }
     }
 }
@@ -172,12 +173,17 @@ fn effect(key: &str, row: &str) -> Option<(String, Effect)> {
 ///
 /// # Errors
 /// When a service does not answer.
-pub(crate) async fn compare_services(services: [&Client; 2], deals: &[Deal], verdict: &mut Verdict) -> Result<()> {
+pub(crate) async fn compare_services(
+    services: [&Client; 2],
+    exchanges: &[Exchange],
+    verdict: &mut Verdict,
+) -> Result<()> {
     const SAMPLE: usize = 300;
-    let ids = deals.iter().filter(|deal| deal.ask.is_order).filter_map(|deal| match &deal.told {
-        Told::Accepted { id, .. } => Some(format!("/orders/{id}")),
-        _ => None,
-    });
+    let ids =
+        exchanges.iter().filter(|exchange| exchange.request.is_order).filter_map(|exchange| match &exchange.reply {
+            Reply::Accepted { id, .. } => Some(format!("/orders/{id}")),
+            _ => None,
+        });
     let ids: Vec<String> = ids.collect();
     let mut paths: Vec<String> = ids.iter().step_by((ids.len() / SAMPLE).max(1)).cloned().collect();
     let mut next = Some("/stock?limit=100".to_owned());
@@ -200,8 +206,8 @@ pub(crate) async fn compare_services(services: [&Client; 2], deals: &[Deal], ver
 mod tests {
     use super::*;
 
-    fn told(confirmed: Option<bool>) -> Told {
-        Told::Accepted { id: "i".to_owned(), position: Some("0:5".to_owned()), confirmed }
+    fn reply(confirmed: Option<bool>) -> Reply {
+        Reply::Accepted { id: "i".to_owned(), position: Some("0:5".to_owned()), confirmed }
     }
 
     #[test]
@@ -220,22 +226,22 @@ mod tests {
         let one = std::slice::from_ref(&effect);
         let two = [effect.clone(), effect.clone()];
         let other = [Effect { id: "j".to_owned(), ..effect.clone() }];
-        let unknown = Told::Unknown("503".to_owned());
-        let refused = Told::Refused("422".to_owned());
-        for (told, found, says) in [
-            (told(None), one, None),
-            (told(Some(true)), one, None),
-            (told(Some(false)), one, Some("answered confirmed")),
-            (told(None), &other[..], Some("answered as i")),
-            (told(None), &[][..], Some("LOST")),
-            (told(None), &two[..], Some("DOUBLED")),
+        let unknown = Reply::Unknown("503".to_owned());
+        let refused = Reply::Refused("422".to_owned());
+        for (reply, found, says) in [
+            (reply(None), one, None),
+            (reply(Some(true)), one, None),
+            (reply(Some(false)), one, Some("answered confirmed")),
+            (reply(None), &other[..], Some("answered as i")),
+            (reply(None), &[][..], Some("LOST")),
+            (reply(None), &two[..], Some("DOUBLED")),
             (unknown.clone(), &[][..], None),
             (unknown.clone(), one, None),
             (unknown, &two[..], Some("DOUBLED")),
             (refused, &[][..], Some("refused")),
         ] {
-            let wrong = compare(&told, found);
-            assert_eq!(wrong.is_some(), says.is_some(), "{told:?} {found:?}: {wrong:?}");
+            let wrong = compare(&reply, found);
+            assert_eq!(wrong.is_some(), says.is_some(), "{reply:?} {found:?}: {wrong:?}");
             assert!(wrong.unwrap_or_default().contains(says.unwrap_or_default()));
         }
     }
