@@ -16,9 +16,9 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::command::{ProcessCommand, open_log};
 use super::identity::{ProcessIdentity, ProcessStat};
 use super::record::end_group;
-use super::{ProcessCommand, open_log};
 use crate::interrupt::Interrupt;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);

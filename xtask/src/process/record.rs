@@ -19,8 +19,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use super::command::{ProcessCommand, open_log};
 use super::identity::ProcessIdentity;
-use super::{ProcessCommand, open_log};
 use crate::atomic_file::{self, Readers};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
