@@ -33,7 +33,7 @@ pub const SERVER_PARAMETERS: &str = "max_fails=1 fail_timeout=1s";
 /// # Errors
 /// When there is no upstream, a path cannot stand in a configuration, or nginx is not there.
 pub fn prepare(folder: &Path, listen: SocketAddr, upstreams: &[SocketAddr]) -> Result<ProcessCommand> {
-    ensure!(!upstreams.is_empty(), "a gateway needs at least one service behind it");
+    ensure!(!upstreams.is_empty(), "a gateway needs at least one service");
     fs::create_dir_all(folder)?;
     let servers: Vec<String> =
         upstreams.iter().map(|address| format!("server {address} {SERVER_PARAMETERS};")).collect();

@@ -165,7 +165,7 @@ fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Debian asks this program whether a package may start its service; 101 means no.
+/// Debian runs this program to learn whether a package may start its service; 101 means no.
 const POLICY_FILE: &str = "/usr/sbin/policy-rc.d";
 const POLICY: &str = "#!/bin/sh\n# Made by the order ledger's `cargo xtask` for the time of one installation; may be removed.\nexit 101\n";
 

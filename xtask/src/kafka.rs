@@ -50,7 +50,7 @@ pub struct KafkaSettings {
 }
 
 impl KafkaSettings {
-    /// How to ask whether it is ready.
+    /// How its readiness is checked.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe::Kafka(self.address)

@@ -95,7 +95,7 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // Nobody is left to tell; the system cleans its temporary folder as well.
+        // Nobody is left who could act on it; the system cleans its temporary folder as well.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

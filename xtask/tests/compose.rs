@@ -86,7 +86,7 @@ fn the_image_is_built_with_the_pinned_toolchain() {
     assert!(dockerfile.contains(&format!("\nFROM rust:{version}-slim-bookworm AS tools\n")), "not {version}");
     let manifest = fs::read_to_string(repository::root().join("Cargo.toml")).unwrap();
     let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
-    assert!(version.starts_with(oldest), "{oldest} is what the manifest asks for, {version} what is pinned");
+    assert!(version.starts_with(oldest), "{oldest} is in the manifest, {version} is pinned");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn everything_is_published_where_up_listens_and_on_this_machine_only() {
         }
         let check = texts(&service["healthcheck"]["test"]);
         if check.contains(&"http-ready") {
-            assert_eq!(check.last(), Some(&inside), "{name}: the health check asks another port");
+            assert_eq!(check.last(), Some(&inside), "{name}: the health check takes another port");
         }
     }
 }
@@ -185,11 +185,11 @@ fn the_gateways_template_gets_all_its_variables() {
     assert_eq!(texts(&service["volumes"]), [mounted]);
     let text = fs::read_to_string(repository::root().join(template)).unwrap();
     let settings = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let asked: BTreeSet<&str> =
+    let used: BTreeSet<&str> =
         settings.flat_map(|line| line.split("${").skip(1).filter_map(|rest| rest.split('}').next())).collect();
     let given = environment(service);
     let given_names: BTreeSet<&str> = given.keys().copied().filter(|name| name.starts_with("LEDGER_")).collect();
-    assert_eq!(asked, given_names);
+    assert_eq!(used, given_names);
     for name in [parts::SERVICE_A, parts::SERVICE_B] {
         let listen = environment(&compose["services"][name])["LEDGER_SERVICE_LISTEN"];
         let port = listen.rsplit(':').next().unwrap();

@@ -125,7 +125,7 @@ fn first_start(installation: &Installation) {
     let status = installation.succeed(&["ledger", "status", "--output", "json"]);
     assert!(serde_json::from_str::<serde_json::Value>(&status).is_ok(), "{status}");
     let wrong = installation.xtask(&["ledger", "no-such-command"]);
-    assert_eq!(wrong.status.code(), Some(2), "the operator's binary tells its exit code");
+    assert_eq!(wrong.status.code(), Some(2), "the operator's exit code is passed on");
 }
 
 fn second_up_changes_nothing(installation: &Installation) {

@@ -54,7 +54,7 @@ impl Shop {
         Ok(Self { stop, clients, longest })
     }
 
-    /// How many orders were acknowledged. `name` is for the line that says how long anybody waited: it is told, not judged.
+    /// How many orders were acknowledged. `name` is for the line that says how long anybody waited: it is shown, not judged.
     async fn close(self, name: &str) -> Result<usize> {
         self.stop.store(true, Ordering::Release);
         let mut placed = 0;
@@ -79,10 +79,10 @@ async fn place(client: &Client, number: u64, nth: usize, longest: &[AtomicU64; 2
         if nth.is_multiple_of(3) {
             headers.push(("prefer", "wait=5"));
         }
-        let asked = Instant::now();
+        let sent = Instant::now();
         match client.post("/orders", &headers, &order(&user, &product, 1)).await {
             Ok(answer) if matches!(answer.status, 201 | 202 | 409) => {
-                note(&longest[1], asked);
+                note(&longest[1], sent);
                 break;
             }
             Ok(answer) => ensure!(answer.status == 503, "{answer:?}"),
@@ -95,9 +95,9 @@ async fn place(client: &Client, number: u64, nth: usize, longest: &[AtomicU64; 2
 }
 
 async fn look(client: &Client, number: u64, nth: usize, answers: &[u16], longest: &[AtomicU64; 2]) -> Result<()> {
-    let asked = Instant::now();
+    let sent = Instant::now();
     let answer = client.get(&format!("/stock/{}", product(number, nth))).await?;
-    note(&longest[0], asked);
+    note(&longest[0], sent);
     ensure!(answers.contains(&answer.status), "{answer:?}");
     Ok(())
 }
@@ -162,7 +162,7 @@ async fn live_generation(pool: &MySqlPool) -> Result<i64> {
     Ok(sqlx::query_scalar("SELECT CAST(MAX(generation) AS SIGNED) FROM positions").fetch_one(pool).await?)
 }
 
-/// Runs a command that must do what it was asked; gives what it said.
+/// Runs a command that must succeed; returns what it printed.
 async fn done(ledger: &Ledger, args: &[&str]) -> Result<String> {
     let (code, said) = ledger.run(args).await?;
     ensure!(code == 0, "ledger {args:?} ended with {code}: {said}");

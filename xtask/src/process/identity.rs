@@ -51,7 +51,7 @@ impl ProcessStat {
     }
 }
 
-/// A process that is told from every other one, before and after a reboot.
+/// A process that is distinguished from every other one, before and after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Its number; also that of its process group, which it leads.

@@ -209,12 +209,12 @@ async fn swap_time(pool: &MySqlPool, limit: Duration) -> Result<(Instant, Instan
     let live = "SELECT MAX(generation) FROM positions";
     let old: i32 = sqlx::query_scalar(live).fetch_one(pool).await?;
     loop {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let found: i32 = sqlx::query_scalar(live).fetch_one(pool).await?;
         if found != old {
             return Ok((last_old, Instant::now()));
         }
-        last_old = asked;
+        last_old = sent;
         ensure!(begin.elapsed() < limit, "nothing was swapped within {limit:?}");
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,4 +1,4 @@
-//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to tell whose connection it is and
+//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to know whose connection it is and
 //! to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after the
 //! server's reply.
 //!

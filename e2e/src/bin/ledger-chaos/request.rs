@@ -9,7 +9,7 @@ use crate::random::Random;
 pub(crate) const HOT: &str = "hot";
 const WIDE_COUNT: u64 = 200;
 const USER_COUNT: u64 = 300;
-/// Prices are above any other number here, so a row tells which request it was.
+/// Prices are above any other number here, so a row shows which request it was.
 const FIRST_PRICE: usize = 1_000_000;
 
 /// One request that must take effect once.

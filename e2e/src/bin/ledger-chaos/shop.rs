@@ -270,11 +270,12 @@ fn definite(answer: &Answer) -> Option<Reply> {
     let accepted = |confirmed| Some(Reply::Accepted { id: id.clone(), position: position.clone(), confirmed });
     match (answer.status, answer.problem()) {
         (201, _) => accepted(Some(true)),
-        (202, _) => accepted(match answer.text("status") {
-            "confirmed" => Some(true),
-            "rejected" => Some(false),
-            _ => None,
-        }),
+        (202, _) => match answer.text("status") {
+            "pending" => accepted(None),
+            "confirmed" => accepted(Some(true)),
+            "rejected" => accepted(Some(false)),
+            other => Some(Reply::Refused(format!("202 with the status `{other}`"))),
+        },
         (409, "out-of-stock" | "unknown-product" | "below-zero") => accepted(Some(false)),
         (408, _) => None,
         (status @ 400..500, problem) => Some(Reply::Refused(format!("{status} {problem}"))),

@@ -116,7 +116,8 @@ impl System {
         let second = self.second.as_ref().context("there is no second projector")?;
         let answer = HttpClient::new(Duration::from_secs(5)).get(&format!("http://{}/metrics", second.address))?;
         let line = answer.body.lines().find_map(|line| line.strip_prefix("ledger_records_folded_total "));
-        Ok(line.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
+        // A counter that was never raised is not listed.
+        line.map_or(Ok(0), |count| count.trim().parse().with_context(|| format!("not a count: {count}")))
     }
 
     /// Time goes by; an interrupt ends it.
@@ -177,7 +178,7 @@ impl System {
         let ledger = &self.ledger;
         let parts = [&ledger.service_a, &ledger.service_b, &ledger.projector, &ledger.gateway];
         parts.into_iter().chain(&self.second).find_map(|part| {
-            let sickness = Probe::Http(format!("http://{}/readyz", part.address)).ask().err()?;
+            let sickness = Probe::Http(format!("http://{}/readyz", part.address)).check().err()?;
             Some(format!("{}: {sickness:#}", part.process.name()))
         })
     }

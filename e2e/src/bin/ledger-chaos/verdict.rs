@@ -1,26 +1,19 @@
 //! What the clients were answered, against what stands in the log and the tables. The auditor has already compared log, tables
 //! and outcomes; here every answer must be true, stock must never have been below zero, and both services must agree.
+//!
+//! It must never decide what a record does; that is `e2e::auditor`'s. Read `shop` for where the answers come from.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use e2e::auditor::effect::{Effect, effects};
 use e2e::auditor::{Evidence, Rows};
 use e2e::client::Client;
 use serde_json::Value;
 
 use crate::shop::{Exchange, Reply};
 
-/// One row of `orders` or `stock_movements`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Effect {
-    id: String,
-    confirmed: bool,
-    partition: i32,
-    offset: i64,
-    product: String,
-    change: i64,
-}
-
+/// By their contents.
 type Effects = BTreeMap<String, Vec<Effect>>;
 
 /// Counts of what was checked, and what is wrong.
@@ -42,8 +35,8 @@ impl Verdict {
 /// When a row cannot be understood.
 pub(crate) fn of(evidence: &Evidence, exchanges: &[Exchange]) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let of_log = effects([&evidence.expected.orders, &evidence.expected.movements])?;
-    let of_tables = effects([&evidence.tables.orders, &evidence.tables.movements])?;
+    let of_log = by_contents([&evidence.expected.orders, &evidence.expected.movements])?;
+    let of_tables = by_contents([&evidence.tables.orders, &evidence.tables.movements])?;
     for exchange in exchanges {
         for (place, effects) in [("log", &of_log), ("tables", &of_tables)] {
             let found = effects.get(&exchange.request.contents).map_or(&[][..], Vec::as_slice);
@@ -115,9 +108,9 @@ fn running_stock(evidence: &Evidence, effects: &Effects, verdict: &mut Verdict) 
                 verdict.differences.push(format!("OVERSOLD: {product} is at {available} after {place}"));
             }
         }
-        let row = evidence.tables.stock.get(product).cloned().unwrap_or_default();
-        if !row.starts_with(&format!("available={available} ")) {
-            verdict.differences.push(format!("stock of {product}: {row}, but its rows add up to {available}"));
+        let row = evidence.tables.stock.get(product);
+        if !row.is_some_and(|row| row.starts_with(&format!("available={available} "))) {
+            verdict.differences.push(format!("stock of {product}: {row:?}, but its rows add up to {available}"));
         }
     }
     for outcome in evidence.expected.outcomes.values().flatten().filter(|outcome| outcome.contains("available=-")) {
@@ -125,48 +118,24 @@ fn running_stock(evidence: &Evidence, effects: &Effects, verdict: &mut Verdict) 
     }
 }
 
+/// Whether the record there can be read and has this id.
 fn lies_at(evidence: &Evidence, position: &str, id: &str) -> bool {
-    let record = position.split_once(':').and_then(|(partition, offset)| {
+    let found = position.split_once(':').and_then(|(partition, offset)| {
         let (partition, offset): (i32, i64) = (partition.parse().ok()?, offset.parse().ok()?);
         let records = evidence.log.partitions.get(&partition)?;
-        records.get(records.binary_search_by_key(&offset, |record| record.offset).ok()?)
+        let record = records.get(records.binary_search_by_key(&offset, |record| record.offset).ok()?)?;
+        let value: Value = serde_json::from_slice(record.value.as_deref()?).ok()?;
+        Some(value["order_id"].as_str().or(value["movement_id"].as_str())? == id)
     });
-    let value: Value = record
-        .and_then(|record| record.value.as_deref())
-        .and_then(|value| serde_json::from_slice(value).ok())
-        .unwrap_or_default();
-    value["order_id"].as_str().or(value["movement_id"].as_str()) == Some(id)
+    found == Some(true)
 }
 
-/// Rows by their contents.
-fn effects(tables: [&Rows; 2]) -> Result<Effects> {
-    let mut effects = Effects::new();
-    for (key, row) in tables.into_iter().flatten() {
-        let (contents, effect) = effect(key, row).with_context(|| format!("cannot understand the row {key}: {row}"))?;
-        effects.entry(contents).or_default().push(effect);
+fn by_contents(tables: [&Rows; 2]) -> Result<Effects> {
+    let mut by_contents = Effects::new();
+    for effect in effects(tables)? {
+        by_contents.entry(effect.contents.clone()).or_default().push(effect);
     }
-    Ok(effects)
-}
-
-/// `user=U product=P 2x3=6 confirmed at=P:O`, or `KIND product=P delta=D note=N rejected REASON at=P:O`.
-fn effect(key: &str, row: &str) -> Option<(String, Effect)> {
-    let words: Vec<&str> = row.split(' ').collect();
-    let is_order = words.first()?.starts_with("user=");
-    let (contents, rest) = words.split_at_checked(if is_order { 3 } else { 4 })?;
-    let (partition, offset) = words.last()?.strip_prefix("at=")?.split_once(':')?;
-    let change = match is_order {
-        true => -contents.get(2)?.split_once('x')?.0.parse::<i64>().ok()?,
-        false => contents.get(2)?.strip_prefix("delta=")?.parse().ok()?,
-    };
-    let effect = Effect {
-        id: key.split(' ').next()?.to_owned(),
-        confirmed: *rest.first()? == "confirmed",
-        partition: partition.parse().ok()?,
-        offset: offset.parse().ok()?,
-        product: contents.get(1)?.strip_prefix("product=")?.to_owned(),
-        change,
-    };
-    Some((contents.join(" "), effect))
+    Ok(by_contents)
 }
 
 /// Both services, about a sample of orders and about all stock.
@@ -210,19 +179,23 @@ mod tests {
         Reply::Accepted { id: "i".to_owned(), position: Some("0:5".to_owned()), confirmed }
     }
 
-    #[test]
-    fn rows_are_understood() {
-        let (contents, order) = effect("i 0", "user=u product=p 2x3=6 rejected out-of-stock at=0:5").unwrap();
-        assert_eq!(contents, "user=u product=p 2x3=6");
-        assert_eq!((order.confirmed, order.change, order.offset), (false, -2, 5));
-        let (contents, receipt) = effect("i 0", "receipt product=p delta=7 note= confirmed at=0:4").unwrap();
-        assert_eq!(contents, "receipt product=p delta=7 note=");
-        assert_eq!((receipt.confirmed, receipt.change, receipt.offset), (true, 7, 4));
+    fn effect() -> Effect {
+        Effect {
+            id: "i".to_owned(),
+            is_order: true,
+            contents: "user=u product=p 2x3=6".to_owned(),
+            confirmed: true,
+            reason: None,
+            partition: 0,
+            offset: 5,
+            product: "p".to_owned(),
+            change: -2,
+        }
     }
 
     #[test]
     fn lost_doubled_and_untrue_are_named() {
-        let (_, effect) = effect("i 0", "user=u product=p 2x3=6 confirmed at=0:5").unwrap();
+        let effect = effect();
         let one = std::slice::from_ref(&effect);
         let two = [effect.clone(), effect.clone()];
         let other = [Effect { id: "j".to_owned(), ..effect.clone() }];
@@ -242,7 +215,7 @@ mod tests {
         ] {
             let wrong = compare(&reply, found);
             assert_eq!(wrong.is_some(), says.is_some(), "{reply:?} {found:?}: {wrong:?}");
-            assert!(wrong.unwrap_or_default().contains(says.unwrap_or_default()));
+            assert!(wrong.is_none_or(|wrong| wrong.contains(says.unwrap())));
         }
     }
 }
