@@ -16,8 +16,9 @@ use crate::deaths;
 use crate::kinds::FaultCounts;
 use crate::pace::Pace;
 use crate::random::Random;
+use crate::reply::Reply;
 use crate::request::{self, HOT};
-use crate::shop::{Reply, Shop};
+use crate::shop::Shop;
 use crate::system::{System, block_on};
 
 const KAFKA_LIMIT: Duration = Duration::from_secs(20);

@@ -82,7 +82,7 @@ fn inject(
         Fault::Deaths => return deaths::of_the_projector(system, pace, random, counts),
         Fault::Redrives => return commands::redrives(system, shop, pace, random, counts),
         Fault::Import => return commands::import(system, shop, random, counts),
-        Fault::Rebuilds => return rebuilds::run(system, shop, random, counts),
+        Fault::Rebuilds => return rebuilds::run(system, random, counts),
     }
     Ok(1)
 }

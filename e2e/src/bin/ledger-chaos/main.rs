@@ -4,9 +4,9 @@
 //!
 //! It must never decide by the rules of the fold: what is right is the auditor's (`e2e/src/auditor/`) to say.
 //!
-//! Reading order: [`request`] (what is sent), [`shop`] (the clients), [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts
-//! connections), [`kinds`] (of faults), [`pace`] (orders beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`] and
-//! [`rebuilds`], [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
+//! Reading order: [`request`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`readers`], [`garbage`], [`system`]
+//! (parts and servers), [`proxy`] (cuts connections), [`kinds`] (of faults), [`pace`] (orders beside faults), [`faults`] (the schedule)
+//! with [`deaths`], [`commands`] and [`rebuilds`], [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
 
 mod commands;
 mod deaths;
@@ -17,7 +17,9 @@ mod pace;
 mod progress;
 mod proxy;
 mod random;
+mod readers;
 mod rebuilds;
+mod reply;
 mod request;
 mod rest;
 mod scene;
@@ -127,6 +129,7 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
         let (pace, shop) = (Arc::clone(&pace), Arc::clone(&shop));
         async move { pace.let_in(&shop.gate).await }
     });
+    let reading = tokio::spawn(readers::read(Arc::clone(&shop), readers::services(&ledger)?, seed));
     let mut system = System::new(ledger, scissors, interrupt.clone());
     let (faults, mut system) = tokio::task::spawn_blocking({
         let shop = Arc::clone(&shop);
@@ -134,7 +137,7 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
     })
     .await?;
     let outcome = match faults {
-        Ok(faults) => settle(&mut system, &shop, letting_in, load).await.map(|found| (faults, found)),
+        Ok(faults) => settle(&mut system, &shop, letting_in, load, reading).await.map(|found| (faults, found)),
         Err(error) => Err(error),
     };
     let is_right = outcome.as_ref().is_ok_and(|(_, found)| found.differences().next().is_none());
@@ -153,9 +156,12 @@ async fn settle(
     shop: &Shop,
     letting_in: JoinHandle<()>,
     load: JoinHandle<Result<()>>,
+    reading: JoinHandle<Result<()>>,
 ) -> Result<Found> {
     letting_in.await?;
     load.await??;
+    shop.close();
+    reading.await??;
     progress("every order has its answer; waiting until all is folded and published");
     let pool = system.ledger.database().await?;
     rest::wait(system, &pool).await?;

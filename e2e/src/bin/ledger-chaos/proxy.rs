@@ -20,8 +20,8 @@ const QUERY: u8 = 3;
 const PREPARE: u8 = 22;
 const EXECUTE: u8 = 23;
 /// Only a writer moves positions, and only a relay removes from the outbox.
-const COMPARE_AND_SET: &str = "UPDATE positions SET";
-const PRUNE: &str = "DELETE outbox FROM";
+const COMPARE_AND_SET: &str = "UPDATE positions";
+const PRUNES: [&str; 2] = ["DELETE outbox FROM", "DELETE FROM outbox"];
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Whose connection breaks, and at what.
@@ -101,7 +101,7 @@ impl Client {
         match *command {
             PREPARE => {
                 self.moves_positions |= says(COMPARE_AND_SET);
-                self.prunes |= says(PRUNE);
+                self.prunes |= PRUNES.into_iter().any(says);
                 None
             }
             QUERY if says("START TRANSACTION") => {
@@ -191,10 +191,12 @@ mod tests {
         let (begin, commit) = (packet(QUERY, "START TRANSACTION"), packet(QUERY, "COMMIT"));
         let load = packet(QUERY, "START TRANSACTION READ ONLY");
         let moves = packet(PREPARE, "UPDATE positions SET next_offset = ? WHERE topic = ?");
+        let moves_both = packet(PREPARE, "UPDATE positions JOIN furthest_positions USING (topic) SET");
         let prunes = packet(PREPARE, "DELETE outbox FROM (SELECT ?");
         let execute = packet(EXECUTE, "\u{1}");
         for (packets, expected) in [
             (vec![&begin, &moves, &execute, &commit], Some(Target::WritersCommit)),
+            (vec![&begin, &moves_both, &execute, &commit], Some(Target::WritersCommit)),
             (vec![&begin, &moves, &commit, &load, &commit], None),
             (vec![&load, &commit], None),
             (vec![&begin, &prunes, &execute], Some(Target::RelaysStatement)),

@@ -15,7 +15,7 @@ pub(crate) async fn wait(system: &mut System, pool: &MySqlPool) -> Result<()> {
     loop {
         tokio::task::block_in_place(|| system.wait_healthy())?;
         let (code, output) = system.ledger.run(&["status", "--output", "json"]).await?;
-        let is_folded = code == 0 && serde_json::from_str::<Value>(&output)?["lag"] == 0;
+        let is_folded = code == 0 && serde_json::from_str::<Value>(&output).is_ok_and(|status| status["lag"] == 0);
         let unpublished: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM outbox").fetch_one(pool).await?;
         if is_folded && unpublished == 0 {
             return Ok(());

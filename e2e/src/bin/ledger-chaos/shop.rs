@@ -2,12 +2,12 @@
 //! remember the answers. It must never decide what is right; that is `verdict`'s. Read `request` for what they send.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use e2e::client::{Answer, Client};
+use e2e::client::Client;
 use e2e::ledger::Ledger;
 use reqwest::Method;
 use serde_json::json;
@@ -17,28 +17,11 @@ use tokio::time::sleep;
 
 use crate::garbage::Garbage;
 use crate::random::Random;
+use crate::reply::{Exchange, Reply, definite};
 use crate::request::{self, Request};
 
 /// Longer than any single fault lasts.
 const RETRY_LIMIT: Duration = Duration::from_secs(120);
-
-/// What a client knows in the end about one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reply {
-    /// 201, 202 or 409, or appended by a command: it is in the log, at `position` where that was answered; so for `confirmed`.
-    Accepted { id: String, position: Option<String>, confirmed: Option<bool> },
-    /// Any other 4xx.
-    Refused(String),
-    /// Given up; the last answer.
-    Unknown(String),
-}
-
-/// A request and what came of it.
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) request: Request,
-    pub(crate) reply: Reply,
-}
 
 /// Counts and complaints of all clients.
 #[derive(Debug, Default)]
@@ -58,8 +41,8 @@ pub(crate) struct Shop {
     seed: u64,
     order_count: usize,
     next: AtomicUsize,
-    /// Odd from a rollback until its tables have all orders again.
-    pub(crate) rollbacks: AtomicU64,
+    /// Every order has its answer.
+    closed: AtomicBool,
     /// One permit for each order that may be begun.
     pub(crate) gate: Semaphore,
 }
@@ -76,7 +59,7 @@ impl Shop {
             seed,
             order_count,
             next: AtomicUsize::new(0),
-            rollbacks: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             gate: Semaphore::new(0),
         })
     }
@@ -85,11 +68,33 @@ impl Shop {
         std::mem::take(&mut *self.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn count(&self, what: impl Into<String>) {
+    /// The readers may go home.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Any order whose decision some client knows, and whether it was confirmed.
+    pub(crate) fn decided_order(&self, random: &mut Random) -> Option<(String, bool)> {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = random.below(u64::try_from(book.exchanges.len()).ok().filter(|count| *count > 0)?);
+        let exchange = book.exchanges.get(usize::try_from(at).ok()?)?;
+        match &exchange.reply {
+            Reply::Accepted { id, confirmed: Some(confirmed), .. } if exchange.request.is_order => {
+                Some((id.clone(), *confirmed))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn count(&self, what: impl Into<String>) {
         *self.book.lock().unwrap_or_else(PoisonError::into_inner).counts.entry(what.into()).or_default() += 1;
     }
 
-    fn complain(&self, complaint: String) {
+    pub(crate) fn complain(&self, complaint: String) {
         self.book.lock().unwrap_or_else(PoisonError::into_inner).complaints.push(complaint);
     }
 
@@ -228,13 +233,10 @@ impl Shop {
         let price = request.body["unitPrice"].as_i64().expect("an order has a unit price");
         other.body["totalPrice"] = json!(4 * price);
         other.contents = format!("{} with 4 pieces", request.contents);
-        let rollbacks = self.rollbacks.load(Ordering::SeqCst);
         let reply = self.send(&other, random, 0).await;
         self.count("contradicted");
-        // Older tables do not know the first order for a while; the fold parks the second for it.
-        let tables_were_whole = rollbacks.is_multiple_of(2) && self.rollbacks.load(Ordering::SeqCst) == rollbacks;
-        if tables_were_whole
-            && !matches!(&reply, Reply::Refused(what) if what == "422 idempotency-conflict")
+        // Also just after a rollback: until the older tables know the first order, services answer 503.
+        if !matches!(&reply, Reply::Refused(what) if what == "422 idempotency-conflict")
             && !matches!(reply, Reply::Unknown(_))
         {
             self.complain(format!("{}: {reply:?} after {first:?}", other.contents));
@@ -260,25 +262,5 @@ impl Shop {
             }
         }
         self.count("bad requests given up");
-    }
-}
-
-/// 408 decides nothing: the body did not arrive.
-fn definite(answer: &Answer) -> Option<Reply> {
-    let id = ["orderId", "movementId"].map(|name| answer.text(name)).concat();
-    let position = Some(answer.text("position").to_owned());
-    let accepted = |confirmed| Some(Reply::Accepted { id: id.clone(), position: position.clone(), confirmed });
-    match (answer.status, answer.problem()) {
-        (201, _) => accepted(Some(true)),
-        (202, _) => match answer.text("status") {
-            "pending" => accepted(None),
-            "confirmed" => accepted(Some(true)),
-            "rejected" => accepted(Some(false)),
-            other => Some(Reply::Refused(format!("202 with the status `{other}`"))),
-        },
-        (409, "out-of-stock" | "unknown-product" | "below-zero") => accepted(Some(false)),
-        (408, _) => None,
-        (status @ 400..500, problem) => Some(Reply::Refused(format!("{status} {problem}"))),
-        _ => None,
     }
 }

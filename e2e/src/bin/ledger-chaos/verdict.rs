@@ -1,7 +1,7 @@
 //! What the clients were answered, against what stands in the log and the tables. The auditor has already compared log, tables
 //! and outcomes; here every answer must be true, stock must never have been below zero, and both services must agree.
 //!
-//! It must never decide what a record does; that is `e2e::auditor`'s. Read `shop` for where the answers come from.
+//! It must never decide what a record does; that is `e2e::auditor`'s. Read `reply` for what a client knows.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use e2e::auditor::{Evidence, Rows};
 use e2e::client::Client;
 use serde_json::Value;
 
-use crate::shop::{Exchange, Reply};
+use crate::reply::{Exchange, Reply};
 
 /// By their contents.
 type Effects = BTreeMap<String, Vec<Effect>>;
