@@ -41,19 +41,20 @@ fn show(of: impl Display, found: Result<Vec<String>>) {
 
 async fn database(system: &System) -> Result<Vec<String>> {
     let pool: MySqlPool = system.ledger.database().await?;
-    let outbox: Vec<(i32, i64, i64, i64)> = sqlx::query_as(
-        "SELECT kafka_partition, COUNT(*), MIN(first_offset), MAX(next_offset) FROM outbox \
-         GROUP BY kafka_partition ORDER BY kafka_partition",
+    let outbox: Vec<(i32, i32, i64, i64, i64)> = sqlx::query_as(
+        "SELECT kafka_partition, generation, COUNT(*), MIN(first_offset), MAX(next_offset) FROM outbox \
+         GROUP BY kafka_partition, generation ORDER BY kafka_partition, generation",
     )
     .fetch_all(&pool)
     .await?;
-    let positions: Vec<(String, i32, i64)> =
-        sqlx::query_as("SELECT topic, kafka_partition, next_offset FROM positions ORDER BY topic, kafka_partition")
-            .fetch_all(&pool)
-            .await?;
-    let mut lines = vec!["outbox: partition, rows, first offset, next offset".to_owned()];
+    let positions: Vec<(String, i32, i32, i64)> = sqlx::query_as(
+        "SELECT topic, kafka_partition, generation, next_offset FROM positions ORDER BY topic, kafka_partition",
+    )
+    .fetch_all(&pool)
+    .await?;
+    let mut lines = vec!["outbox: partition, generation, rows, first offset, next offset".to_owned()];
     lines.extend(outbox.iter().map(spelled));
-    lines.push("positions: topic, partition, next offset".to_owned());
+    lines.push("positions: topic, partition, generation, next offset".to_owned());
     lines.extend(positions.iter().map(spelled));
     Ok(lines)
 }
