@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: builds everything, starts servers of its own and runs the benchmarks of
 //! `e2e/src/bin/ledger-bench/` against them.
 //!
-//! It measures nothing itself, so what is measured is what runs in earnest.
+//! It must never measure anything itself, so what is measured is what runs in earnest.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! `cargo xtask chaos`: builds everything, starts servers of its own and runs `e2e/src/bin/ledger-chaos/` on them, which
 //! crashes and revives them too. `cargo xtask test` runs a bounded one.
 //!
-//! It injects and checks nothing itself. What a failed run left (data, logs) is kept until the next one.
+//! It must never inject or check anything itself. What a failed run left (data, logs) is kept until the next one.
 
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 //!
 //! Everything it writes lies in the folder it is given. What it may and may not do is said in the
 //! template.
+//!
+//! It must never change what the template says besides its two variables. Read `deploy/nginx/` next.
 
 use std::fmt::Write as _;
 use std::fs;

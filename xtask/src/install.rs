@@ -1,8 +1,8 @@
 //! What the system needs from the machine, and how it gets there: Debian packages, installed when we
 //! may, else named in one line to run.
 //!
-//! Nothing is installed that is already there, and no installed package may start a service of its
-//! own: the ledger brings its servers up itself, on its own ports.
+//! It must never install what is already there, nor let an installed package start a service of its
+//! own: the ledger brings its servers up itself, on its own ports. Read [`crate::tools`] for cargo's subcommands.
 
 use std::env;
 use std::fs;

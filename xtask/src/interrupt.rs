@@ -1,5 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP as a flag that loops look at, so that what was started is stopped in
 //! order instead of being left behind.
+//!
+//! It must never end the process itself.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `cargo xtask`: parses the arguments and calls the library. Read `lib.rs` next.
+//! `cargo xtask`: parses the arguments and calls the library. It must never do more. Read `lib.rs` next.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Whether a server truly answers, checked in its own protocol: MariaDB's greeting, Kafka's list of
 //! brokers, an HTTP status. A port that accepts proves nothing.
+//!
+//! It must never start, stop or change what it checks.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -2,7 +2,8 @@
 //! servers that tests use. Other programs rely on `log/NAME.log`, `run/NAME.pid` and
 //! `run/credentials.env`.
 //!
-//! It only names paths and makes folders; what lies in them is the business of its owner.
+//! It must never read or write a file there: it names paths and makes folders, and what lies in them is its owner's. The names are
+//! an interface. Read [`crate::supervisor`] for who fills them.
 
 use std::fs;
 use std::io;

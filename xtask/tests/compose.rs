@@ -1,5 +1,7 @@
 //! `docker-compose.yml` against the code: there may be no container engine where this is developed,
 //! so what can go wrong by a renamed flag, port, user or setting is checked here.
+//!
+//! It must never need a container engine.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,7 @@
 //! `up`, `down` and the supervisor with everything real, in a state folder and on ports of their own:
 //! what a newcomer sees, and that whatever dies comes back.
+//!
+//! It must never touch the state or the ports of a running `up`.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
 
 use std::collections::BTreeMap;

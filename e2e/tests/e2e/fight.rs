@@ -1,4 +1,6 @@
 //! Fifty clients fight for the last bars, through the gateway, with retries over both services.
+//!
+//! It must never depend on who gets the last one.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! A rebuild beside LOAD DATA and the index build of the same rows, in the same run: and the longest that a query or an order
 //! had to wait while the tables were swapped.
+//!
+//! It must never compare figures of two runs. Read `main` for how they are shown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

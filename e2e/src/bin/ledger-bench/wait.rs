@@ -1,5 +1,7 @@
 //! From a POST with `Prefer: wait` to its 201, through the gateway, under an even load: orders leave at fixed times whether
 //! earlier ones were answered or not, and each time counts from when its order was due (no coordinated omission).
+//!
+//! It must never wait for an answer before the next order is due. Read `main` for how the figures are shown.
 
 use std::sync::Arc;
 use std::time::Duration;

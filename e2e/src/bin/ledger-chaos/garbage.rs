@@ -1,5 +1,7 @@
 //! Bad records straight onto the log, as another writer might send them: every one must be parked, and no record
 //! after it may wait.
+//!
+//! It must never send what could take effect. Read `request` for what may.
 
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need, resumed,
 //! and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no difference:
 //! no rebuild has `--yes`, so none may accept one.
+//!
+//! It must never compare tables itself: `ledger rebuild` and the audit do. Read `deaths` for how a command dies.
 
 use std::time::Duration;
 

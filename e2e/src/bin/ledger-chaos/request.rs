@@ -1,5 +1,7 @@
 //! What the clients send: each request is a function of the seed and its number, and its contents are its own, so that
 //! it is found again in the tables whatever it was answered.
+//!
+//! It must never depend on an answer, nor on what was sent before. Read `reply` for what comes of it.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,4 +1,6 @@
 //! Waits until the system is at rest: healthy, nothing on the log that is not folded, nothing in the outbox.
+//!
+//! It must never take an unreadable status for rest. Read `verdict` for what comes then.
 
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,8 @@
 //! All of it blocks; it runs on a thread of its own.
 //!
 //! A part that ends by itself is started again, as the supervisor of `up` does, and counted.
+//!
+//! It must never decide when a fault comes. Read `faults` for that.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
