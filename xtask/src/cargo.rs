@@ -1,8 +1,8 @@
-//! Runs cargo, as every command here that builds does, and says what is built: what users run, what tests need, and `ledger` once
-//! more with its failpoints.
+//! Runs cargo, as every command here that builds does, and says what is built: what users run, what tests need, and
+//! `ledger` once more with its failpoints.
 //!
-//! It must never build in another profile than release: the repository has one, so that a fresh clone compiles once. Read
-//! [`crate::checks`] next.
+//! It must never build in another profile than release: the repository has one, so that a fresh clone compiles once.
+//! Read [`crate::checks`] next.
 
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;

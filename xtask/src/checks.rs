@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks, section by section, each with its time.
 //!
-//! It must never leave a server running: those of the tests are stopped whatever happens, also on Ctrl-C. Read [`cargo`],
-//! [`crate::tools`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
+//! It must never leave a server running: those of the tests are stopped whatever happens, also on Ctrl-C. Read
+//! [`cargo`], [`crate::tools`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

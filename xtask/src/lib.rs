@@ -4,10 +4,9 @@
 //! It must never depend on the crates it starts: it talks to them by processes, ports and HTTP, as
 //! any operator would. The end-to-end tests use [`process`], [`gateway`], [`ports`] and [`http`].
 //!
-//! Reading order: [`state_dir`] (where things lie), [`process`] (how one is started,
-//! recognised again and ended), [`mariadb`] and [`kafka`] and [`gateway`] (one server each), [`parts`] (all of
-//! them with their settings), [`supervisor`] (keeps them running), [`up`] (the command people type); for what is checked,
-//! [`checks`].
+//! Reading order: [`state_dir`] (where things lie), [`process`] (how one is started, recognised again and ended),
+//! [`mariadb`] and [`kafka`] and [`gateway`] (one server each), [`parts`] (all of them with their settings),
+//! [`supervisor`] (keeps them running), [`up`] (the command people type); for what is checked, [`checks`].
 
 pub mod addresses;
 pub mod atomic_file;

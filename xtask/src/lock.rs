@@ -1,5 +1,5 @@
-//! Locks that let one command at a time work on the same servers or the same state. A lock is a locked file, so it ends with its
-//! holder, however that ends.
+//! Locks that let one command at a time work on the same servers or the same state. A lock is a locked file, so it ends
+//! with its holder, however that ends.
 //!
 //! It must never refuse: the second command waits, and says so.
 

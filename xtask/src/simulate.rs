@@ -1,7 +1,8 @@
 //! `cargo xtask simulate`: builds and runs `ledger-simulate` (`projector/simulator/`), which runs the projector's real code under
 //! schedules that a seed decides. It needs no server. `cargo xtask test` runs [`CHECKED_SEEDS`] of them.
 //!
-//! It must never decide anything itself: the simulator's exit code says whether a schedule failed, and its output which.
+//! It must never decide anything itself: the simulator's exit code says whether a schedule failed, and its output
+//! which.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //! servers that tests use. Other programs rely on `log/NAME.log`, `run/NAME.pid` and
 //! `run/credentials.env`.
 //!
-//! It must never read or write a file there: it names paths and makes folders, and what lies in them is its owner's. The names are
-//! an interface. Read [`crate::supervisor`] for who fills them.
+//! It must never read or write a file there: it names paths and makes folders, and what lies in them is its owner's.
+//! The names are an interface. Read [`crate::supervisor`] for who fills them.
 
 use std::fs;
 use std::io;

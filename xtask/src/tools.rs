@@ -1,4 +1,5 @@
-//! The cargo subcommands that checks need and a machine seldom has: compiled once, at a pinned version, into `.ledger/tools/`.
+//! The cargo subcommands that checks need and a machine seldom has: compiled once, at a pinned version, into
+//! `.ledger/tools/`.
 //!
 //! One that the machine already has is used as it is. It must never install into the user's own folder. Read
 //! [`crate::checks`] next.

@@ -1,8 +1,9 @@
-//! Whether what was published is what the tables hold, member for member: each outcome against the row of its order or movement, and
-//! each row against its outcome. It catches a topic that says confirmed where the table says rejected (INV-6).
+//! Whether what was published is what the tables hold, member for member: each outcome against the row of its order or
+//! movement, and each row against its outcome. It catches a topic that says confirmed where the table says rejected
+//! (INV-6).
 //!
-//! It must never use the rules of the fold: rows and messages are compared with each other, not with what either should be. That
-//! is [`super::expected`]'s.
+//! It must never use the rules of the fold: rows and messages are compared with each other, not with what either should
+//! be. That is [`super::expected`]'s.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! A row of `orders` or `stock_movements`, read back from the auditor's spelling: what it changed, and where its cause lies.
+//! A row of `orders` or `stock_movements`, read back from the auditor's spelling: what it changed, and where its cause
+//! lies.
 //!
 //! It must never make up a part that a row lacks: such a row is an error.
 

@@ -1,8 +1,8 @@
 //! What the tables must hold, computed from the raw log with plain maps and `serde_json::Value`. Written from the
 //! documented rules, one by one, with no thought of speed.
 //!
-//! It must never look at the tables, and never make a plausible value of one that cannot be read: a record either has all its
-//! parts or is parked. Read [`super::published`] and [`super::tables`] for what is held against it.
+//! It must never look at the tables, and never make a plausible value of one that cannot be read: a record either has
+//! all its parts or is parked. Read [`super::published`] and [`super::tables`] for what is held against it.
 
 use std::collections::BTreeMap;
 

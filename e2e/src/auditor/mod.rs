@@ -1,8 +1,8 @@
 //! The auditor: reads the raw log, decides by itself what every record must have done ([`expected`]), reads the tables
 //! ([`tables`]), and names what differs; then it holds what was published against the rows themselves (`agreement`).
 //!
-//! It must never share code with the system: where both are wrong in the same way, that is at least not because they are the
-//! same lines. Nor may it make a plausible value of one that it cannot read.
+//! It must never share code with the system: where both are wrong in the same way, that is at least not because they
+//! are the same lines. Nor may it make a plausible value of one that it cannot read.
 
 mod agreement;
 pub mod effect;

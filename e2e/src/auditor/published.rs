@@ -1,7 +1,7 @@
 //! What was published, in the auditor's spelling: exactly one message per effect, in order, in the cause's partition.
 //!
-//! It must never fill in what a message lacks: what cannot be read is spelled as unreadable, so that it equals nothing that is
-//! expected. Read [`super::agreement`] for the same messages held against the tables.
+//! It must never fill in what a message lacks: what cannot be read is spelled as unreadable, so that it equals nothing
+//! that is expected. Read [`super::agreement`] for the same messages held against the tables.
 
 use std::collections::BTreeMap;
 

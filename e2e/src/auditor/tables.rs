@@ -1,6 +1,7 @@
 //! Reads the tables as other programs may read them, in the auditor's spelling.
 //!
-//! It must never mend a value on the way: NULL, empty and absent are different. Read [`super::effect`] for rows read back.
+//! It must never mend a value on the way: NULL, empty and absent are different. Read [`super::effect`] for rows read
+//! back.
 
 use anyhow::Result;
 use sqlx::mysql::MySqlRow;

@@ -1,8 +1,8 @@
 //! A whole ledger for one test: database, users, topics, two services, projector and gateway of its own, on the servers
 //! that `cargo xtask test` runs.
 //!
-//! It must never look into the tables or topics by itself; that is [`crate::auditor`]'s. Read `part`, `program` and `servers` for what
-//! it is made of.
+//! It must never look into the tables or topics by itself; that is [`crate::auditor`]'s. Read `part`, `program` and
+//! `servers` for what it is made of.
 
 mod part;
 mod program;

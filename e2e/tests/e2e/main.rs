@@ -1,5 +1,5 @@
-//! End to end, on real servers, through the gateway: what a user and an operator see. Each test has a ledger of its own and
-//! ends with the auditor. They must never look at what only the projector knows: its outbox, but for being empty.
+//! End to end, on real servers, through the gateway: what a user and an operator see. Each test has a ledger of its own
+//! and ends with the auditor. They must never look at what only the projector knows: its outbox, but for being empty.
 
 mod bad_input;
 mod chocolate;

@@ -1,6 +1,6 @@
 //! Rebuilds of the whole system while clients order: the tables are swapped under services and projector, a rebuild is
-//! killed where it hurts, the database is lost. Each test ends with the auditor, and with `ledger verify`. It must never decide by
-//! itself what the tables should hold. Read `shop` for the clients.
+//! killed where it hurts, the database is lost. Each test ends with the auditor, and with `ledger verify`. It must
+//! never decide by itself what the tables should hold. Read `shop` for the clients.
 
 use std::time::{Duration, Instant};
 

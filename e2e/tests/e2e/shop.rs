@@ -1,5 +1,6 @@
 //! Clients that order and look without a break while something is done to the tables: each order is retried until it is
-//! acknowledged, and nobody is shown a state that is older than one that was shown before. It must never know what is done.
+//! acknowledged, and nobody is shown a state that is older than one that was shown before. It must never know what is
+//! done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -55,7 +56,8 @@ impl Shop {
         Ok(Self { common, clients })
     }
 
-    /// How many orders were acknowledged. `name` is for the line that says how long anybody waited: it is shown, not judged.
+    /// How many orders were acknowledged. `name` is for the line that says how long anybody waited: it is shown, not
+    /// judged.
     pub(crate) async fn close(self, name: &str) -> Result<usize> {
         self.common.stop.store(true, Ordering::Release);
         let mut placed = 0;
@@ -105,7 +107,8 @@ impl Common {
         }
     }
 
-    /// What is shown now was decided no earlier than what anybody was shown before the question, whichever service answers.
+    /// What is shown now was decided no earlier than what anybody was shown before the question, whichever service
+    /// answers.
     async fn look(&self, product: usize) -> Result<()> {
         let shown = &self.shown[product];
         let (sent, before) = (Instant::now(), shown.load(Ordering::Acquire));

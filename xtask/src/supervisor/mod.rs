@@ -2,8 +2,9 @@
 //! stops everything in reverse order when it gets SIGTERM.
 //!
 //! `up` and `up --detach` both use it, so a part is looked after in the same way whether somebody
-//! watches or not. It must never outlive a stop with a part still running; when it is itself killed, the parts' records let the next command find them.
-//! Reading order: [`status`] (what it reports), `part` (one part), this file (all of them).
+//! watches or not. It must never outlive a stop with a part still running; when it is itself killed, the parts' records
+//! let the next command find them. Reading order: [`status`] (what it reports), `part` (one part), this file (all of
+//! them).
 
 mod part;
 pub mod status;

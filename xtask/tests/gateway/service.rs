@@ -1,5 +1,5 @@
-//! A service of a few lines that stands after the gateway: it answers as it is made to, and remembers what it got. It must never
-//! know a ledger.
+//! A service of a few lines that stands after the gateway: it answers as it is made to, and remembers what it got. It
+//! must never know a ledger.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

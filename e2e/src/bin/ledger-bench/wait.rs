@@ -1,5 +1,6 @@
-//! From a POST with `Prefer: wait` to its 201, through the gateway, under an even load: orders leave at fixed times whether
-//! earlier ones were answered or not, and each time counts from when its order was due (no coordinated omission).
+//! From a POST with `Prefer: wait` to its 201, through the gateway, under an even load: orders leave at fixed times
+//! whether earlier ones were answered or not, and each time counts from when its order was due (no coordinated
+//! omission).
 //!
 //! It must never wait for an answer before the next order is due. Read `main` for how the figures are shown.
 
@@ -28,7 +29,8 @@ const COUNTED: [(&str, &str); 4] = [
     ("order_service_projection_polls_total", "looks at the projection's positions"),
 ];
 
-/// Metrics of the projector that show what stands between the append and the outcome: how often, and how long on the average.
+/// Metrics of the projector that show what stands between the append and the outcome: how often, and how long on the
+/// average.
 const STEPS: [(&str, &str); 2] = [
     ("ledger_transaction_seconds", "transactions of the fold"),
     ("ledger_relay_transaction_seconds", "transactions of the relays"),

@@ -1,5 +1,6 @@
-//! Commands of an operator that append to the log, each killed at every line that writes and run again: what they append must
-//! take effect once. It must never decide that by itself: what was appended goes into the book, like a client's order.
+//! Commands of an operator that append to the log, each killed at every line that writes and run again: what they
+//! append must take effect once. It must never decide that by itself: what was appended goes into the book, like a
+//! client's order.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The faults and their schedule: in each round every kind once, in an order that the seed decides, each while orders come
-//! in. It must never look at what the clients are answered.
+//! The faults and their schedule: in each round every kind once, in an order that the seed decides, each while orders
+//! come in. It must never look at what the clients are answered.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! The kinds of fault, each with its name in the report and about how long it takes. It must never know how one is done; that is
-//! `faults`, and what it calls. Read `pace` for what follows from the times.
+//! The kinds of fault, each with its name in the report and about how long it takes. It must never know how one is
+//! done; that is `faults`, and what it calls. Read `pace` for what follows from the times.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

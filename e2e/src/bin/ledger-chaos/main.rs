@@ -1,12 +1,13 @@
-//! The fault test: many clients place orders through the gateway while every part is killed, frozen and cut off in an order
-//! that a seed decides; then everything must be folded and published, and an audit must find no difference.
+//! The fault test: many clients place orders through the gateway while every part is killed, frozen and cut off in an
+//! order that a seed decides; then everything must be folded and published, and an audit must find no difference.
 //! `cargo xtask chaos` starts the servers and runs it. Exit 1 with the first differences.
 //!
 //! It must never decide by the rules of the fold: what is right is the auditor's (`e2e/src/auditor/`) to say.
 //!
-//! Reading order: [`request`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`readers`], [`garbage`], [`system`]
-//! (parts and servers), [`proxy`] (cuts connections), [`kinds`] (of faults), [`pace`] (orders beside faults), [`faults`] (the schedule)
-//! with [`deaths`], [`commands`] and [`rebuilds`], [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
+//! Reading order: [`request`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`readers`],
+//! [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections), [`kinds`] (of faults), [`pace`] (orders
+//! beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`] and [`rebuilds`], [`verdict`] (were the
+//! answers true), [`scene`] (what is shown when a run failed).
 
 mod commands;
 mod deaths;

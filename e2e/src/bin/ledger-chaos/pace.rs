@@ -1,5 +1,5 @@
-//! How many orders may have begun, and how fast they come: orders and faults share the time of a run, so that each fault meets
-//! orders. It must never know an order, or what a fault does. Read `faults` next.
+//! How many orders may have begun, and how fast they come: orders and faults share the time of a run, so that each
+//! fault meets orders. It must never know an order, or what a fault does. Read `faults` next.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to know whose connection it is and
-//! to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after the
-//! server's reply.
+//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to know whose connection it is
+//! and to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after
+//! the server's reply.
 //!
 //! It must never change a byte. Packets are three bytes of length, one of sequence, then the body; a command has
 //! sequence 0, and its body begins with 3 for a query, 22 to prepare a statement, and 23 to execute one.

@@ -1,8 +1,9 @@
-//! Readers beside the clients: each reads stock and decided orders from one service after the other, and whatever it was shown, or a
-//! client was answered, may never look older afterwards, on any service: not through a rebuild, a rollback, a hand-over, or the
-//! death of any part. A service that cannot show it yet answers 503.
+//! Readers beside the clients: each reads stock and decided orders from one service after the other, and whatever it
+//! was shown, or a client was answered, may never look older afterwards, on any service: not through a rebuild, a
+//! rollback, a hand-over, or the death of any part. A service that cannot show it yet answers 503.
 //!
-//! It must never know the rules of the fold: an older state shows by its position, or by an order that is decided no more.
+//! It must never know the rules of the fold: an older state shows by its position, or by an order that is decided no
+//! more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need, resumed,
-//! and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no difference:
-//! no rebuild has `--yes`, so none may accept one.
+//! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need,
+//! resumed, and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no
+//! difference: no rebuild has `--yes`, so none may accept one.
 //!
 //! It must never compare tables itself: `ledger rebuild` and the audit do. Read `deaths` for how a command dies.
 
@@ -52,7 +52,8 @@ pub(crate) fn run(system: &mut System, random: &mut Random, counts: &mut FaultCo
     Ok(1)
 }
 
-/// Back to an older generation, with a death before the swap and one after; then the projector folds again what it lacks.
+/// Back to an older generation, with a death before the swap and one after; then the projector folds again what it
+/// lacks.
 fn roll_back(system: &mut System, pool: &MySqlPool, to: i32, counts: &mut FaultCounts) -> Result<()> {
     let folded = position_sum(pool)?;
     let generation = to.to_string();

@@ -1,5 +1,5 @@
-//! What a client knows in the end about a request, and which single answer says so. It must never make an acceptance of an answer
-//! that lacks a part. Read `verdict` for how it is held against the tables.
+//! What a client knows in the end about a request, and which single answer says so. It must never make an acceptance of
+//! an answer that lacks a part. Read `verdict` for how it is held against the tables.
 
 use e2e::client::Answer;
 
@@ -8,7 +8,8 @@ use crate::request::Request;
 /// What a client knows in the end about one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// 201, 202 or 409, or appended by a command: it is in the log, at `position` where that was answered; so for `confirmed`.
+    /// 201, 202 or 409, or appended by a command: it is in the log, at `position` where that was answered; so for
+    /// `confirmed`.
     Accepted { id: String, position: Option<String>, confirmed: Option<bool> },
     /// Any other 4xx.
     Refused(String),

@@ -1,5 +1,5 @@
-//! What stands where when a run has failed: printed at once, since the machine that it ran on may be gone by the time that
-//! somebody looks. It must never fail itself: what cannot be had is reported, and the next thing is looked at.
+//! What stands where when a run has failed: printed at once, since the machine that it ran on may be gone by the time
+//! that somebody looks. It must never fail itself: what cannot be had is reported, and the next thing is looked at.
 
 use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
-//! The load: clients that send through the gateway, repeat every request under its key until the answer is definite, and
-//! remember the answers. It must never decide what is right; that is `verdict`'s. Read `request` for what they send.
+//! The load: clients that send through the gateway, repeat every request under its key until the answer is definite,
+//! and remember the answers. It must never decide what is right; that is `verdict`'s. Read `request` for what they
+//! send.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! The system under test: its parts and servers, how each is crashed, frozen and brought back, and how it is waited for.
-//! All of it blocks; it runs on a thread of its own.
+//! The system under test: its parts and servers, how each is crashed, frozen and brought back, and how it is waited
+//! for. All of it blocks; it runs on a thread of its own.
 //!
 //! A part that ends by itself is started again, as the supervisor of `up` does, and counted.
 //!

@@ -1,5 +1,6 @@
-//! What the clients were answered, against what stands in the log and the tables. The auditor has already compared log, tables
-//! and outcomes; here every answer must be true, stock must never have been below zero, and both services must agree.
+//! What the clients were answered, against what stands in the log and the tables. The auditor has already compared log,
+//! tables and outcomes; here every answer must be true, stock must never have been below zero, and both services must
+//! agree.
 //!
 //! It must never decide what a record does; that is `e2e::auditor`'s. Read `reply` for what a client knows.
 
