@@ -1,112 +1,34 @@
 //! A whole ledger for one test: database, users, topics, two services, projector and gateway of its own, on the servers
 //! that `cargo xtask test` runs.
+//!
+//! It must never look into the tables or topics by itself; that is [`crate::auditor`]'s. Read `part`, `program` and
+//! `servers` for what it is made of.
 
-use std::env;
+mod part;
+mod program;
+mod servers;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{AssertSqlSafe, MySqlPool};
-use xtask::process::{OwnedProcess, ProcessCommand};
+use xtask::process::OwnedProcess;
 use xtask::state_dir::{TemporaryFolder, temporary_folder};
-use xtask::{gateway, ports, probe};
+use xtask::{gateway, ports};
+
+pub use part::Part;
+pub use program::Running;
+use program::{command, run_command, run_ledger, start_program};
+pub use servers::Servers;
+use servers::environment;
 
 use crate::auditor::Topics;
 use crate::client::Client;
 
-const READY_LIMIT: Duration = Duration::from_secs(30);
 const STOP_GRACE: Duration = Duration::from_secs(15);
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
-
-/// The servers, as `cargo xtask test` names them.
-#[derive(Debug, Clone)]
-pub struct Servers {
-    pub brokers: String,
-    /// Ends with a slash: `mysql://root:password@host:port/`.
-    pub admin_url: String,
-    pub binaries: PathBuf,
-}
-
-impl Servers {
-    /// # Panics
-    /// When the tests were not started by `cargo xtask test`.
-    pub fn from_environment() -> Self {
-        let variable = |name: &str| match env::var(name) {
-            Ok(value) => value,
-            Err(_) => panic!("{name} is not set: run `cargo xtask test`"),
-        };
-        Self {
-            brokers: variable("LEDGER_TEST_KAFKA_BROKERS"),
-            admin_url: variable("LEDGER_TEST_ADMIN_DATABASE_URL"),
-            binaries: PathBuf::from(variable("LEDGER_TEST_BIN_DIR")),
-        }
-    }
-}
-
-/// A running part and the address it answers at.
-pub struct Part {
-    pub process: OwnedProcess,
-    pub address: SocketAddr,
-    command: ProcessCommand,
-    log: PathBuf,
-}
-
-impl Part {
-    fn start(name: &str, command: ProcessCommand, address: SocketAddr, folder: &Path) -> Result<Self> {
-        let log = folder.join(format!("{name}.log"));
-        let process = OwnedProcess::spawn(name, &command, &log)?;
-        Ok(Self { process, address, command, log })
-    }
-
-    /// Starts it anew, with the same command, after it ended or was killed.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
-    pub fn restart(&mut self) -> Result<()> {
-        let name = self.process.name().to_owned();
-        self.process = OwnedProcess::spawn(&name, &self.command, &self.log)?;
-        Ok(())
-    }
-
-    /// As [`Self::restart`], but this once as another program, with more variables.
-    ///
-    /// # Errors
-    /// As [`Self::restart`].
-    pub fn restart_as(&mut self, program: PathBuf, variables: &[(&str, &str)]) -> Result<()> {
-        let command = ProcessCommand { program, ..self.command.clone() };
-        let command = variables.iter().fold(command, |command, (name, value)| command.env(name, *value));
-        let name = self.process.name().to_owned();
-        self.process = OwnedProcess::spawn(&name, &command, &self.log)?;
-        Ok(())
-    }
-
-    /// # Errors
-    /// When it is not ready in time; the message has the log.
-    pub fn wait_ready(&self) -> Result<()> {
-        probe::wait_for_http(&format!("http://{}/readyz", self.address), READY_LIMIT)
-            .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
-    }
-}
-
-/// A command of `ledger` that runs.
-pub struct Running {
-    pub process: OwnedProcess,
-    log: PathBuf,
-}
-
-impl Running {
-    /// Waits for its end; answers its status and output (stdout, then stderr).
-    ///
-    /// # Errors
-    /// When it does not end.
-    pub fn wait(&self) -> Result<(ExitStatus, String)> {
-        let status = self.process.wait(COMMAND_LIMIT)?;
-        Ok((status, std::fs::read_to_string(&self.log).unwrap_or_default()))
-    }
-}
 
 /// Where a ledger runs, when not as most tests want it.
 #[derive(Debug, Clone)]
@@ -155,8 +77,13 @@ impl Ledger {
 
     fn start_blocking(place: Place, name: String, purpose: &str) -> Result<Self> {
         let Place { servers, folder, projector_database } = place;
-        let temporary = folder.is_none().then(|| temporary_folder(purpose)).transpose()?;
-        let folder = folder.or(temporary.as_ref().map(|made| made.path().to_owned())).unwrap_or_default();
+        let (folder, temporary) = match folder {
+            Some(folder) => (folder, None),
+            None => {
+                let made = temporary_folder(purpose)?;
+                (made.path().to_owned(), Some(made))
+            }
+        };
         let environment = environment(&servers, &name)?;
         run_ledger(&servers, &environment, &folder, &["migrate"])?;
         let service = |letter: &str| -> Result<Part> {
@@ -267,7 +194,7 @@ impl Ledger {
     /// # Errors
     /// When a part does not stop cleanly.
     pub async fn finish(self) -> Result<()> {
-        let pool = self.database().await?;
+        let (pool, name) = (self.database().await?, self.name.clone());
         tokio::task::spawn_blocking(move || -> Result<()> {
             for part in [&self.gateway, &self.service_a, &self.service_b, &self.projector] {
                 part.process.terminate(STOP_GRACE)?;
@@ -275,34 +202,9 @@ impl Ledger {
             Ok(())
         })
         .await??;
-        let name = pool.connect_options().get_database().unwrap_or_default().to_owned();
         sqlx::raw_sql(AssertSqlSafe(format!("DROP DATABASE `{name}`"))).execute(&pool).await?;
         Ok(())
     }
-}
-
-/// Names and addresses for every binary. Users are named after the test: MariaDB's users are global, and tests run side
-/// by side.
-fn environment(servers: &Servers, name: &str) -> Result<Vec<(String, String)>> {
-    let (_, server) = servers.admin_url.rsplit_once('@').context("the administrator's URL has no host")?;
-    let url = |role: &str| format!("mysql://{role}_{name}:e2e@{server}{name}");
-    let pairs = [
-        ("LEDGER_KAFKA_BROKERS", servers.brokers.clone()),
-        ("LEDGER_ORDERS_TOPIC", format!("{name}.orders")),
-        ("LEDGER_OUTCOMES_TOPIC", format!("{name}.outcomes")),
-        ("LEDGER_DEAD_LETTERS_TOPIC", format!("{name}.dead-letters")),
-        ("LEDGER_CURSORS_TOPIC", format!("{name}.cursors")),
-        ("LEDGER_CONSUMER_GROUP", format!("{name}.projector")),
-        ("LEDGER_ADMIN_DATABASE_URL", format!("{}{name}", servers.admin_url)),
-        ("LEDGER_OWNER_DATABASE_URL", url("owner")),
-        ("LEDGER_PROJECTOR_DATABASE_URL", url("projector")),
-        ("LEDGER_READER_DATABASE_URL", url("reader")),
-    ];
-    Ok(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-fn command(program: PathBuf, environment: &[(String, String)]) -> ProcessCommand {
-    environment.iter().fold(ProcessCommand::new(program), |command, (name, value)| command.env(name, value))
 }
 
 fn start_projector(
@@ -324,34 +226,4 @@ fn start_projector(
         command = command.env(variable, format!("{login}@{database}/{name}"));
     }
     Part::start(name, command, address, folder)
-}
-
-fn run_ledger(servers: &Servers, environment: &[(String, String)], folder: &Path, args: &[&str]) -> Result<()> {
-    let (code, output) = run_command(servers, environment, folder, args)?;
-    ensure!(code == 0, "ledger {args:?} ended with {code}: {output}");
-    Ok(())
-}
-
-fn run_command(
-    servers: &Servers,
-    environment: &[(String, String)],
-    folder: &Path,
-    args: &[&str],
-) -> Result<(i32, String)> {
-    let (status, output) = start_program(&servers.binaries.join("ledger"), environment, &[], folder, args)?.wait()?;
-    Ok((status.code().unwrap_or(-1), output))
-}
-
-fn start_program(
-    program: &Path,
-    environment: &[(String, String)],
-    variables: &[(&str, &str)],
-    folder: &Path,
-    args: &[&str],
-) -> Result<Running> {
-    let log = folder.join(format!("ledger-{}.log", uuid::Uuid::new_v4().simple()));
-    let command = command(program.to_owned(), environment).args(args.iter().copied());
-    let command = variables.iter().fold(command, |command, (name, value)| command.env(name, *value));
-    let process = OwnedProcess::spawn("ledger", &command, &log)?;
-    Ok(Running { process, log })
 }

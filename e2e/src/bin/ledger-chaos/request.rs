@@ -1,5 +1,7 @@
-//! What the clients ask for: each request is a function of the seed and its number, and its contents are its own, so that
+//! What the clients send: each request is a function of the seed and its number, and its contents are its own, so that
 //! it is found again in the tables whatever it was answered.
+//!
+//! It must never depend on an answer, nor on what was sent before. Read `reply` for what comes of it.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -9,12 +11,12 @@ use crate::random::Random;
 pub(crate) const HOT: &str = "hot";
 const WIDE_COUNT: u64 = 200;
 const USER_COUNT: u64 = 300;
-/// Prices are above any other number here, so a row tells which request it was.
+/// Prices are above any other number here, so a row shows which request it was.
 const FIRST_PRICE: usize = 1_000_000;
 
 /// One request that must take effect once.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct Request {
     pub(crate) path: String,
     /// Under which it is retried; a client's `orderId` is in the body.
     pub(crate) key: Option<String>,
@@ -29,15 +31,15 @@ pub(crate) fn wide(nth: u64) -> String {
     format!("wide-{:03}", nth % WIDE_COUNT)
 }
 
-/// Less than is asked for, so that products sell out: the first receipts.
-pub(crate) fn opening(order_count: usize) -> Vec<Ask> {
+/// Less than is ordered, so that products sell out: the first receipts.
+pub(crate) fn opening(order_count: usize) -> Vec<Request> {
     let pieces = |share: usize| (order_count / share).max(3);
     let wide_stock = (0..WIDE_COUNT).map(|nth| receipt(&wide(nth), pieces(200)));
     wide_stock.chain([receipt(HOT, pieces(8))]).collect()
 }
 
-pub(crate) fn receipt(product: &str, quantity: usize) -> Ask {
-    Ask {
+pub(crate) fn receipt(product: &str, quantity: usize) -> Request {
+    Request {
         path: format!("/stock/{product}/receipts"),
         key: Some(format!("receipt-{quantity}")),
         waits: true,
@@ -48,11 +50,11 @@ pub(crate) fn receipt(product: &str, quantity: usize) -> Ask {
 }
 
 /// Up and down; some go below zero and are rejected.
-pub(crate) fn adjustment(number: usize, random: &mut Random) -> Ask {
+pub(crate) fn adjustment(number: usize, random: &mut Random) -> Request {
     let product = if random.percent(40) { HOT.to_owned() } else { wide(random.below(WIDE_COUNT)) };
     let size = i64::try_from(1 + random.below(40)).unwrap_or(1);
     let delta = if random.percent(60) { size } else { -size };
-    Ask {
+    Request {
         path: format!("/stock/{product}/adjustments"),
         key: Some(format!("adjustment-{number}")),
         waits: random.percent(30),
@@ -63,7 +65,7 @@ pub(crate) fn adjustment(number: usize, random: &mut Random) -> Ask {
 }
 
 /// Order `number`: hot or wide or a product that nobody has; under a key, a client's id, or both.
-pub(crate) fn order(number: usize, random: &mut Random) -> Ask {
+pub(crate) fn order(number: usize, random: &mut Random) -> Request {
     let user = format!("user-{}", random.below(USER_COUNT));
     let product = match random.below(100) {
         0..30 => HOT.to_owned(),
@@ -87,7 +89,7 @@ pub(crate) fn order(number: usize, random: &mut Random) -> Ask {
         body["userId"] = json!(user);
         "/orders".to_owned()
     };
-    Ask {
+    Request {
         path,
         key: (how >= 10).then(|| format!("order-{number}")),
         waits: random.percent(30),
@@ -98,9 +100,9 @@ pub(crate) fn order(number: usize, random: &mut Random) -> Ask {
 }
 
 /// An order that a command appends, not a client: of one piece, at a price below all others.
-pub(crate) fn appended(user: &str, product: &str, price: u64) -> Ask {
+pub(crate) fn appended(user: &str, product: &str, price: u64) -> Request {
     let contents = format!("user={user} product={product} 1x{price}={price}");
-    Ask { path: String::new(), key: None, waits: false, body: Value::Null, contents, is_order: true }
+    Request { path: String::new(), key: None, waits: false, body: Value::Null, contents, is_order: true }
 }
 
 /// Bad requests, and the status that each must get.
