@@ -3,7 +3,7 @@
 # which they change: the tools, the dependencies (only when a manifest or Cargo.lock changes), the
 # sources.
 
-FROM rust:1.95-slim-bookworm AS tools
+FROM rust:1.95.0-slim-bookworm AS tools
 RUN apt-get update && apt-get install -y --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/* \
     && cargo install --locked cargo-chef --version 0.1.78
 WORKDIR /ledger

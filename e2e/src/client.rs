@@ -1,4 +1,6 @@
 //! A client of the REST interface, and what it was answered.
+//!
+//! It must never retry or judge an answer: the caller does. Read [`crate::ledger`] for whom it speaks to.
 
 use std::time::Duration;
 

@@ -6,10 +6,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ledger_kafka::record::{Epoch, OwnedRecord};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
-
-use crate::record::{Epoch, OwnedRecord};
 
 /// What a writer is told besides records.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Where the parts of `up` listen. Each address is a flag and an environment variable, and is kept in
 //! the state folder, so that later commands know those of the running `up`.
+//!
+//! It must never pick an address by itself. Read [`crate::parts`] for who listens there.
 
 use std::fs;
 use std::net::SocketAddr;

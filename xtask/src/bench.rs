@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: builds everything, starts servers of its own and runs the benchmarks of
 //! `e2e/src/bin/ledger-bench/` against them.
 //!
-//! It measures nothing itself, so what is measured is what runs in earnest.
+//! It must never measure anything itself, so what is measured is what runs in earnest.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
 use crate::servers::Servers;
-use crate::{checks, install, repository};
+use crate::{cargo, install, lock, repository};
 
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -22,10 +22,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 pub fn run(names: &[String], events: Option<u32>) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
-    let _lock = checks::lock("bench")?;
+    let _lock = lock::of_command("bench")?;
     install::install_missing()?;
-    let built = checks::cargo(&["build", "--release", "--workspace", "--bins"], &[], &interrupt)?;
-    ensure!(built.success(), "the build failed ({built})");
+    cargo::run_or_fail(&cargo::BUILD_BINARIES, &[], &interrupt)?;
     let servers = Servers::for_bench();
     servers.start_fresh(&interrupt)?;
     let events = events.map(|events| ["--events".to_owned(), events.to_string()]);

@@ -1,7 +1,7 @@
 //! `cargo xtask chaos`: builds everything, starts servers of its own and runs `e2e/src/bin/ledger-chaos/` on them, which
 //! crashes and revives them too. `cargo xtask test` runs a bounded one.
 //!
-//! It injects and checks nothing itself. What a failed run left (data, logs) is kept until the next one.
+//! It must never inject or check anything itself. What a failed run left (data, logs) is kept until the next one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::interrupt::Interrupt;
 use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
 use crate::servers::Servers;
-use crate::{checks, install, repository};
+use crate::{cargo, install, lock, repository};
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -33,13 +33,6 @@ pub struct ChaosArguments {
 /// The run of `cargo xtask test`: every kind of fault once, about two minutes.
 pub const BOUNDED: ChaosArguments = ChaosArguments { orders: 2_500, seed: 1, clients: 16 };
 
-/// What users run, and what tests need.
-pub const BUILD_BINARIES: [&str; 4] = ["build", "--release", "--workspace", "--bins"];
-/// `ledger` once more, as `ledger-failpoints`. For the whole workspace, so that no dependency gets other features by it and is
-/// compiled again; only the projector is.
-pub const BUILD_FAILPOINTS: [&str; 7] =
-    ["build", "--release", "--workspace", "--bin", "ledger-failpoints", "--features", "projector/failpoints"];
-
 /// `cargo xtask chaos`.
 ///
 /// # Errors
@@ -48,19 +41,18 @@ pub fn run(arguments: ChaosArguments) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
     install::install_missing()?;
-    for arguments in [&BUILD_BINARIES[..], &BUILD_FAILPOINTS] {
-        let built = checks::cargo(arguments, &[], &interrupt)?;
-        ensure!(built.success(), "`cargo {}` failed ({built})", arguments.join(" "));
+    for arguments in [&cargo::BUILD_BINARIES[..], &cargo::BUILD_FAILPOINTS] {
+        cargo::run_or_fail(arguments, &[], &interrupt)?;
     }
-    under_lock(arguments, &interrupt)
+    run_built(arguments, &interrupt)
 }
 
 /// The run itself; everything is built.
 ///
 /// # Errors
 /// As [`run`].
-pub fn under_lock(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
-    let _lock = checks::lock("chaos")?;
+pub fn run_built(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
+    let _lock = lock::of_command("chaos")?;
     let servers = Servers::for_chaos();
     servers.start_fresh(interrupt)?;
     let outcome = inject(&servers, arguments, interrupt);

@@ -1,23 +1,18 @@
-//! `cargo xtask test`: everything that CI checks, section by section, each with its time; and
-//! `cargo xtask mutants`, which takes too long for that.
+//! `cargo xtask test`: everything that CI checks, section by section, each with its time.
 //!
-//! The servers of the tests are stopped whatever happens, also on Ctrl-C.
+//! It must never leave a server running: those of the tests are stopped whatever happens, also on Ctrl-C. Read
+//! [`cargo`], [`crate::tools`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::interrupt::Interrupt;
 use crate::process::family::Family;
-use crate::process::{OwnedProcess, ProcessCommand};
-use crate::progress;
 use crate::servers::Servers;
-use crate::{chaos, install, repository, table};
-
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+use crate::simulate::SimulateArguments;
+use crate::{cargo, chaos, install, lock, progress, simulate, table, tools};
 
 /// The sections that were passed, with the time each took.
 struct Checks {
@@ -44,29 +39,35 @@ pub fn run(filter: &[String]) -> Result<()> {
 
 impl Checks {
     fn run_all(&mut self, filter: &[String]) -> Result<()> {
-        let _lock = lock("test")?;
+        let _lock = lock::of_command("test")?;
         install::install_missing()?;
         self.need_component("fmt", "rustfmt")?;
         self.need_component("clippy", "clippy")?;
         self.cargo("format", &["fmt", "--all", "--check"], &[])?;
         let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
         self.cargo("lints", &lints, &[])?;
-        self.cargo("lints of failpoints", &[&["clippy"], &chaos::BUILD_FAILPOINTS[1..], &lints[4..]].concat(), &[])?;
-        self.dependencies()?;
-        self.cargo("build", &chaos::BUILD_BINARIES, &[])?;
+        self.cargo("lints of failpoints", &[&["clippy"], &cargo::BUILD_FAILPOINTS[1..], &lints[4..]].concat(), &[])?;
+        // A run of some tests is for those alone.
+        let everything = filter.is_empty();
+        if everything {
+            self.dependencies()?;
+        }
+        self.cargo("build", &cargo::BUILD_BINARIES, &[])?;
+        if everything {
+            self.section("simulator", |interrupt| simulate::run_built(SimulateArguments::checked(), interrupt))?;
+        }
         self.tests(filter)?;
-        // Who asks for some tests asks for those alone.
-        if filter.is_empty() {
-            self.cargo("build with failpoints", &chaos::BUILD_FAILPOINTS, &[])?;
-            self.section("faults", |interrupt| chaos::under_lock(chaos::BOUNDED, interrupt))?;
+        if everything {
+            self.cargo("build with failpoints", &cargo::BUILD_FAILPOINTS, &[])?;
+            self.section("faults", |interrupt| chaos::run_built(chaos::BOUNDED, interrupt))?;
         }
         Ok(())
     }
 
-    /// Where rustup has left out a component that is needed, it is asked for it.
+    /// rustup is made to install a component that is needed and was left out.
     fn need_component(&self, command: &str, component: &str) -> Result<()> {
         self.interrupt.check()?;
-        if is_available(&[command, "--version"]) {
+        if cargo::has(command) {
             return Ok(());
         }
         let status = Command::new("rustup").args(["component", "add", component]).stdin(Stdio::null()).status();
@@ -77,15 +78,18 @@ impl Checks {
         Ok(())
     }
 
-    /// Building the tool takes longer than all else here, so it is used where it is installed.
+    /// What all dependencies are, and whether each is used. The tools are compiled first where they are missing.
     fn dependencies(&mut self) -> Result<()> {
-        if is_available(&["deny", "--version"]) {
-            return self.cargo("dependencies", &["deny", "check", "bans", "licenses", "sources"], &[]);
-        }
-        progress::line(
-            "\ndependencies: not checked, since cargo-deny is not installed (cargo install --locked cargo-deny)",
-        );
-        Ok(())
+        self.section("tools", |interrupt| {
+            tools::DENY.program(interrupt)?;
+            tools::MACHETE.program(interrupt).map(drop)
+        })?;
+        self.section("dependencies", |interrupt| {
+            // Warnings say which crates are there in two versions: dozens of lines that nobody acts on.
+            let check = ["--log-level", "error", "check", "bans", "licenses", "sources"];
+            tools::DENY.run(&check, interrupt)?;
+            tools::MACHETE.run(&[], interrupt)
+        })
     }
 
     fn tests(&mut self, filter: &[String]) -> Result<()> {
@@ -114,79 +118,7 @@ impl Checks {
     fn cargo(&mut self, name: &'static str, arguments: &[&str], environment: &[(String, String)]) -> Result<()> {
         self.section(name, |interrupt| {
             progress::line(&format!("cargo {}", arguments.join(" ")));
-            let status = cargo(arguments, environment, interrupt)?;
-            ensure!(status.success(), "`cargo {}` failed ({status})", arguments.join(" "));
-            Ok(())
+            cargo::run_or_fail(arguments, environment, interrupt)
         })
     }
-}
-
-/// Runs cargo in a group of its own, so that an interrupt ends it with all that it started.
-pub(crate) fn cargo(arguments: &[&str], environment: &[(String, String)], interrupt: &Interrupt) -> Result<ExitStatus> {
-    let mut command = ProcessCommand::new(repository::cargo()).args(arguments).current_dir(repository::root());
-    command.environment = environment.to_vec();
-    OwnedProcess::spawn_visible("cargo", &command)?.wait_unless(interrupt, STOP_LIMIT)
-}
-
-fn is_available(arguments: &[&str]) -> bool {
-    let mut command = Command::new(repository::cargo());
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// Two runs of one command at a time would wipe each other's servers.
-pub(crate) fn lock(name: &str) -> Result<File> {
-    let folder = repository::root().join(".ledger");
-    std::fs::create_dir_all(&folder)?;
-    let file = File::create(folder.join(format!("{name}.lock")))?;
-    if file.try_lock().is_err() {
-        progress::line(&format!("another `cargo xtask {name}` is at work; waiting for it"));
-        file.lock()?;
-    }
-    Ok(file)
-}
-
-/// What is changed: the fold, and the arithmetic of positions. Each is tested by its own crate's tests.
-const MUTATED: [&str; 2] = ["projector/fold/src/*.rs", "schema/src/position.rs"];
-
-const MUTANTS_VERSION: &str = "^27";
-
-/// `cargo xtask mutants`: changes the fold and the position logic line by line and runs their tests;
-/// a change that no test notices fails.
-///
-/// # Errors
-/// When cargo-mutants cannot be installed or a mutant survives.
-pub fn run_mutants(arguments: &[String]) -> Result<()> {
-    let interrupt = Interrupt::install()?;
-    install::install_missing()?;
-    let tool = install_mutants(&interrupt)?;
-    let output = repository::target_dir().join("mutants");
-    std::fs::create_dir_all(&output)?;
-    let command = ProcessCommand::new(tool)
-        .arg("mutants")
-        .args(MUTATED.iter().flat_map(|file| ["--file", file]))
-        .args(["--profile=release", "--gitignore=true", "--output"])
-        .arg(output)
-        .args(arguments)
-        .current_dir(repository::root());
-    let status = OwnedProcess::spawn_visible("cargo-mutants", &command)?.wait_unless(&interrupt, STOP_LIMIT)?;
-    ensure!(status.success(), "mutants survived or could not be tested ({status})");
-    Ok(())
-}
-
-/// Into `.ledger/tools`, unless it is installed already.
-fn install_mutants(interrupt: &Interrupt) -> Result<PathBuf> {
-    if let Some(path) = install::find_program("cargo-mutants") {
-        return Ok(path);
-    }
-    let folder = repository::root().join(".ledger/tools");
-    let tool = folder.join("bin/cargo-mutants");
-    if !tool.is_file() {
-        progress::section("Installing cargo-mutants");
-        let place = folder.to_str().context("the repository's path is not UTF-8")?;
-        let arguments = ["install", "--locked", "cargo-mutants", "--version", MUTANTS_VERSION, "--root", place];
-        let status = cargo(&arguments, &[], interrupt)?;
-        ensure!(status.success(), "cargo-mutants could not be installed ({status})");
-    }
-    Ok(tool)
 }

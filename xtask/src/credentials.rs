@@ -3,6 +3,8 @@
 //!
 //! The file is written before the database exists, and the database takes root's password from it at
 //! every start, so dying between the two loses nothing. No password may be printed or logged.
+//!
+//! It must never print a password, or change one that is in use. Read [`crate::mariadb`] for how they are set.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,6 @@
 //!
 //! It never signals a process that it does not know again (see [`crate::process::identity`]).
 
-use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,14 +11,13 @@ use clap::Args;
 use crate::process::record::ProcessRecord;
 use crate::progress::{self, Step};
 use crate::state_dir::StateDir;
-use crate::up::CommandLock;
-use crate::{atomic_file, parts, supervisor};
+use crate::{atomic_file, lock, parts, supervisor};
 
 /// The supervisor stops the parts one after the other, each within a limit of its own.
 const SUPERVISOR_LIMIT: Duration = Duration::from_secs(120);
 const ORPHAN_LIMIT: Duration = Duration::from_secs(20);
 
-/// What `down` is asked for.
+/// The flags of `down`.
 #[derive(Debug, Clone, Args)]
 pub struct DownArguments {
     /// Remove the data, the logs and the passwords too
@@ -47,7 +45,7 @@ pub fn run(arguments: &DownArguments) -> Result<()> {
         progress::line("nothing ran");
     }
     if arguments.wipe {
-        let _lock = lock_commands(&state)?;
+        let _lock = lock::of_state(&state)?;
         // An `up` that waited for the lock may have begun meanwhile.
         stop(&state)?;
         for folder in [state.data(), state.logs(), state.run()] {
@@ -58,7 +56,7 @@ pub fn run(arguments: &DownArguments) -> Result<()> {
     Ok(())
 }
 
-/// Asks the supervisor to stop everything, then ends what an earlier, killed one left running.
+/// Makes the supervisor stop everything, then ends what an earlier, killed one left running.
 /// Answers whether something ran.
 ///
 /// # Errors
@@ -83,19 +81,4 @@ pub fn end_orphans(state: &StateDir) -> Result<bool> {
         one_ran |= ended;
     }
     Ok(one_ran)
-}
-
-/// Lets one command at a time change what runs.
-///
-/// # Errors
-/// Any fault of the file system.
-pub fn lock_commands(state: &StateDir) -> Result<CommandLock> {
-    let file = File::create(state.root().join("command.lock"))?;
-    match file.try_lock() {
-        Ok(()) => return Ok(CommandLock::new(file)),
-        Err(TryLockError::WouldBlock) => progress::line("another command is at work here; waiting for it"),
-        Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the state folder"),
-    }
-    file.lock().context("cannot lock the state folder")?;
-    Ok(CommandLock::new(file))
 }

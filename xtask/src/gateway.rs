@@ -3,6 +3,8 @@
 //!
 //! Everything it writes lies in the folder it is given. What it may and may not do is said in the
 //! template.
+//!
+//! It must never change what the template says besides its two variables. Read `deploy/nginx/` next.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -33,7 +35,7 @@ pub const SERVER_PARAMETERS: &str = "max_fails=1 fail_timeout=1s";
 /// # Errors
 /// When there is no upstream, a path cannot stand in a configuration, or nginx is not there.
 pub fn prepare(folder: &Path, listen: SocketAddr, upstreams: &[SocketAddr]) -> Result<ProcessCommand> {
-    ensure!(!upstreams.is_empty(), "a gateway needs at least one service behind it");
+    ensure!(!upstreams.is_empty(), "a gateway needs at least one service");
     fs::create_dir_all(folder)?;
     let servers: Vec<String> =
         upstreams.iter().map(|address| format!("server {address} {SERVER_PARAMETERS};")).collect();

@@ -1,5 +1,7 @@
 //! A blocking HTTP client for probes and samples: a status that is an error is an answer, not a
 //! fault; no proxy, no redirects, no TLS.
+//!
+//! It must never retry: [`crate::probe`] and [`crate::samples`] do.
 
 use std::time::Duration;
 

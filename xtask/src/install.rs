@@ -1,8 +1,8 @@
 //! What the system needs from the machine, and how it gets there: Debian packages, installed when we
 //! may, else named in one line to run.
 //!
-//! Nothing is installed that is already there, and no installed package may start a service of its
-//! own: the ledger brings its servers up itself, on its own ports.
+//! It must never install what is already there, nor let an installed package start a service of its
+//! own: the ledger brings its servers up itself, on its own ports. Read [`crate::tools`] for cargo's subcommands.
 
 use std::env;
 use std::fs;
@@ -165,7 +165,7 @@ fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Debian asks this program whether a package may start its service; 101 means no.
+/// Debian runs this program to learn whether a package may start its service; 101 means no.
 const POLICY_FILE: &str = "/usr/sbin/policy-rc.d";
 const POLICY: &str = "#!/bin/sh\n# Made by the order ledger's `cargo xtask` for the time of one installation; may be removed.\nexit 101\n";
 

@@ -1,5 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP as a flag that loops look at, so that what was started is stopped in
 //! order instead of being left behind.
+//!
+//! It must never end the process itself.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// Set once somebody asked us to stop.
+/// Set once a signal came: SIGINT, SIGTERM.
 #[derive(Debug, Clone, Default)]
 pub struct Interrupt {
     flag: Arc<AtomicBool>,
@@ -27,16 +29,16 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Whether somebody asked.
+    /// Whether a signal came.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
     }
 
-    /// An error once somebody asked, for `?` in loops.
+    /// An error once a signal came, for `?` in loops.
     ///
     /// # Errors
-    /// When somebody asked.
+    /// When a signal came.
     pub fn check(&self) -> Result<()> {
         if self.is_set() {
             bail!("interrupted");

@@ -1,6 +1,9 @@
 //! One Kafka node that is broker and controller (KRaft), run from the jars.
 //!
 //! Its storage is formatted once; all settings are in the file that is written at every start.
+//!
+//! It must never start it: what runs is the returned command. Read [`crate::parts`] and [`crate::servers`] for who runs
+//! it.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -50,7 +53,7 @@ pub struct KafkaSettings {
 }
 
 impl KafkaSettings {
-    /// How to ask whether it is ready.
+    /// How its readiness is checked.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe::Kafka(self.address)

@@ -4,13 +4,14 @@
 //! It must never depend on the crates it starts: it talks to them by processes, ports and HTTP, as
 //! any operator would. The end-to-end tests use [`process`], [`gateway`], [`ports`] and [`http`].
 //!
-//! Reading order: [`state_dir`] (where things lie), [`process`] (how one is started, told from
-//! another and ended), [`mariadb`] and [`kafka`] and [`gateway`] (one server each), [`parts`] (all of
-//! them with their settings), [`supervisor`] (keeps them running), [`up`] (the command people type).
+//! Reading order: [`state_dir`] (where things lie), [`process`] (how one is started, recognised again and ended),
+//! [`mariadb`] and [`kafka`] and [`gateway`] (one server each), [`parts`] (all of them with their settings),
+//! [`supervisor`] (keeps them running), [`up`] (the command people type); for what is checked, [`checks`].
 
 pub mod addresses;
 pub mod atomic_file;
 pub mod bench;
+pub mod cargo;
 pub mod chaos;
 pub mod checks;
 pub mod credentials;
@@ -21,8 +22,10 @@ pub mod install;
 pub mod interrupt;
 pub mod jars;
 pub mod kafka;
+pub mod lock;
 pub mod logs;
 pub mod mariadb;
+pub mod mutants;
 pub mod operator;
 pub mod parts;
 pub mod ports;
@@ -32,7 +35,9 @@ pub mod progress;
 pub mod repository;
 pub mod samples;
 pub mod servers;
+pub mod simulate;
 pub mod state_dir;
 pub mod supervisor;
 pub mod table;
+pub mod tools;
 pub mod up;

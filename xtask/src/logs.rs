@@ -1,6 +1,7 @@
 //! Logs for a person: the tail of one, and all of them as they grow.
 //!
-//! It only reads; a log that was cut or replaced is read from its beginning.
+//! It must never write; a log that was cut or replaced is read from its beginning. Read [`crate::up`] for who shows
+//! them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -1,4 +1,4 @@
-//! `cargo xtask`: parses the arguments and calls the library. Read `lib.rs` next.
+//! `cargo xtask`: parses the arguments and calls the library. It must never do more. Read `lib.rs` next.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,9 +10,10 @@ use xtask::chaos::ChaosArguments;
 use xtask::down::DownArguments;
 use xtask::interrupt::Interrupt;
 use xtask::process::record;
+use xtask::simulate::SimulateArguments;
 use xtask::supervisor::Settings;
 use xtask::up::UpArguments;
-use xtask::{bench, chaos, checks, down, operator, progress, servers, supervisor, up};
+use xtask::{bench, chaos, checks, down, mutants, operator, progress, servers, simulate, supervisor, up};
 
 /// The order ledger's own commands.
 #[derive(Debug, Parser)]
@@ -42,6 +43,8 @@ enum XtaskCommand {
     },
     /// The fault test: orders by many clients while every part is killed, frozen and cut off, then an audit
     Chaos(ChaosArguments),
+    /// The projector's real code under schedules that seeds decide, with a fault at every step; no servers
+    Simulate(SimulateArguments),
     /// Change the fold line by line and see whether a test notices; words after `--` go to cargo-mutants
     Mutants {
         #[arg(last = true)]
@@ -99,7 +102,8 @@ fn run(command: XtaskCommand) -> Result<()> {
         XtaskCommand::Test { cargo_test } => checks::run(&cargo_test),
         XtaskCommand::Bench { names, events } => bench::run(&names, events),
         XtaskCommand::Chaos(arguments) => chaos::run(arguments),
-        XtaskCommand::Mutants { cargo_mutants } => checks::run_mutants(&cargo_mutants),
+        XtaskCommand::Mutants { cargo_mutants } => mutants::run(&cargo_mutants),
+        XtaskCommand::Simulate(arguments) => simulate::run(arguments),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),
         XtaskCommand::Supervise(settings) => supervisor::run(&settings),
         XtaskCommand::Servers(ServersCommand::Start) => servers::start_for_hand(&Interrupt::install()?),

@@ -47,7 +47,7 @@ pub struct MariaDbSettings {
 }
 
 impl MariaDbSettings {
-    /// How to ask whether it is ready.
+    /// How its readiness is checked.
     #[must_use]
     pub fn probe(&self) -> Probe {
         Probe::MariaDb(self.address)

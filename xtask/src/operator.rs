@@ -1,5 +1,7 @@
 //! `cargo xtask ledger`: becomes the operator's binary, with the addresses and credentials of the
 //! running `up` in its environment. Its exit code is ours.
+//!
+//! It must never interpret the arguments. Read [`crate::parts`] for the environment.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
-//! The parts of `up`: what each is called, how it is run and how it is asked whether it is ready.
+//! The parts of `up`: what each is called, how it is run and how its readiness is checked.
 //!
-//! This is the one place that knows the settings of the binaries by name. A part gets the database
-//! address of its own user and no other.
+//! This is the one place that knows the settings of the binaries by name. It must never give a part the
+//! database address of another user than its own. Read [`crate::supervisor`] for who keeps them running.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct PartSpec {
     pub address: SocketAddr,
     /// How it is run.
     pub command: ProcessCommand,
-    /// How to ask whether it is ready.
+    /// How its readiness is checked.
     pub probe: Probe,
     /// How long it may take to be ready.
     pub start_limit: Duration,

@@ -1,4 +1,6 @@
 //! TCP ports of this machine: which are free, and who has those that are not.
+//!
+//! It must never close or take a port that is somebody else's. Read [`crate::up`] for who checks.
 
 use std::fs;
 use std::io;

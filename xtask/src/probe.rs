@@ -1,5 +1,7 @@
-//! Whether a server truly answers, asked in its own protocol: MariaDB's greeting, Kafka's list of
+//! Whether a server truly answers, checked in its own protocol: MariaDB's greeting, Kafka's list of
 //! brokers, an HTTP status. A port that accepts proves nothing.
+//!
+//! It must never start, stop or change what it checks.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +15,7 @@ use crate::http::HttpClient;
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How to ask.
+/// How readiness is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
     /// MariaDB sends its greeting.
@@ -25,26 +27,26 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// Asks once.
+    /// One check.
     ///
     /// # Errors
     /// Why it is not ready.
-    pub fn ask(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         match self {
-            Self::MariaDb(address) => ask_mariadb(*address),
-            Self::Kafka(address) => ask_kafka(*address),
-            Self::Http(url) => ask_http(url),
+            Self::MariaDb(address) => check_mariadb(*address),
+            Self::Kafka(address) => check_kafka(*address),
+            Self::Http(url) => check_http(url),
         }
     }
 
-    /// Asks until it is ready.
+    /// Checks until it is ready.
     ///
     /// # Errors
-    /// The last answer when `limit` is over, or what `give_up` says between two questions.
+    /// The last answer when `limit` is over, or what `give_up` says between two checks.
     pub fn wait(&self, limit: Duration, give_up: impl Fn() -> Result<()>) -> Result<()> {
         let begin = Instant::now();
         loop {
-            let Err(error) = self.ask() else { return Ok(()) };
+            let Err(error) = self.check() else { return Ok(()) };
             give_up()?;
             if begin.elapsed() >= limit {
                 return Err(error.context(format!("not ready after {} s", limit.as_secs())));
@@ -62,7 +64,7 @@ pub fn wait_for_http(url: &str, limit: Duration) -> Result<()> {
     Probe::Http(url.to_owned()).wait(limit, || Ok(()))
 }
 
-fn ask_http(url: &str) -> Result<()> {
+fn check_http(url: &str) -> Result<()> {
     let answer = HttpClient::new(ANSWER_LIMIT).get(url)?;
     ensure!(answer.status == 200, "GET {url} answers {}: {}", answer.status, answer.body.trim());
     Ok(())
@@ -78,7 +80,7 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
 
 /// The first packet of a server: three bytes of length, one of sequence, then the protocol version
 /// (10) or 255 for an error such as "too many connections".
-fn ask_mariadb(address: SocketAddr) -> Result<()> {
+fn check_mariadb(address: SocketAddr) -> Result<()> {
     let mut stream = connect(address)?;
     let mut packet = [0_u8; 5];
     stream.read_exact(&mut packet).with_context(|| format!("no greeting from {address}"))?;
@@ -90,7 +92,7 @@ fn ask_mariadb(address: SocketAddr) -> Result<()> {
 /// take requests is not in the list.
 const METADATA_REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0, 0, 0, 0];
 
-fn ask_kafka(address: SocketAddr) -> Result<()> {
+fn check_kafka(address: SocketAddr) -> Result<()> {
     let mut stream = connect(address)?;
     stream.write_all(&METADATA_REQUEST)?;
     let mut head = [0_u8; 12];
@@ -129,22 +131,22 @@ mod tests {
 
     #[test]
     fn mariadb_is_ready_when_it_greets_and_not_when_it_complains() {
-        Probe::MariaDb(server(&[80, 0, 0, 0, 10], 0)).ask().unwrap();
-        assert!(Probe::MariaDb(server(&[20, 0, 0, 0, 255], 0)).ask().is_err());
-        assert!(Probe::MariaDb(server(&[], 0)).ask().is_err());
+        Probe::MariaDb(server(&[80, 0, 0, 0, 10], 0)).check().unwrap();
+        assert!(Probe::MariaDb(server(&[20, 0, 0, 0, 255], 0)).check().is_err());
+        assert!(Probe::MariaDb(server(&[], 0)).check().is_err());
     }
 
     #[test]
     fn kafka_is_ready_when_it_names_a_broker() {
         let sent = METADATA_REQUEST.len();
-        Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 1], sent)).ask().unwrap();
-        assert!(Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 0], sent)).ask().is_err());
-        assert!(Probe::Kafka(server(b"HTTP/1.1 400", sent)).ask().is_err());
+        Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 1], sent)).check().unwrap();
+        assert!(Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 0], sent)).check().is_err());
+        assert!(Probe::Kafka(server(b"HTTP/1.1 400", sent)).check().is_err());
     }
 
     #[test]
     fn http_is_ready_at_200_only() {
-        let get = |answer| Probe::Http(format!("http://{}/readyz", server(answer, 20))).ask();
+        let get = |answer| Probe::Http(format!("http://{}/readyz", server(answer, 20))).check();
         get(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
         let error = get(b"HTTP/1.1 503 No\r\ncontent-length: 3\r\nconnection: close\r\n\r\nnot").unwrap_err();
         assert!(error.to_string().contains("answers 503: not"), "{error}");

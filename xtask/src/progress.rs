@@ -2,6 +2,8 @@
 //! step that lasts shows a spinner; elsewhere (CI, a file) plain lines.
 //!
 //! Progress goes to stderr, results (tables) to stdout.
+//!
+//! It must never fail or wait for a reader.
 
 use std::io::Write;
 use std::time::{Duration, Instant};

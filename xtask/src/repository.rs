@@ -1,6 +1,6 @@
 //! Where the repository and cargo's output lie.
 //!
-//! It must never ask cargo or git: both paths are known without a child process.
+//! It must never call cargo or git: both paths are known without a child process.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -223,7 +223,7 @@ impl Servers {
 
 /// The xtask binary: our own path, or beside us where another binary uses this library.
 fn launcher() -> Result<PathBuf> {
-    let own = env::current_exe().context("cannot tell our own path")?;
+    let own = env::current_exe().context("our own path is unknown")?;
     // The kernel says "xtask (deleted)" once cargo has replaced the file.
     let is_own = own.file_name().is_some_and(|name| name.to_string_lossy().starts_with("xtask"));
     Ok(if is_own { PathBuf::from(OWN_PROGRAM) } else { own.with_file_name("xtask") })
@@ -236,7 +236,7 @@ fn launcher() -> Result<PathBuf> {
 pub fn start_for_hand(interrupt: &Interrupt) -> Result<()> {
     install::install_missing()?;
     let servers = Servers::for_hand();
-    let ready = servers.mariadb.probe().ask().is_ok() && servers.kafka.probe().ask().is_ok();
+    let ready = servers.mariadb.probe().check().is_ok() && servers.kafka.probe().check().is_ok();
     let ours = ProcessRecord::new(&servers.state.run(), mariadb::NAME).running().is_some();
     if !(ready && ours) {
         servers.start_fresh(interrupt)?;

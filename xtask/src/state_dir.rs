@@ -2,7 +2,8 @@
 //! servers that tests use. Other programs rely on `log/NAME.log`, `run/NAME.pid` and
 //! `run/credentials.env`.
 //!
-//! It only names paths and makes folders; what lies in them is the business of its owner.
+//! It must never read or write a file there: it names paths and makes folders, and what lies in them is its owner's.
+//! The names are an interface. Read [`crate::supervisor`] for who fills them.
 
 use std::fs;
 use std::io;
@@ -95,7 +96,7 @@ impl TemporaryFolder {
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
-        // Nobody is left to tell; the system cleans its temporary folder as well.
+        // Nobody is left who could act on it; the system cleans its temporary folder as well.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask up`: gets what is missing, starts the supervisor, shows what it does, then what runs
-//! where; in the foreground it goes on with the logs until Ctrl-C.
+//! where; in the foreground it then shows the logs until Ctrl-C.
 //!
 //! It starts nothing by itself but the supervisor, and never a second one.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::progress::{self, Step};
 use crate::state_dir::StateDir;
 use crate::supervisor::status::{Failure, PartStatus, Phase, Status};
 use crate::supervisor::{self, Settings};
-use crate::{atomic_file, down, install, jars, parts, ports, repository, table};
+use crate::{atomic_file, down, install, jars, lock, parts, ports, repository, table};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const TAIL_LINES: usize = 25;
@@ -32,7 +32,7 @@ const TAIL_LINES: usize = 25;
 /// A log above this size is set aside when its part is started by a new `up`, in bytes.
 const LOG_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// What `up` is asked for.
+/// The flags of `up`.
 #[derive(Debug, Clone, Args)]
 pub struct UpArguments {
     /// Return once everything is ready, and leave it running
@@ -59,7 +59,7 @@ pub fn run(arguments: &UpArguments) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let state = StateDir::at(&arguments.state_dir);
     state.create()?;
-    let lock = down::lock_commands(&state)?;
+    let lock = lock::of_state(&state)?;
     if ProcessRecord::new(&state.run(), supervisor::NAME).running().is_some() {
         return show_what_runs(&state);
     }
@@ -162,7 +162,7 @@ fn follow_start(state: &StateDir, interrupt: &Interrupt) -> Result<Status> {
             down::stop(state)?;
             bail!("interrupted; what was started is stopped");
         }
-        // Its life is looked at first: what it told last is then complete.
+        // Its life is looked at first: what it wrote last is then complete.
         let alive =
             record.running().is_some() || begin.elapsed() < Duration::from_secs(5) && Status::read(state).is_none();
         if let Some(status) = Status::read(state) {
@@ -272,7 +272,7 @@ fn show_logs_until_interrupted(state: &StateDir, interrupt: &Interrupt) -> Resul
     Ok(())
 }
 
-/// The supervisor is gone although nobody asked us.
+/// The supervisor ended, though not by us.
 fn said_goodbye(state: &StateDir) -> Result<()> {
     match Status::read(state) {
         Some(Status { phase: Phase::Stopped, .. }) => {
@@ -287,16 +287,4 @@ fn said_goodbye(state: &StateDir) -> Result<()> {
 fn shown_path(path: &Path) -> String {
     let root = repository::root();
     path.strip_prefix(&root).unwrap_or(path).display().to_string()
-}
-
-/// Held by a command for as long as another one must wait.
-#[derive(Debug)]
-pub struct CommandLock {
-    _file: File,
-}
-
-impl CommandLock {
-    pub(crate) fn new(file: File) -> Self {
-        Self { _file: file }
-    }
 }

@@ -1,5 +1,7 @@
 //! `docker-compose.yml` against the code: there may be no container engine where this is developed,
 //! so what can go wrong by a renamed flag, port, user or setting is checked here.
+//!
+//! It must never need a container engine.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +79,18 @@ fn the_servers_are_those_of_up() {
     }
 }
 
+/// `docker build` takes the image's compiler: it is not to be another one than developers and CI have.
+#[test]
+fn the_image_is_built_with_the_pinned_toolchain() {
+    let pin = fs::read_to_string(repository::root().join("rust-toolchain.toml")).unwrap();
+    let version = pin.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
+    let dockerfile = fs::read_to_string(repository::root().join("Dockerfile")).unwrap();
+    assert!(dockerfile.contains(&format!("\nFROM rust:{version}-slim-bookworm AS tools\n")), "not {version}");
+    let manifest = fs::read_to_string(repository::root().join("Cargo.toml")).unwrap();
+    let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(version.starts_with(oldest), "{oldest} is in the manifest, {version} is pinned");
+}
+
 #[test]
 fn everything_is_published_where_up_listens_and_on_this_machine_only() {
     let compose = compose();
@@ -101,7 +115,7 @@ fn everything_is_published_where_up_listens_and_on_this_machine_only() {
         }
         let check = texts(&service["healthcheck"]["test"]);
         if check.contains(&"http-ready") {
-            assert_eq!(check.last(), Some(&inside), "{name}: the health check asks another port");
+            assert_eq!(check.last(), Some(&inside), "{name}: the health check takes another port");
         }
     }
 }
@@ -173,11 +187,11 @@ fn the_gateways_template_gets_all_its_variables() {
     assert_eq!(texts(&service["volumes"]), [mounted]);
     let text = fs::read_to_string(repository::root().join(template)).unwrap();
     let settings = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-    let asked: BTreeSet<&str> =
+    let used: BTreeSet<&str> =
         settings.flat_map(|line| line.split("${").skip(1).filter_map(|rest| rest.split('}').next())).collect();
     let given = environment(service);
     let given_names: BTreeSet<&str> = given.keys().copied().filter(|name| name.starts_with("LEDGER_")).collect();
-    assert_eq!(asked, given_names);
+    assert_eq!(used, given_names);
     for name in [parts::SERVICE_A, parts::SERVICE_B] {
         let listen = environment(&compose["services"][name])["LEDGER_SERVICE_LISTEN"];
         let port = listen.rsplit(':').next().unwrap();

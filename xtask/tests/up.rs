@@ -1,5 +1,7 @@
 //! `up`, `down` and the supervisor with everything real, in a state folder and on ports of their own:
 //! what a newcomer sees, and that whatever dies comes back.
+//!
+//! It must never touch the state or the ports of a running `up`.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
 
 use std::collections::BTreeMap;
@@ -125,7 +127,7 @@ fn first_start(installation: &Installation) {
     let status = installation.succeed(&["ledger", "status", "--output", "json"]);
     assert!(serde_json::from_str::<serde_json::Value>(&status).is_ok(), "{status}");
     let wrong = installation.xtask(&["ledger", "no-such-command"]);
-    assert_eq!(wrong.status.code(), Some(2), "the operator's binary tells its exit code");
+    assert_eq!(wrong.status.code(), Some(2), "the operator's exit code is passed on");
 }
 
 fn second_up_changes_nothing(installation: &Installation) {

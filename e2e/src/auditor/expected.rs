@@ -1,5 +1,8 @@
 //! What the tables must hold, computed from the raw log with plain maps and `serde_json::Value`. Written from the
 //! documented rules, one by one, with no thought of speed.
+//!
+//! It must never look at the tables, and never make a plausible value of one that cannot be read: a record either has
+//! all its parts or is parked. Read [`super::published`] and [`super::tables`] for what is held against it.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +47,16 @@ struct Entry {
     contents: String,
 }
 
+impl Entry {
+    /// A movement's note is in its row only.
+    fn published_contents(&self) -> &str {
+        if self.is_order {
+            return &self.contents;
+        }
+        self.contents.split_once(" note=").expect("the contents of a movement end with its note").0
+    }
+}
+
 /// One partition on the way.
 struct Partition<'a> {
     number: i32,
@@ -57,7 +70,7 @@ struct Partition<'a> {
 impl Expected {
     pub fn of(log: &RawLog) -> Self {
         let mut expected = Self::default();
-        let count = i32::try_from(log.partitions.len()).unwrap_or(i32::MAX);
+        let count = i32::try_from(log.partitions.len()).expect("Kafka counts partitions in 31 bits");
         for (number, records) in &log.partitions {
             let mut partition = Partition {
                 number: *number,
@@ -82,7 +95,7 @@ impl Expected {
 
 impl Partition<'_> {
     fn take(&mut self, record: &RawRecord) {
-        let Some(entry) = parse(record.value.as_deref()) else { return self.park(record, "") };
+        let Some(entry) = parse(record.value.as_deref()) else { return self.park(record, UNDECIDED) };
         if record.key.as_deref() != Some(entry.product.as_bytes()) {
             return self.park(record, "wrong-key");
         }
@@ -99,33 +112,50 @@ impl Partition<'_> {
         }
         let before = self.stock.get(&entry.product).map(|(available, _)| *available);
         let verdict = match before.or(entry.is_receipt.then_some(0)) {
-            None => "rejected unknown-product",
-            Some(available) if available + entry.change < 0 && entry.is_order => "rejected out-of-stock",
-            Some(available) if available + entry.change < 0 => "rejected below-zero",
+            None => Err("unknown-product"),
+            Some(available) if available + entry.change < 0 && entry.is_order => Err("out-of-stock"),
+            Some(available) if available + entry.change < 0 => Err("below-zero"),
             Some(available) if available + entry.change > LARGEST => return self.park(record, "stock-overflow"),
-            Some(available) => {
-                self.stock.insert(entry.product.clone(), (available + entry.change, record.offset));
-                "confirmed"
-            }
+            Some(available) => Ok(available + entry.change),
         };
-        let left = self.stock.get(&entry.product).map_or(0, |(available, _)| *available);
-        let outcome = match (entry.is_order, verdict.strip_prefix("rejected ")) {
-            (true, None) => format!("OrderConfirmed {} available={left}", entry.id),
-            (true, Some(reason)) => format!("OrderRejected {} reason={reason}", entry.id),
-            (false, None) => format!("StockChanged {} available={left}", entry.id),
-            (false, Some(reason)) => format!("AdjustmentRejected {} reason={reason}", entry.id),
+        if let Ok(left) = verdict {
+            self.stock.insert(entry.product.clone(), (left, record.offset));
+        }
+        self.announce(record, &entry, verdict);
+        self.write_down(record, entry, verdict);
+    }
+
+    /// What must be published: every member but a movement's note.
+    fn announce(&mut self, record: &RawRecord, entry: &Entry, verdict: Result<i64, &str>) {
+        let kind = match (entry.is_order, verdict) {
+            (true, Ok(_)) => "OrderConfirmed",
+            (true, Err(_)) => "OrderRejected",
+            (false, Ok(_)) => "StockChanged",
+            (false, Err(_)) => "AdjustmentRejected",
         };
+        let rest = match verdict {
+            Ok(left) => format!("available={left}"),
+            Err(reason) => format!("reason={reason}"),
+        };
+        let (id, contents) = (entry.id, entry.published_contents());
         let event_id = format!("{}-{}-0", self.number, record.offset);
-        self.expected.outcomes.entry(self.number).or_default().push(format!("{event_id} {outcome}"));
+        self.expected
+            .outcomes
+            .entry(self.number)
+            .or_default()
+            .push(format!("{event_id} {kind} {id} {contents} {rest}"));
+    }
+
+    /// The row that must stand in `orders` or `stock_movements`.
+    fn write_down(&mut self, record: &RawRecord, entry: Entry, verdict: Result<i64, &str>) {
         self.first.insert((entry.is_order, entry.id), entry.contents.clone());
-        let row = format!("{} {verdict} at={}:{}", entry.contents, self.number, record.offset);
+        let verdict_text = verdict.map_or_else(|reason| format!("rejected {reason}"), |_| "confirmed".to_owned());
+        let row = format!("{} {verdict_text} at={}:{}", entry.contents, self.number, record.offset);
         let rows = if entry.is_order {
-            let counter = if verdict == "confirmed" {
-                &mut self.expected.confirmed_count
-            } else {
-                &mut self.expected.rejected_count
-            };
-            *counter += 1;
+            match verdict {
+                Ok(_) => self.expected.confirmed_count += 1,
+                Err(_) => self.expected.rejected_count += 1,
+            }
             &mut self.expected.orders
         } else {
             &mut self.expected.movements
@@ -144,9 +174,17 @@ impl Partition<'_> {
 /// The reasons that the auditor decides by itself; the others it leaves open.
 pub const DECIDED_REASONS: [&str; 4] = ["wrong-key", "wrong-partition", "conflicting-duplicate", "stock-overflow"];
 
+/// Stands for the reasons that the auditor does not decide.
+const UNDECIDED: &str = "undecodable-or-invalid";
+
 /// Long values stand in the row by length and checksum.
 pub fn dead_letter_row(reason: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> String {
-    let reason = if DECIDED_REASONS.contains(&reason) { reason } else { "undecodable-or-invalid" };
+    let is_word = !reason.is_empty() && reason.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let reason = match reason {
+        reason if DECIDED_REASONS.contains(&reason) => reason,
+        _ if is_word => UNDECIDED,
+        _ => "NO REASON",
+    };
     let show = |bytes: Option<&[u8]>| match bytes {
         None => "none".to_owned(),
         Some(bytes) => {
@@ -184,14 +222,12 @@ fn parse(value: Option<&[u8]>) -> Option<Entry> {
             if version == 2 && !value["channel"].is_null() {
                 text("channel").filter(|channel| is_id(channel))?;
             }
-            (value["total_price"].as_i64()? == total).then(|| Entry {
-                is_order: true,
-                id: uuid("order_id").unwrap_or_default(),
-                contents: format!("user={user} product={product} {quantity}x{price}={total}"),
-                product,
-                change: -quantity,
-                is_receipt: false,
-            })
+            if value["total_price"].as_i64()? != total {
+                return None;
+            }
+            let id = uuid("order_id")?;
+            let contents = format!("user={user} product={product} {quantity}x{price}={total}");
+            Some(Entry { is_order: true, id, contents, product, change: -quantity, is_receipt: false })
         }
         "StockReceived" => {
             let quantity = integer("quantity", MOST_PIECES)?;
@@ -213,7 +249,7 @@ fn parse(value: Option<&[u8]>) -> Option<Entry> {
 /// Where Java's default partitioner puts a key, after the description of MurmurHash2 with Kafka's seed.
 fn java_partition(key: &[u8], count: i32) -> i32 {
     const MIX: i32 = 0x5bd1_e995;
-    let size = i32::try_from(key.len()).unwrap_or(i32::MAX);
+    let size = i32::try_from(key.len()).expect("an event has at most 262,144 bytes, its product id fewer");
     let mut hash = 0x9747_b28c_u32.cast_signed() ^ size;
     let whole = key.len() / 4 * 4;
     for at in (0..whole).step_by(4) {

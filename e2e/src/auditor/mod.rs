@@ -1,7 +1,11 @@
 //! The auditor: reads the raw log, decides by itself what every record must have done ([`expected`]), reads the tables
-//! ([`tables`]), and names what differs. It shares no code with the system: where both are wrong in the same way, that is
-//! at least not because they are the same lines.
+//! ([`tables`]), and names what differs; then it holds what was published against the rows themselves (`agreement`).
+//!
+//! It must never share code with the system: where both are wrong in the same way, that is at least not because they
+//! are the same lines. Nor may it make a plausible value of one that it cannot read.
 
+mod agreement;
+pub mod effect;
 pub mod expected;
 mod published;
 pub mod tables;
@@ -42,12 +46,12 @@ pub struct Topics {
 /// Audits a ledger at rest: everything that is on the log must be folded and published.
 ///
 /// # Errors
-/// When Kafka or MariaDB cannot be read; differences are not errors, they are in the report.
+/// When Kafka or MariaDB cannot be read, or a row makes no sense; differences are not errors, they are in the report.
 pub async fn audit(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<Report> {
     Ok(gather(brokers, topics, pool).await?.report)
 }
 
-/// What an audit read, for who has more questions.
+/// What an audit read, for further comparisons.
 #[derive(Debug)]
 pub struct Evidence {
     pub log: RawLog,
@@ -89,6 +93,7 @@ pub async fn gather(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<
     report.differences.extend(published::differences("outcomes", &expected.outcomes, &published::outcomes(&outcomes)));
     let letters = published::dead_letters(&dead_letters);
     report.differences.extend(published::differences("dead letters topic", &expected.parked, &letters));
+    report.differences.extend(agreement::differences(&outcomes, &actual)?);
     Ok(Evidence { log, expected, tables: actual, report })
 }
 

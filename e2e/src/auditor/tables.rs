@@ -1,4 +1,7 @@
 //! Reads the tables as other programs may read them, in the auditor's spelling.
+//!
+//! It must never mend a value on the way: NULL, empty and absent are different. Read [`super::effect`] for rows read
+//! back.
 
 use anyhow::Result;
 use sqlx::mysql::MySqlRow;
@@ -76,6 +79,11 @@ fn movement(row: &MySqlRow) -> Result<(String, String)> {
     let delta: i64 = row.try_get("delta")?;
     let note: Option<String> = row.try_get("note")?;
     let key = format!("{id} {}", row.try_get::<i32, _>("kafka_partition")?);
-    let contents = format!("{kind} product={product} delta={delta} note={}", note.unwrap_or_default());
+    let note = match note.as_deref() {
+        None => "",
+        Some("") => "(empty, not NULL)",
+        Some(note) => note,
+    };
+    let contents = format!("{kind} product={product} delta={delta} note={note}");
     Ok((key, format!("{contents} {} at={}", verdict(row)?, position(row)?)))
 }

@@ -1,4 +1,6 @@
 //! Reads a whole topic as it lies in Kafka, committed records only.
+//!
+//! It must never skip a record or take a part of the topic for all of it: what cannot be read to its end is an error.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

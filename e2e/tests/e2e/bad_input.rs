@@ -1,4 +1,6 @@
 //! Bad input over REST and on the topic: named, refused or parked, and what comes after it is folded.
+//!
+//! It must never list what is good. Read `chocolate` for that.
 
 use std::time::Duration;
 

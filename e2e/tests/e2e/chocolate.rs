@@ -1,4 +1,6 @@
 //! The story of the README: two services, one truth.
+//!
+//! It must never differ from what the README promises. Read it first.
 
 use anyhow::Result;
 use e2e::ledger::Ledger;

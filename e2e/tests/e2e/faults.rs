@@ -1,4 +1,6 @@
 //! Processes die; nothing is lost or doubled.
+//!
+//! It must never take long: `e2e/src/bin/ledger-chaos/` is the long one.
 
 use std::sync::Arc;
 use std::time::Duration;

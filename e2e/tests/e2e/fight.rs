@@ -1,4 +1,6 @@
 //! Fifty clients fight for the last bars, through the gateway, with retries over both services.
+//!
+//! It must never depend on who gets the last one.
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use super::{audit_at_rest, order, run, until};
 
 const CLIENT_COUNT: i64 = 50;
 const ORDERS_PER_CLIENT: i64 = 6;
-/// Fewer than are asked for.
+/// Fewer than are ordered.
 const RECEIVED: i64 = 200;
 
 /// One client's orders: each under a key, every third one sent twice, so that the retry meets the other service.

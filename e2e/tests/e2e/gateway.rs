@@ -1,4 +1,6 @@
 //! What the gateway answers by itself.
+//!
+//! It must never need a part to be slow: `xtask/tests/gateway/` has services that misbehave.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! One key, two bodies, two services, at the same time: neither service can know of the other, so the log decides.
+//!
+//! It must never depend on which of the two wins. Read `fight` for many clients.
 
 use anyhow::{Result, ensure};
 use e2e::client::{Answer, Client};

@@ -1,115 +1,21 @@
 //! Rebuilds of the whole system while clients order: the tables are swapped under services and projector, a rebuild is
-//! killed where it hurts, the database is lost. Each test ends with the auditor, and with `ledger verify`.
+//! killed where it hurts, the database is lost. Each test ends with the auditor, and with `ledger verify`. It must
+//! never decide by itself what the tables should hold. Read `shop` for the clients.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use e2e::client::Client;
 use e2e::ledger::Ledger;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use sqlx::MySqlPool;
-use tokio::task::JoinHandle;
 
-use super::{audit_at_rest, order, run};
+use super::shop::{ALSO_LOST, NEVER_OLDER, Shop};
+use super::{audit_at_rest, run};
 
-const CLIENT_COUNT: u64 = 6;
-const PRODUCT_COUNT: u64 = 9;
 /// Records that stand in the log before a rebuild, so that it takes a while.
 const OLD_COUNT: u64 = 40_000;
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Clients that order without a break, each retrying until it is acknowledged.
-struct Shop {
-    stop: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<Result<usize>>>,
-    /// Longest answer to a query and to an order, in microseconds.
-    longest: Arc<[AtomicU64; 2]>,
-}
-
-impl Shop {
-    /// `answers` are the statuses that a query for a stock may have.
-    async fn open(ledger: &Ledger, answers: &'static [u16]) -> Result<Self> {
-        let (gateway, service_a, _) = ledger.clients()?;
-        for product in 0..PRODUCT_COUNT {
-            service_a.receive(&format!("p{product}"), 200).await?;
-        }
-        let (stop, longest) = (Arc::new(AtomicBool::new(false)), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
-        let clients = (0..CLIENT_COUNT)
-            .map(|number| {
-                let (client, stop, longest) = (gateway.clone(), Arc::clone(&stop), Arc::clone(&longest));
-                tokio::spawn(async move {
-                    let mut placed = 0;
-                    while !stop.load(Ordering::Acquire) {
-                        place(&client, number, placed, &longest).await?;
-                        look(&client, number, placed, answers, &longest).await?;
-                        placed += 1;
-                    }
-                    Ok(placed)
-                })
-            })
-            .collect();
-        Ok(Self { stop, clients, longest })
-    }
-
-    /// How many orders were acknowledged. `name` is for the line that says how long anybody waited: it is told, not judged.
-    async fn close(self, name: &str) -> Result<usize> {
-        self.stop.store(true, Ordering::Release);
-        let mut placed = 0;
-        for client in self.clients {
-            placed += client.await??;
-        }
-        let [query, order] = &*self.longest;
-        let millis = |longest: &AtomicU64| longest.load(Ordering::Relaxed) / 1_000;
-        let (query, order) = (millis(query), millis(order));
-        eprintln!("{name}: {placed} orders; longest wait for a query {query} ms, for an order {order} ms");
-        Ok(placed)
-    }
-}
-
-/// One order under a key, until it is acknowledged. A third of them waits for its decision.
-async fn place(client: &Client, number: u64, nth: usize, longest: &[AtomicU64; 2]) -> Result<()> {
-    let product = product(number, nth);
-    let key = format!("client-{number}-order-{nth}");
-    let (user, begin) = (format!("u{number}"), Instant::now());
-    loop {
-        let mut headers = vec![("idempotency-key", key.as_str())];
-        if nth.is_multiple_of(3) {
-            headers.push(("prefer", "wait=5"));
-        }
-        let asked = Instant::now();
-        match client.post("/orders", &headers, &order(&user, &product, 1)).await {
-            Ok(answer) if matches!(answer.status, 201 | 202 | 409) => {
-                note(&longest[1], asked);
-                break;
-            }
-            Ok(answer) => ensure!(answer.status == 503, "{answer:?}"),
-            Err(_) => {}
-        }
-        ensure!(begin.elapsed() < LIMIT, "{key} was never acknowledged");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
-}
-
-async fn look(client: &Client, number: u64, nth: usize, answers: &[u16], longest: &[AtomicU64; 2]) -> Result<()> {
-    let asked = Instant::now();
-    let answer = client.get(&format!("/stock/{}", product(number, nth))).await?;
-    note(&longest[0], asked);
-    ensure!(answers.contains(&answer.status), "{answer:?}");
-    Ok(())
-}
-
-fn product(number: u64, nth: usize) -> String {
-    format!("p{}", (number + u64::try_from(nth).unwrap_or(0)) % PRODUCT_COUNT)
-}
-
-fn note(longest: &AtomicU64, begin: Instant) {
-    let took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-    longest.fetch_max(took, Ordering::Relaxed);
-}
 
 /// Appends receipts and orders of both versions of the event, past the services, and waits until they are folded.
 async fn fill(ledger: &Ledger) -> Result<()> {
@@ -145,7 +51,7 @@ fn append_old(brokers: &str, topic: &str) -> Result<()> {
     Ok(producer.flush(LIMIT)?)
 }
 
-/// Asks the database until `holds`, with an end.
+/// Reads the database until `holds`, with an end.
 async fn until(pool: &MySqlPool, sql: &'static str, holds: impl Fn(i64) -> Result<bool>) -> Result<()> {
     let begin = Instant::now();
     loop {
@@ -162,7 +68,7 @@ async fn live_generation(pool: &MySqlPool) -> Result<i64> {
     Ok(sqlx::query_scalar("SELECT CAST(MAX(generation) AS SIGNED) FROM positions").fetch_one(pool).await?)
 }
 
-/// Runs a command that must do what it was asked; gives what it said.
+/// Runs a command that must succeed; returns what it printed.
 async fn done(ledger: &Ledger, args: &[&str]) -> Result<String> {
     let (code, said) = ledger.run(args).await?;
     ensure!(code == 0, "ledger {args:?} ended with {code}: {said}");
@@ -182,7 +88,7 @@ fn clients_order_while_tables_are_rebuilt_and_rolled_back() -> Result<()> {
     run(async {
         let ledger = Ledger::start("rebuild").await?;
         fill(&ledger).await?;
-        let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, &[200]).await?);
+        let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, NEVER_OLDER).await?);
         for generation in 2..=3 {
             done(&ledger, &["rebuild", "--yes"]).await?;
             ensure!(live_generation(&pool).await? == generation);
@@ -211,11 +117,11 @@ const MOMENTS: [&str; 3] = [
 ];
 
 #[test]
-fn a_rebuild_that_is_killed_leaves_the_live_tables_and_is_gone_on_with() -> Result<()> {
+fn a_rebuild_that_is_killed_leaves_the_live_tables_and_is_resumed() -> Result<()> {
     run(async {
         let ledger = Ledger::start("killed").await?;
         fill(&ledger).await?;
-        let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, &[200]).await?);
+        let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, NEVER_OLDER).await?);
         for (nth, moment) in (1..).zip(MOMENTS) {
             let mut reader = pool.begin().await?;
             sqlx::query("SELECT * FROM orders LIMIT 1").execute(&mut *reader).await?;
@@ -257,7 +163,7 @@ fn the_database_is_lost_while_clients_order_and_comes_back_from_the_log() -> Res
     run(async {
         let mut ledger = Ledger::start("lost").await?;
         fill(&ledger).await?;
-        let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, &[200, 404, 503]).await?);
+        let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, ALSO_LOST).await?);
         // In the middle of its work: what it has not published yet stands in no table any more.
         ledger.projector.process.kill()?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP DATABASE `{}`", ledger.name))).execute(&pool).await?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use projector::kafka::KafkaUseError;
-use projector::outbox::{EntryContent, OutboxEntry};
+use ledger_kafka::KafkaUseError;
+use ledger_store::outbox::{EntryContent, OutboxEntry};
 use projector::relay::{Publication, PublishError, RelayBroker, RelayError, RelayProducer};
 use tokio::time::Instant;
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ledger_schema::partitioner::partition_of;
-use projector::record::{Epoch, OwnedRecord};
+use ledger_kafka::record::{Epoch, OwnedRecord};
 
 use crate::choice::Choices;
 use crate::settings::{MOST_PARTITIONS, MOST_RECORDS, Shape};

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use projector::consumer::{ConsumerError, LogClient, PositionSource, of_partitions};
-use projector::log_check::LogCheckError;
-use projector::store::positions::StoredPosition;
-use projector::store::{FOLD_VERSION, StoreError};
+use ledger_store::log_check::LogCheckError;
+use ledger_store::positions::StoredPosition;
+use ledger_store::{FOLD_VERSION, StoreError};
 use rdkafka::error::KafkaError;
 
 use crate::coordinator::{Event, MemberId};
 use crate::log::{LogRecord, TOPIC};
 use crate::scheduler::give_way;
-use crate::store::unreachable;
+use crate::store::{key_of, unreachable};
 use crate::world::{Lost, World, lock};
 
 /// How long a poll waits.
@@ -146,7 +146,7 @@ impl PositionSource for MemoryPositions {
             partition,
             next_offset,
             identity: identity.clone(),
-            generation: database.live,
+            generation: key_of(database.live),
             fold_version: FOLD_VERSION,
         });
         Ok(of_partitions(TOPIC, stored.collect(), partitions)?)

@@ -61,7 +61,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let mut database = lock(&self.world.database);
         if database.late_rename.is_none() && database.guard == Some(self.process) {
-            database.guard = None;
+            (database.guard, database.swapping) = (None, false);
         }
         drop(database);
         self.world.has_changed();
@@ -96,13 +96,40 @@ impl Operator {
         self.advance(generation).await?;
         self.step("comparing").await?;
         for attempt in 1..=ATTEMPTS {
+            // Near, so that little is left to fold while nothing is published.
             self.advance(generation).await?;
-            match self.rename(generation, true).await {
+            self.stop_publishing().await?;
+            self.advance(generation).await?;
+            let renamed = self.rename(generation, true).await;
+            self.resume_publishing().await?;
+            match renamed {
                 Err(Ended::Busy) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
                 other => return other,
             }
         }
         Err(Ended::Busy)
+    }
+
+    /// Sets the barrier, then fences every relay: in this order, nobody publishes until it is taken back.
+    async fn stop_publishing(&self) -> Result<(), Ended> {
+        if self.world.has(Mutant::BarrierMissing) {
+            return Ok(());
+        }
+        self.step("setting the barrier").await?;
+        lock(&self.world.database).swapping = true;
+        for partition in 0..self.world.shape.partitions {
+            self.world.step(&self.who(), "fencing a relay").await?;
+            lock(&self.world.broker).fence(partition);
+        }
+        self.world.note(|| format!("{}: the barrier is set, and the relays are fenced", self.who()));
+        self.world.has_changed();
+        Ok(())
+    }
+
+    async fn resume_publishing(&self) -> Result<(), Ended> {
+        self.step("taking the barrier back").await?;
+        lock(&self.world.database).swapping = false;
+        Ok(())
     }
 
     /// `ledger rollback`.
@@ -114,7 +141,17 @@ impl Operator {
             let kept = database.sets.iter().filter(|(number, set)| set.kept && **number != database.live);
             kept.map(|(number, _)| *number).max()
         };
-        self.rename(kept.ok_or(Ended::Refused)?, false).await
+        let kept = kept.ok_or(Ended::Refused)?;
+        for attempt in 1..=ATTEMPTS {
+            self.stop_publishing().await?;
+            let renamed = self.rename(kept, false).await;
+            self.resume_publishing().await?;
+            match renamed {
+                Err(Ended::Busy) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+                other => return other,
+            }
+        }
+        Err(Ended::Busy)
     }
 
     /// Continues what an earlier run left, or begins a new generation.

@@ -21,6 +21,7 @@ use crate::coordinator::{Event, MemberId};
 use crate::database::RowKey;
 use crate::member::{MemoryClient, MemoryPositions, Polled};
 use crate::scheduler::{ProcessId, Tasks};
+use crate::settings::Mutant;
 use crate::store::{MemoryStore, Target, unreachable};
 use crate::world::{Lost, World, lock};
 
@@ -208,6 +209,12 @@ impl OutboxRows for MemoryOutbox {
         Ok(Cell::new(true))
     }
 
+    async fn swap_is_under_way(&self, _connection: &mut Cell<bool>) -> Result<bool, RelayError> {
+        self.statement("looking for a swap").await?;
+        let database = lock(&self.world.database);
+        Ok(database.swapping && database.guard.is_some() && !self.world.has(Mutant::BarrierMissing))
+    }
+
     async fn load(&self, _connection: &mut Cell<bool>, cursor: i64) -> Result<Outstanding, RelayError> {
         self.world.stall().await;
         self.statement("reading the outbox").await?;
@@ -217,7 +224,7 @@ impl OutboxRows for MemoryOutbox {
         };
         let rows = database.outbox.iter().filter(after).map(|(key, row)| {
             let RowKey { partition, first_offset, next_offset, .. } = *key;
-            let key = projector::outbox::OutboxKey { partition, first_offset, next_offset };
+            let key = ledger_store::outbox::OutboxKey { partition, first_offset, next_offset };
             PlainRow::decompress(key, row.entry_count, &row.entries)
         });
         Ok(Outstanding { rows: rows.collect::<Result<_, _>>()?, is_backlog: false })

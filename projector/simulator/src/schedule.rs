@@ -230,7 +230,8 @@ async fn serve_late(world: Arc<World>) {
                 rename_now(&world, target, false);
             }
             let mut database = lock(&world.database);
-            (database.renaming, database.late_rename, database.guard) = (false, None, None);
+            (database.renaming, database.late_rename) = (false, None);
+            (database.guard, database.swapping) = (None, false);
             drop(database);
             world.has_changed();
         }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ledger_fold::Prior;
 use ledger_schema::{MovementId, OrderId};
-use projector::database::DatabaseError;
-use projector::outbox;
-use projector::store::{FOLD_VERSION, Loaded, PartitionBatch, Standing, Store, StoreError, Written};
+use ledger_database::DatabaseError;
+use ledger_store::outbox;
+use ledger_store::{FOLD_VERSION, GenerationKey, Loaded, PartitionBatch, Standing, Store, StoreError, Written};
 
 use crate::database::{Compared, OutboxRow, RowKey, TransactionId};
 use crate::settings::Mutant;
@@ -67,6 +67,11 @@ pub fn lost(step: &'static str) -> StoreError {
     StoreError::Database { step, cause: sqlx::Error::Io(io::Error::from(io::ErrorKind::UnexpectedEof)) }
 }
 
+/// The identity of a set of tables: as random as its number, since no number is given twice here.
+pub fn key_of(number: i32) -> GenerationKey {
+    GenerationKey { number, id: uuid::Uuid::from_u128(u128::from(number.unsigned_abs())) }
+}
+
 pub fn unreachable() -> DatabaseError {
     DatabaseError::Unreachable { server: "memory".to_owned(), cause: "it is away".to_owned() }
 }
@@ -117,7 +122,7 @@ impl MemoryStore {
             let (ignored, offset_only) =
                 (self.world.has(Mutant::CompareAndSetIgnored), self.world.has(Mutant::CompareWithoutGeneration));
             let may = |set: i32, position: i64| {
-                ignored || position == one.effects.from_offset && (offset_only || set == one.generation)
+                ignored || position == one.effects.from_offset && (offset_only || key_of(set) == one.generation)
             };
             let compared = self.world.until(LOCK_WAIT, |database| {
                 let compared = database.compare_and_set(open.id, one.effects.partition, may);
@@ -148,7 +153,7 @@ impl MemoryStore {
             let encoded =
                 encoded.map_err(|cause| StoreError::Encode { partition, from_offset: first_offset, cause })?;
             let Some(row) = encoded else { continue };
-            let generation = if self.world.has(Mutant::OutboxWithoutGeneration) { 0 } else { one.generation };
+            let generation = if self.world.has(Mutant::OutboxWithoutGeneration) { 0 } else { one.generation.number };
             let key = RowKey { partition, generation, first_offset, next_offset: one.effects.next_offset };
             let row = OutboxRow { entry_count: row.entry_count, entries: row.entries };
             lock(&self.world.database).put_in_outbox(open.id, key, row);
@@ -196,13 +201,13 @@ impl Store for MemoryStore {
         let loaded = self.world.until(LOCK_WAIT, |database| {
             let generation = if let Target::Shadow(generation) = target { generation } else { database.live };
             let tables = database.sets.get(&generation)?.of(partition)?;
-            (!database.renaming).then(|| (Standing { next_offset: tables.position, generation }, tables.state()))
+            (!database.renaming).then(|| (Standing { next_offset: tables.position, generation: key_of(generation) }, tables.state()))
         });
         let (standing, state) = loaded.await.ok_or_else(|| lost("loading"))?;
         self.world.note(|| {
             format!(
                 "{}: loaded partition {partition} at {} of generation {}",
-                self.who, standing.next_offset, standing.generation
+                self.who, standing.next_offset, standing.generation.number
             )
         });
         Ok(Loaded { standing, fold_version: FOLD_VERSION, state })
@@ -248,7 +253,7 @@ impl Store for MemoryStore {
         let database = lock(&self.world.database);
         let generation = self.set_of(database.live);
         let positions = database.sets.get(&generation).map(crate::database::TableSet::positions).unwrap_or_default();
-        let standing = |(partition, next_offset)| (partition, Standing { next_offset, generation });
+        let standing = |(partition, next_offset)| (partition, Standing { next_offset, generation: key_of(generation) });
         Ok(positions.into_iter().map(standing).collect())
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use ledger_kafka::{KAFKA_TIMEOUT, log_line};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
@@ -16,7 +17,6 @@ use tokio::runtime::Handle;
 use super::ConsumerError;
 use super::group::Group;
 use super::positions::CheckedPositions;
-use crate::kafka::{KAFKA_TIMEOUT, log_line};
 use crate::relay::RelayGroup;
 
 /// A member of the consumer group, as far as [`Group`] needs one. Besides the Kafka client, the simulator has one.

@@ -10,6 +10,9 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ledger_kafka::record::{Epoch, OwnedRecord};
+use ledger_store::log_check::LogCheckError;
+use ledger_store::positions::StoredPosition;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,12 +21,9 @@ use super::ConsumerError;
 use super::client::LogClient;
 use super::positions::PositionSource;
 use crate::intake::{Control, Intake};
-use crate::log_check::LogCheckError;
 use crate::meters;
-use crate::record::{Epoch, OwnedRecord};
 use crate::relay::Relays;
 use crate::shared::{Resync, Shared};
-use crate::store::positions::StoredPosition;
 
 /// How long a full intake is waited for before its partition is paused. Short outages of the database pass unnoticed, and
 /// the group is served again before anybody misses us.

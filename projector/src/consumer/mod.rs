@@ -11,19 +11,18 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use client::LiveGroup;
+use ledger_kafka::KafkaSettings;
+use ledger_kafka::record::OwnedRecord;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::KafkaSettings;
-use crate::record::OwnedRecord;
 use crate::shared::Resync;
-use client::LiveGroup;
 pub use client::{GroupContext, LogClient};
 pub use errors::ConsumerError;
-pub(crate) use errors::passes;
 pub use group::{Group, GroupParts};
 pub use positions::{CheckedPositions, PositionSource, of_partitions};
 

@@ -3,11 +3,11 @@
 
 use std::future::Future;
 
-use crate::database::{self, DatabaseUrl};
-use crate::kafka::LogInspector;
-use crate::log_check::{self, LogCheckError};
-use crate::store::StoreError;
-use crate::store::positions::{self, StoredPosition};
+use ledger_database::DatabaseUrl;
+use ledger_kafka::LogInspector;
+use ledger_store::StoreError;
+use ledger_store::log_check::{self, LogCheckError};
+use ledger_store::positions::{self, StoredPosition};
 
 /// Positions of the log that the group consumes. Besides MariaDB, the simulator has one.
 pub trait PositionSource {
@@ -24,7 +24,7 @@ pub struct CheckedPositions {
 
 impl PositionSource for CheckedPositions {
     async fn read(&self, partitions: &[i32]) -> Result<Vec<StoredPosition>, LogCheckError> {
-        let mut connection = database::connect(&self.database).await.map_err(StoreError::from)?;
+        let mut connection = ledger_database::connect(&self.database).await.map_err(StoreError::from)?;
         let stored = positions::read(&mut connection, &self.topic).await?;
         let stored = of_partitions(&self.topic, stored, partitions)?;
         log_check::check(&self.inspector, &self.topic, &stored)?;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ledger_database::DatabaseUrl;
+use ledger_kafka::{KafkaSettings, LogInspector};
 use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -16,8 +18,6 @@ use super::error::RelayError;
 use super::partition::PartitionRelay;
 use super::seam::{KafkaBroker, OutboxTable};
 use super::step::{CurrentStep, LOOK};
-use crate::database::DatabaseUrl;
-use crate::kafka::{KafkaSettings, LogInspector};
 use crate::shared::Shared;
 
 /// How long a stop waits for transactions in flight. What takes longer is left behind, and fenced by the next owner.
@@ -40,8 +40,6 @@ pub struct RelaySettings {
     pub topics: RelayTopics,
     /// Of the log that the positions belong to.
     pub topic_id: String,
-    /// Followed by `-PARTITION`. The same for every projector that writes these cursors, since it is what fences.
-    pub transactional_id_prefix: String,
     pub database: DatabaseUrl,
 }
 

@@ -5,8 +5,10 @@
 //! cursor says exactly what readers of committed records can see, and it never expires. The order of a start is what
 //! makes it safe:
 //! 1. `init_transactions`: fences every earlier producer of the partition and ends what it left open,
-//! 2. read the cursor: nobody can move it now but us,
-//! 3. publish what lies after it.
+//! 2. wait while tables are being swapped: whoever swaps sets that barrier, then fences ([`fence`]), so a relay that opened its
+//!    producer before the fence is fenced, and one that opened it after the fence sees the barrier,
+//! 3. read the cursor: nobody can move it now but us,
+//! 4. publish what lies after it: rows of the live generation alone.
 //!
 //! After any error, time-out or doubt the producer is thrown away and 1 to 3 are done again; whether the doubtful
 //! transaction stood, the cursor tells. The outbox is read before a Kafka transaction begins and pruned after it is committed: no
@@ -18,6 +20,7 @@
 
 mod cursor;
 mod error;
+mod fence;
 mod group;
 mod partition;
 mod plan;
@@ -28,6 +31,7 @@ mod step;
 
 pub use cursor::CursorReader;
 pub use error::RelayError;
+pub use fence::fence;
 pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics, Relays};
 pub use partition::PartitionRelay;
 pub use plan::Publication;

@@ -30,6 +30,9 @@ const MAX_REST: Duration = Duration::from_millis(50);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
 
+/// How often a relay looks whether a swap of the tables is over. It takes milliseconds when nobody holds the tables.
+const SWAP_LOOK: Duration = Duration::from_millis(20);
+
 /// A session that lasted this long has got over what the one before it ended with.
 const STEADY: Duration = Duration::from_secs(60);
 
@@ -115,6 +118,14 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         self.broker.check_topics().await?;
         self.step.begin("opening its producer");
         let producer = self.broker.open(received_limit).await?;
+        // In this order. Who swaps tables sets the barrier, then fences: a relay that opened its producer before the fence is
+        // fenced, one that opened it after the fence sees the barrier. So nothing is published between fence and RENAME.
+        while self.outbox.swap_is_under_way(&mut connection).await? {
+            self.pause("waiting for a swap of the tables", SWAP_LOOK).await;
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
         self.step.begin("reading its cursor");
         let mut cursor = self.broker.read_cursor().await?;
         meters::relay_cursor(self.partition, cursor);

@@ -1,6 +1,6 @@
 //! What to publish: a pure decision from the cursor and the outbox rows that lie after it.
 
-use crate::outbox::OutboxEntry;
+use ledger_store::outbox::OutboxEntry;
 
 /// A decoded outbox row: what the records before `next_offset`, since the row's first, have to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn plan(cursor: i64, rows: Vec<DecodedRow<'_>>) -> Option<Publication
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::EntryContent;
+    use ledger_store::outbox::EntryContent;
 
     fn row(next_offset: i64, offsets: &[i64]) -> DecodedRow<'static> {
         let entry = |offset: &i64| OutboxEntry {

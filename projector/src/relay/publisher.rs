@@ -4,20 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_failpoints::FailPoint;
+use ledger_kafka::{DroppedAside, QuietContext};
 use ledger_schema::cloudevents;
 use ledger_schema::topics::MAX_MESSAGE_BYTES;
+use ledger_store::outbox::{EntryContent, EntryHeader, OutboxEntry};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 
 use super::cursor::Cursor;
+use super::fence;
 use super::group::RelaySettings;
 use super::plan::Publication;
 use super::seam::{PublishError, RelayProducer};
-use crate::failpoints::{self, FailPoint};
-use crate::kafka::{DroppedAside, QuietContext};
-use crate::outbox::{EntryContent, EntryHeader, OutboxEntry};
 
 /// How long the coordinator waits before it aborts a transaction by itself.
 const TRANSACTION_TIMEOUT_MS: &str = "40000";
@@ -61,7 +62,7 @@ impl Publisher {
     ) -> Result<Self, KafkaError> {
         let mut config = settings.kafka.client("ledger-relay");
         config
-            .set("transactional.id", format!("{}-{partition}", settings.transactional_id_prefix))
+            .set("transactional.id", fence::transactional_id(&settings.topics.cursors, partition))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
@@ -77,7 +78,7 @@ impl Publisher {
         let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext)?;
         let producer = DroppedAside::new(producer);
         producer.init_transactions(INIT_LIMIT)?;
-        failpoints::reach(FailPoint::RelayFenced);
+        ledger_failpoints::reach(FailPoint::RelayFenced);
         Ok(Self { producer, settings, partition, received_limit })
     }
 
@@ -88,7 +89,7 @@ impl Publisher {
     async fn commit(&self, publication: &Publication<'_>) -> Result<(), KafkaError> {
         let settings = &*self.settings;
         self.producer.begin_transaction()?;
-        failpoints::reach(FailPoint::RelayBegun);
+        ledger_failpoints::reach(FailPoint::RelayBegun);
         let (mut handed, mut bytes) = (Vec::new(), 0);
         for entry in &publication.entries {
             handed.push(self.send_entry(entry)?);
@@ -98,18 +99,18 @@ impl Publisher {
                 bytes = 0;
             }
         }
-        failpoints::reach(FailPoint::RelayEntriesSent);
+        ledger_failpoints::reach(FailPoint::RelayEntriesSent);
         // Every delivery is awaited before the commit, which would otherwise flush in slices of 100 ms.
         let cursor = Cursor::new(&settings.topic_id, self.partition, publication.next_offset);
         let (key, value) = (self.partition.to_string(), cursor.encode());
         let record = FutureRecord::to(&settings.topics.cursors).partition(self.partition).key(&key).payload(&value);
         handed.push(self.producer.send_result(record).map_err(|(error, _)| error)?);
-        failpoints::reach(FailPoint::RelayCursorSent);
+        ledger_failpoints::reach(FailPoint::RelayCursorSent);
         await_all(handed).await?;
         self.await_reports_gone();
-        failpoints::reach(FailPoint::RelayDelivered);
+        ledger_failpoints::reach(FailPoint::RelayDelivered);
         self.producer.commit_transaction(Timeout::Never)?;
-        failpoints::reach(FailPoint::RelayCommitted);
+        ledger_failpoints::reach(FailPoint::RelayCommitted);
         Ok(())
     }
 

@@ -4,6 +4,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use ledger_kafka::KafkaUseError;
+use ledger_store::log_check;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::MySqlConnection;
 
@@ -13,9 +15,6 @@ use super::group::{RelaySettings, RelayTopics};
 use super::plan::Publication;
 use super::publisher::Publisher;
 use super::rows::{self, Outstanding};
-use crate::database;
-use crate::kafka::KafkaUseError;
-use crate::log_check;
 
 /// Kafka, for the relay of one partition.
 pub trait RelayBroker {
@@ -58,7 +57,11 @@ pub trait OutboxRows {
 
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, RelayError>>;
 
-    /// The next rows after the cursor.
+    /// Whether the holder of the guard has fenced the relays, or is about to, and has not renamed the tables yet. Looked at after
+    /// [`RelayBroker::open`] and before the cursor is read.
+    fn swap_is_under_way(&self, connection: &mut Self::Connection) -> impl Future<Output = Result<bool, RelayError>>;
+
+    /// The next rows of the live generation after the cursor.
     fn load(
         &self,
         connection: &mut Self::Connection,
@@ -111,11 +114,15 @@ impl OutboxRows for OutboxTable {
     type Connection = MySqlConnection;
 
     async fn connect(&self) -> Result<MySqlConnection, RelayError> {
-        Ok(database::connect(&self.settings.database).await?)
+        Ok(ledger_database::connect(&self.settings.database).await?)
     }
 
     async fn load(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<Outstanding, RelayError> {
-        rows::load(connection, self.partition, cursor).await
+        rows::load(connection, &self.settings.topics.orders, self.partition, cursor).await
+    }
+
+    async fn swap_is_under_way(&self, connection: &mut MySqlConnection) -> Result<bool, RelayError> {
+        rows::swap_is_under_way(connection, self.partition).await
     }
 
     async fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), RelayError> {

@@ -1,6 +1,6 @@
 //! Who a process is: its number together with when it started and in which boot, read from `/proc`.
 //!
-//! A number alone says nothing: after a crash or a reboot it may be somebody else's.
+//! It must never take a number alone for a process: after a crash or a reboot it may be somebody else's.
 
 use std::fs;
 
@@ -51,7 +51,7 @@ impl ProcessStat {
     }
 }
 
-/// A process that is told from every other one, before and after a reboot.
+/// A process that is distinguished from every other one, before and after a reboot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Its number; also that of its process group, which it leads.

@@ -16,9 +16,9 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::command::{ProcessCommand, open_log};
 use super::identity::{ProcessIdentity, ProcessStat};
 use super::record::end_group;
-use super::{ProcessCommand, open_log};
 use crate::interrupt::Interrupt;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -139,7 +139,7 @@ impl OwnedProcess {
     /// # Errors
     /// When the signal may not be sent.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        // A leader that was reaped frees its number, so this is asked of the children we still hold
+        // A leader that was reaped frees its number, so this is looked up among the children we still hold
         // or of a group that still has members.
         if !self.is_running() && self.identity.group_members().is_empty() {
             return Ok(());
@@ -190,7 +190,7 @@ impl OwnedProcess {
 
 impl Drop for OwnedProcess {
     fn drop(&mut self) {
-        // Nobody is left to tell; a process that survives SIGKILL is the kernel's.
+        // Nobody is left who could act on it; a process that survives SIGKILL is the kernel's.
         let _ = self.kill();
     }
 }

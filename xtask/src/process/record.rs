@@ -2,8 +2,8 @@
 //! `run/NAME.pid` for people and other programs, `run/NAME.identity` for us.
 //!
 //! A recorded process writes its own record and then becomes the program (`xtask launch`), so there
-//! is no moment in which it runs unrecorded. Only `.identity` is ever believed: a pid file that
-//! another program changed must not make us end a stranger.
+//! is no moment in which it runs unrecorded. It must never believe anything but `.identity`: a pid file
+//! that another program changed must not make us end a stranger.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,8 +19,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use super::command::{ProcessCommand, open_log};
 use super::identity::ProcessIdentity;
-use super::{ProcessCommand, open_log};
 use crate::atomic_file::{self, Readers};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

@@ -1,9 +1,10 @@
 //! The supervisor: one detached process that starts the parts in order, starts again what dies, and
-//! stops everything in reverse order when it is asked to.
+//! stops everything in reverse order when it gets SIGTERM.
 //!
 //! `up` and `up --detach` both use it, so a part is looked after in the same way whether somebody
-//! watches or not. When it is itself killed, the parts' records let the next command find them.
-//! Reading order: [`status`] (what it tells), `part` (one part), this file (all of them).
+//! watches or not. It must never outlive a stop with a part still running; when it is itself killed, the parts' records
+//! let the next command find them. Reading order: [`status`] (what it reports), `part` (one part), this file (all of
+//! them).
 
 mod part;
 pub mod status;
@@ -39,7 +40,7 @@ const MIGRATE_LIMIT: Duration = Duration::from_secs(60);
 /// A part that ends this often before everything was ready will not get better by itself.
 const ENDS_BEFORE_READY: u32 = 4;
 
-/// What `up` asks for.
+/// The settings that `up` passes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 pub struct Settings {
     /// The state folder
@@ -71,10 +72,10 @@ struct Supervisor {
     status: Status,
 }
 
-/// `xtask supervise`: runs until it is asked to stop.
+/// `xtask supervise`: runs until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When another one is at work, or something did not start (which the status tells too).
+/// When another one is at work, or something did not start (which is in the status, too).
 pub fn run(settings: &Settings) -> Result<()> {
     // A session of its own: the terminal that starts it may close. It is not a group's leader, so
     // the only fault would be that it leads one already, which serves as well.
@@ -106,10 +107,10 @@ impl Supervisor {
     fn run(&mut self, settings: &Settings) -> Result<(), Blamed> {
         self.start_everything(settings)?;
         self.status.phase = Phase::Ready;
-        self.tell()?;
+        self.report()?;
         while !self.interrupt.is_set() {
             if self.look_after_all()? {
-                self.tell()?;
+                self.report()?;
             }
             thread::sleep(POLL_INTERVAL);
         }
@@ -134,15 +135,15 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Tells what is being done, does it, and tells how long it took.
+    /// Reports what is being done, does it, and reports how long it took.
     fn step<T>(&mut self, text: &str, work: impl FnOnce(&mut Self) -> Result<T, Blamed>) -> Result<T, Blamed> {
         self.status.doing = Some(text.to_owned());
-        self.tell()?;
+        self.report()?;
         let begin = Instant::now();
         let result = work(self)?;
         self.status.doing = None;
         self.status.steps.push((text.to_owned(), begin.elapsed()));
-        self.tell()?;
+        self.report()?;
         Ok(result)
     }
 
@@ -152,7 +153,7 @@ impl Supervisor {
         for spec in specs {
             self.parts.push(Part::start(spec, &self.state, &self.launcher)?);
         }
-        self.tell()?;
+        self.report()?;
         for index in first..self.parts.len() {
             self.wait_until_ready(index)?;
         }
@@ -164,7 +165,7 @@ impl Supervisor {
         loop {
             self.look_after_all_before_ready()?;
             let Some(part) = self.parts.get(index) else { return Ok(()) };
-            let Err(error) = part.spec().probe.ask() else { return Ok(()) };
+            let Err(error) = part.spec().probe.check() else { return Ok(()) };
             if begin.elapsed() >= part.spec().start_limit {
                 let text = format!("{} is not ready after {} s", part.spec().name, begin.elapsed().as_secs());
                 return Err(Blamed { error: error.context(text), log: Some(part.log().to_path_buf()) });
@@ -176,7 +177,7 @@ impl Supervisor {
     fn look_after_all_before_ready(&mut self) -> Result<(), Blamed> {
         self.interrupt.check()?;
         if self.look_after_all()? {
-            self.tell()?;
+            self.report()?;
         }
         match self.parts.iter().find(|part| part.early_ends_in_a_row() >= ENDS_BEFORE_READY) {
             Some(part) => Err(Blamed {
@@ -235,7 +236,7 @@ impl Supervisor {
 
     fn stop_all(&mut self) -> Result<()> {
         self.status.doing = Some("stopping everything".to_owned());
-        self.tell()?;
+        self.report()?;
         let mut outcome = Ok(());
         for part in self.parts.iter_mut().rev() {
             let begin = Instant::now();
@@ -245,22 +246,22 @@ impl Supervisor {
         outcome
     }
 
-    fn tell(&mut self) -> Result<()> {
+    fn report(&mut self) -> Result<()> {
         self.status.parts = self.parts.iter().map(Part::status).collect();
         self.status.write(&self.state)
     }
 
     fn tell_end(&mut self, outcome: Result<(), Blamed>, stopped: Result<()>) -> Result<()> {
         self.status.doing = None;
-        let asked = self.interrupt.is_set();
-        self.status.phase = if asked { Phase::Stopped } else { Phase::Failed };
+        let was_interrupted = self.interrupt.is_set();
+        self.status.phase = if was_interrupted { Phase::Stopped } else { Phase::Failed };
         let failure = outcome.err().or_else(|| stopped.err().map(Blamed::from));
-        if let Some(Blamed { error, log: guilty }) = failure.filter(|_| !asked) {
+        if let Some(Blamed { error, log: guilty }) = failure.filter(|_| !was_interrupted) {
             log(&format!("error: {error:#}"));
             self.status.failure = Some(Failure { reason: format!("{error:#}"), log: guilty });
         }
         self.parts.clear();
-        self.tell()
+        self.report()
     }
 }
 

@@ -1,7 +1,7 @@
 //! One supervised part: started as a recorded process, watched, started again when it ends.
 //!
-//! Before it is started again, what is left of its process group is ended: nginx's workers keep the
-//! gateway's port when only their master dies.
+//! It must never run twice: before it is started again, what is left of its process group is ended: nginx's workers
+//! keep the gateway's port when only their master dies.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};

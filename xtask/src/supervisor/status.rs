@@ -1,4 +1,4 @@
-//! What the supervisor tells those who ask: a file that is replaced in one step whenever something
+//! What the supervisor reports: a file that is replaced in one step whenever something
 //! changes. The commands read it; nothing is decided by it after a restart.
 
 use std::fs;
@@ -22,7 +22,7 @@ pub enum Phase {
     Ready,
     /// Something did not start; everything was stopped.
     Failed,
-    /// Somebody asked for it; everything was stopped.
+    /// By a signal or a command; everything was stopped.
     Stopped,
 }
 
@@ -48,7 +48,7 @@ pub struct Failure {
     pub log: Option<PathBuf>,
 }
 
-/// Everything that it tells.
+/// Everything that it reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// How far it is.
@@ -79,7 +79,7 @@ impl Status {
         }
     }
 
-    /// What was told last, if anything.
+    /// What was written last, if anything.
     #[must_use]
     pub fn read(state: &StateDir) -> Option<Self> {
         serde_json::from_slice(&fs::read(file(state)).ok()?).ok()
@@ -93,7 +93,7 @@ impl Status {
         Ok(atomic_file::write(&file(state), &serde_json::to_vec(self)?, Readers::Everyone)?)
     }
 
-    /// Forgets what an earlier one told.
+    /// Removes what an earlier one wrote.
     ///
     /// # Errors
     /// Any fault of the file system.

@@ -1,4 +1,6 @@
 //! The projector over a backlog, beside LOAD DATA of the same rows into the same table in the same run.
+//!
+//! It must never compare figures of two runs. Read `main` for how they are shown.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,5 +1,7 @@
-//! A rebuild beside LOAD DATA and the index build of the same rows, in the same run: and the longest that a query or an order
-//! had to wait while the tables were swapped.
+//! A rebuild beside LOAD DATA and the index build of the same rows, in the same run: and the longest that a query or an
+//! order had to wait while the tables were swapped.
+//!
+//! It must never compare figures of two runs. Read `main` for how they are shown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,8 +101,8 @@ async fn until(pool: &MySqlPool, sql: &'static str, limit: Duration, holds: impl
     }
 }
 
-/// Has the server write back what an earlier part left dirty, so that the next one does not pay for it. Only so long: others
-/// may be using the server.
+/// Has the server write back what an earlier part left dirty, so that the next one does not pay for it. Only so long:
+/// others may be using the server.
 async fn settle(pool: &MySqlPool) -> Result<()> {
     let before: f64 = sqlx::query_scalar("SELECT CAST(@@innodb_max_dirty_pages_pct AS DOUBLE)").fetch_one(pool).await?;
     let set = |percent: f64| AssertSqlSafe(format!("SET GLOBAL innodb_max_dirty_pages_pct = {percent}"));
@@ -150,7 +152,8 @@ struct Pauses {
 /// When a request began and how long it took.
 type Request = (Instant, Duration);
 
-/// Asks and orders from the end of the load until a moment after the swap: not before, so that the load's speed is its own.
+/// Asks and orders from the end of the load until a moment after the swap: not before, so that the load's speed is its
+/// own.
 async fn probe(gateway: Arc<Client>, pool: MySqlPool, limit: Duration) -> Result<Pauses> {
     let loaded = "SELECT COUNT(*) FROM generations WHERE phase IN ('catch-up', 'compare', 'swap', 'done') AND started_at IS NOT NULL";
     until(&pool, loaded, limit, |rows| rows > 0).await?;
@@ -209,12 +212,12 @@ async fn swap_time(pool: &MySqlPool, limit: Duration) -> Result<(Instant, Instan
     let live = "SELECT MAX(generation) FROM positions";
     let old: i32 = sqlx::query_scalar(live).fetch_one(pool).await?;
     loop {
-        let asked = Instant::now();
+        let sent = Instant::now();
         let found: i32 = sqlx::query_scalar(live).fetch_one(pool).await?;
         if found != old {
             return Ok((last_old, Instant::now()));
         }
-        last_old = asked;
+        last_old = sent;
         ensure!(begin.elapsed() < limit, "nothing was swapped within {limit:?}");
         tokio::time::sleep(PAUSE).await;
     }
@@ -230,8 +233,8 @@ fn longest(requests: &[Request], (from, to): (Instant, Instant)) -> Longest {
     found
 }
 
-/// The same rows, in log order, into an empty table without secondary indexes, by one statement that reads a file on the server;
-/// then the indexes.
+/// The same rows, in log order, into an empty table without secondary indexes, by one statement that reads a file on
+/// the server; then the indexes.
 async fn load_data_time(pool: &MySqlPool, events: i64) -> Result<Duration> {
     let folder = temporary_folder("load")?;
     let file = folder.path().join("orders.tsv");

@@ -1,4 +1,6 @@
 //! From a POST to the order in `GET`: one client, nothing else going on.
+//!
+//! It must never have two requests under way. Read `wait` for many.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,8 @@
-//! From a POST with `Prefer: wait` to its 201, through the gateway, under an even load: orders leave at fixed times whether
-//! earlier ones were answered or not, and each time counts from when its order was due (no coordinated omission).
+//! From a POST with `Prefer: wait` to its 201, through the gateway, under an even load: orders leave at fixed times
+//! whether earlier ones were answered or not, and each time counts from when its order was due (no coordinated
+//! omission).
+//!
+//! It must never wait for an answer before the next order is due. Read `main` for how the figures are shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +21,7 @@ const WARM_UP: Duration = Duration::from_secs(60);
 const MEASURED: Duration = Duration::from_secs(10);
 const PRODUCT_COUNT: u32 = 100;
 
-/// Metrics of the services that tell how the waits ended, and the name of each in the figures.
+/// Metrics of the services that show how the waits ended, and the name of each in the figures.
 const COUNTED: [(&str, &str); 4] = [
     ("order_service_waits_total{ended_by=\"outcome\"}", "waits ended by an outcome"),
     ("order_service_waits_total{ended_by=\"projection\"}", "waits ended by the projection"),
@@ -26,7 +29,8 @@ const COUNTED: [(&str, &str); 4] = [
     ("order_service_projection_polls_total", "looks at the projection's positions"),
 ];
 
-/// Metrics of the projector that tell what stands between the append and the outcome: how often, and how long on the average.
+/// Metrics of the projector that show what stands between the append and the outcome: how often, and how long on the
+/// average.
 const STEPS: [(&str, &str); 2] = [
     ("ledger_transaction_seconds", "transactions of the fold"),
     ("ledger_relay_transaction_seconds", "transactions of the relays"),

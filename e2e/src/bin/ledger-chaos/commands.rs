@@ -1,5 +1,6 @@
-//! Commands of an operator that append to the log, each killed at every line that writes and run again: what they append must
-//! take effect once. It must never decide that by itself: what was appended goes into the book, like a client's order.
+//! Commands of an operator that append to the log, each killed at every line that writes and run again: what they
+//! append must take effect once. It must never decide that by itself: what was appended goes into the book, like a
+//! client's order.
 
 use std::time::Duration;
 
@@ -12,17 +13,19 @@ use serde_json::json;
 use sqlx::MySqlPool;
 use uuid::Uuid;
 
-use crate::ask::{self, HOT};
 use crate::deaths;
-use crate::faults::{FaultCounts, Pace};
+use crate::kinds::FaultCounts;
+use crate::pace::Pace;
 use crate::random::Random;
-use crate::shop::{Shop, Told};
-use crate::system::System;
+use crate::reply::Reply;
+use crate::request::{self, HOT};
+use crate::shop::Shop;
+use crate::system::{System, block_on};
 
 const KAFKA_LIMIT: Duration = Duration::from_secs(20);
 /// Orders in the old world's topic.
 const OLD_ORDERS: u64 = 40;
-const ASKED_IN_VAIN: u32 = 20;
+const LOOKS_IN_VAIN: u32 = 20;
 /// Prices of what commands append: below the clients', and each once.
 const REDRIVE_PRICE: u64 = 1_000;
 const IMPORT_PRICE: u64 = 500_000;
@@ -64,8 +67,8 @@ pub(crate) fn redrives(
         )?;
         let position = Some(format!("{}:{}", appended.0, appended.1));
         shop.keep(
-            ask::appended("redriven", HOT, price),
-            Told::Accepted { id: id.to_string(), position, confirmed: None },
+            request::appended("redriven", HOT, price),
+            Reply::Accepted { id: id.to_string(), position, confirmed: None },
         );
     }
     Ok(u64::try_from(points.len())?)
@@ -73,17 +76,18 @@ pub(crate) fn redrives(
 
 /// The first parked record that nobody has redriven, once there is one.
 fn parked(system: &mut System, pace: &Pace, pool: &MySqlPool) -> Result<(i32, i64)> {
-    let (mut found, mut asked) = (None, 0_u32);
+    let (mut found, mut looks) = (None, 0_u32);
     system.wait_until("a parked record to redrive", Duration::from_secs(30), |_| {
         let query = sqlx::query_as::<_, (i32, i64)>(
             "SELECT kafka_partition, kafka_offset FROM dead_letters AS letter WHERE NOT EXISTS (SELECT 1 FROM redrives \
              WHERE redrives.kafka_partition = letter.kafka_partition AND redrives.kafka_offset = letter.kafka_offset) \
              ORDER BY kafka_partition, kafka_offset LIMIT 1",
         );
-        found = block_on(query.fetch_optional(pool)).unwrap_or_default();
-        asked += 1;
+        // A database that is still recovering is looked at again.
+        found = block_on(query.fetch_optional(pool)).ok().flatten();
+        looks += 1;
         // Bad records come with orders.
-        if found.is_none() && asked.is_multiple_of(ASKED_IN_VAIN) {
+        if found.is_none() && looks.is_multiple_of(LOOKS_IN_VAIN) {
             pace.lend();
         }
         found.is_some()
@@ -102,8 +106,8 @@ pub(crate) fn import(system: &mut System, shop: &Shop, random: &mut Random, coun
     deaths::of_a_command(system, &at, &args, counts)?;
     deaths::command(&system.ledger, &args, 0)?;
     for (id, price) in orders {
-        let told = Told::Accepted { id: id.to_string(), position: None, confirmed: None };
-        shop.keep(ask::appended("imported", HOT, price), told);
+        let reply = Reply::Accepted { id: id.to_string(), position: None, confirmed: None };
+        shop.keep(request::appended("imported", HOT, price), reply);
     }
     Ok(1)
 }
@@ -130,9 +134,4 @@ async fn fill(brokers: &str, topic: &str, orders: &[(Uuid, u64)]) -> Result<()> 
 
 fn new_id(random: &mut Random) -> Uuid {
     Uuid::from_u64_pair(random.below(u64::MAX) | 1, random.below(u64::MAX))
-}
-
-/// Faults run on a thread of their own, where blocking is allowed.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Handle::current().block_on(future)
 }

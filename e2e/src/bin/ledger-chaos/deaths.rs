@@ -1,5 +1,6 @@
-//! Deaths at lines that write: `ledger-failpoints` runs in the place of `ledger`, told by `FAILPOINTS` where to die, and
-//! whoever takes over must find everything as it has to be. It must never know the points itself: the binary names them.
+//! Deaths at lines that write: `ledger-failpoints` runs in the place of `ledger`, with the place to die in
+//! `FAILPOINTS`, and whoever takes over must find everything as it has to be. It must never know the points itself: the
+//! binary names them.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -8,8 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use e2e::ledger::Ledger;
 
-use crate::faults::{FaultCounts, Pace};
-use crate::progress;
+use crate::kinds::FaultCounts;
+use crate::pace::Pace;
+use crate::progress::progress;
 use crate::random::Random;
 use crate::system::{STOP_GRACE, System};
 
@@ -19,8 +21,8 @@ const SIGKILL: i32 = 9;
 const REACHED_LIMIT: Duration = Duration::from_secs(30);
 /// A line that waits for a rare record (a bad one) is helped by more orders.
 const STARVES_AFTER: Duration = Duration::from_secs(2);
-/// A member that says who it is takes its own place in the group when it comes again, so that nobody has to wait until the
-/// session of the dead one is over.
+/// A member that says who it is takes its own place in the group when it comes again, so that nobody has to wait until
+/// the session of the dead one is over.
 const MEMBER: (&str, &str) = ("LEDGER_KAFKA_PROPERTIES", "group.instance.id=mortal");
 
 /// The points whose names begin with one of `whose`, in the order in which the code reaches them.

@@ -1,5 +1,7 @@
-//! Bad records straight onto the log, as another writer might send them: every one must be parked, and nothing behind
-//! it may wait.
+//! Bad records straight onto the log, as another writer might send them: every one must be parked, and no record
+//! after it may wait.
+//!
+//! It must never send what could take effect. Read `request` for what may.
 
 use std::time::Duration;
 
@@ -7,8 +9,8 @@ use anyhow::Result;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::ask::HOT;
 use crate::random::Random;
+use crate::request::HOT;
 
 const SEND_LIMIT: Duration = Duration::from_secs(5);
 const PARTITION_COUNT: u64 = 8;
@@ -28,7 +30,7 @@ impl Garbage {
         Ok(Self { producer, topic })
     }
 
-    /// Whether the broker said that it has it. Where it did not, it may still lie there.
+    /// Whether the broker acknowledged it. Where it did not, it may still lie there.
     pub(crate) async fn send(&self, number: usize, random: &mut Random) -> bool {
         let order = |product: &str, version: u32| {
             format!(

@@ -1,19 +1,27 @@
-//! The fault test: many clients place orders through the gateway while every part is killed, frozen and cut off in an order
-//! that a seed decides; then everything must be folded and published, and an audit must find no difference.
+//! The fault test: many clients place orders through the gateway while every part is killed, frozen and cut off in an
+//! order that a seed decides; then everything must be folded and published, and an audit must find no difference.
 //! `cargo xtask chaos` starts the servers and runs it. Exit 1 with the first differences.
 //!
-//! Reading order: [`ask`] (what is asked for), [`shop`] (the clients), [`garbage`], [`system`] (parts and servers),
-//! [`proxy`] (cuts connections), [`faults`] (the schedule), [`deaths`], [`commands`], [`rebuilds`], [`verdict`] (were the answers true), [`scene`] (what is shown when
-//! a run failed).
+//! It must never decide by the rules of the fold: what is right is the auditor's (`e2e/src/auditor/`) to say.
+//!
+//! Reading order: [`request`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`readers`],
+//! [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections), [`kinds`] (of faults), [`pace`] (orders
+//! beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`] and [`rebuilds`], [`verdict`] (were the
+//! answers true), [`scene`] (what is shown when a run failed).
 
-mod ask;
 mod commands;
 mod deaths;
 mod faults;
 mod garbage;
+mod kinds;
+mod pace;
+mod progress;
 mod proxy;
 mod random;
+mod readers;
 mod rebuilds;
+mod reply;
+mod request;
 mod rest;
 mod scene;
 mod shop;
@@ -22,7 +30,6 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +41,9 @@ use e2e::ledger::{Ledger, Place, Servers};
 use tokio::task::JoinHandle;
 use xtask::interrupt::Interrupt;
 
-use crate::faults::{FaultCounts, Pace};
+use crate::kinds::FaultCounts;
+use crate::pace::Pace;
+use crate::progress::progress;
 use crate::proxy::Scissors;
 use crate::shop::{Ledgerbook, Shop};
 use crate::system::System;
@@ -119,8 +128,9 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
     let load = tokio::spawn(Arc::clone(&shop).serve(clients));
     let letting_in = tokio::spawn({
         let (pace, shop) = (Arc::clone(&pace), Arc::clone(&shop));
-        async move { pace.let_in(&shop).await }
+        async move { pace.let_in(&shop.gate).await }
     });
+    let reading = tokio::spawn(readers::read(Arc::clone(&shop), readers::services(&ledger)?, seed));
     let mut system = System::new(ledger, scissors, interrupt.clone());
     let (faults, mut system) = tokio::task::spawn_blocking({
         let shop = Arc::clone(&shop);
@@ -128,7 +138,7 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
     })
     .await?;
     let outcome = match faults {
-        Ok(faults) => settle(&mut system, &shop, letting_in, load).await.map(|found| (faults, found)),
+        Ok(faults) => settle(&mut system, &shop, letting_in, load, reading).await.map(|found| (faults, found)),
         Err(error) => Err(error),
     };
     let is_right = outcome.as_ref().is_ok_and(|(_, found)| found.differences().next().is_none());
@@ -147,17 +157,20 @@ async fn settle(
     shop: &Shop,
     letting_in: JoinHandle<()>,
     load: JoinHandle<Result<()>>,
+    reading: JoinHandle<Result<()>>,
 ) -> Result<Found> {
     letting_in.await?;
     load.await??;
+    shop.close();
+    reading.await??;
     progress("every order has its answer; waiting until all is folded and published");
     let pool = system.ledger.database().await?;
     rest::wait(system, &pool).await?;
     let evidence = gather(&system.ledger.servers.brokers, &system.ledger.topics(), &pool).await?;
     let book = shop.take_book();
-    let mut verdict = verdict::of(&evidence, &book.deals)?;
+    let mut verdict = verdict::of(&evidence, &book.exchanges)?;
     let (_, a, b) = system.ledger.clients()?;
-    verdict::compare_services([&a, &b], &book.deals, &mut verdict).await?;
+    verdict::compare_services([&a, &b], &book.exchanges, &mut verdict).await?;
     Ok(Found { book, evidence, verdict })
 }
 
@@ -206,9 +219,4 @@ fn table<K: Display, V: Display>(title: &str, figures: &BTreeMap<K, V>) {
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]
 fn line(text: impl Display) {
     println!("{text}");
-}
-
-/// What happens meanwhile, on stderr. Nobody may read it any more.
-pub(crate) fn progress(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,6 +1,6 @@
-//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to tell whose connection it is and
-//! to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after the
-//! server's reply.
+//! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to know whose connection it is
+//! and to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after
+//! the server's reply.
 //!
 //! It must never change a byte. Packets are three bytes of length, one of sequence, then the body; a command has
 //! sequence 0, and its body begins with 3 for a query, 22 to prepare a statement, and 23 to execute one.
@@ -20,8 +20,8 @@ const QUERY: u8 = 3;
 const PREPARE: u8 = 22;
 const EXECUTE: u8 = 23;
 /// Only a writer moves positions, and only a relay removes from the outbox.
-const COMPARE_AND_SET: &str = "UPDATE positions SET";
-const PRUNE: &str = "DELETE outbox FROM";
+const COMPARE_AND_SET: &str = "UPDATE positions";
+const PRUNES: [&str; 2] = ["DELETE outbox FROM", "DELETE FROM outbox"];
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Whose connection breaks, and at what.
@@ -76,7 +76,7 @@ pub(crate) async fn start(server: SocketAddr, scissors: Arc<Scissors>) -> Result
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let scissors = Arc::clone(&scissors);
-            // A connection that breaks is the server's or the projector's end, or a cut: nothing to tell.
+            // A connection that breaks is the server's or the projector's end, or a cut: nothing to report.
             tokio::spawn(async move { relay(client, server, &scissors).await });
         }
     });
@@ -101,7 +101,7 @@ impl Client {
         match *command {
             PREPARE => {
                 self.moves_positions |= says(COMPARE_AND_SET);
-                self.prunes |= says(PRUNE);
+                self.prunes |= PRUNES.into_iter().any(says);
                 None
             }
             QUERY if says("START TRANSACTION") => {
@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_are_told_apart() {
+    fn packets_are_distinguished() {
         let stream = b"\x07\x00\x00\x00\x03COMMIT\x01\x00\x00\x00\x0e\x02\x00";
         assert_eq!(first_packet(stream), Some(11));
         assert_eq!(first_packet(&stream[11..16]), Some(5));
@@ -191,10 +191,12 @@ mod tests {
         let (begin, commit) = (packet(QUERY, "START TRANSACTION"), packet(QUERY, "COMMIT"));
         let load = packet(QUERY, "START TRANSACTION READ ONLY");
         let moves = packet(PREPARE, "UPDATE positions SET next_offset = ? WHERE topic = ?");
+        let moves_both = packet(PREPARE, "UPDATE positions JOIN furthest_positions USING (topic) SET");
         let prunes = packet(PREPARE, "DELETE outbox FROM (SELECT ?");
         let execute = packet(EXECUTE, "\u{1}");
         for (packets, expected) in [
             (vec![&begin, &moves, &execute, &commit], Some(Target::WritersCommit)),
+            (vec![&begin, &moves_both, &execute, &commit], Some(Target::WritersCommit)),
             (vec![&begin, &moves, &commit, &load, &commit], None),
             (vec![&load, &commit], None),
             (vec![&begin, &prunes, &execute], Some(Target::RelaysStatement)),

@@ -1,4 +1,7 @@
-//! A seeded generator (SplitMix64): the same seed and stream give the same numbers on every machine. It is not for secrets.
+//! A seeded generator (SplitMix64): the same seed and stream give the same numbers on every machine. It is not for
+//! secrets.
+//!
+//! It must never read a clock or the system's randomness: a failed run has to come again.
 
 /// One stream of numbers.
 #[derive(Debug, Clone)]

@@ -1,27 +1,26 @@
-//! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need, gone on
-//! with, and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no difference:
-//! none of them is told to accept one.
+//! Rebuilds while orders come in: killed at every line that writes, killed at any moment together with what they need,
+//! resumed, and taken back. The live tables must be right at every moment, and a rebuild of right tables must find no
+//! difference: no rebuild has `--yes`, so none may accept one.
+//!
+//! It must never compare tables itself: `ledger rebuild` and the audit do. Read `deaths` for how a command dies.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sqlx::MySqlPool;
 use xtask::servers::Server;
 
-use crate::commands::block_on;
 use crate::deaths;
-use crate::faults::FaultCounts;
+use crate::kinds::FaultCounts;
 use crate::random::Random;
-use crate::shop::Shop;
-use crate::system::{PartName, System};
+use crate::system::{PartName, System, block_on};
 
 /// Runs of a rebuild that is disturbed, until it has to be done.
 const RUNS: usize = 6;
 const REFOLD_LIMIT: Duration = Duration::from_secs(60);
 
 /// One rebuild that dies at each of its lines; one more whose server dies, too; and one rollback in between.
-pub(crate) fn run(system: &mut System, shop: &Shop, random: &mut Random, counts: &mut FaultCounts) -> Result<u64> {
+pub(crate) fn run(system: &mut System, random: &mut Random, counts: &mut FaultCounts) -> Result<u64> {
     let pool = block_on(system.ledger.database())?;
     let before = live_generation(&pool)?;
     for point in deaths::points(&system.ledger, &["rebuild", "swap"])? {
@@ -41,7 +40,7 @@ pub(crate) fn run(system: &mut System, shop: &Shop, random: &mut Random, counts:
         bail!("generation {before} is live before and after a rebuild");
     }
     system.wait_healthy()?;
-    roll_back(system, shop, &pool, before, counts)?;
+    roll_back(system, &pool, before, counts)?;
     disturbed(system, random)?;
     let live = live_generation(&pool)?;
     for generation in [before, rebuilt] {
@@ -53,10 +52,10 @@ pub(crate) fn run(system: &mut System, shop: &Shop, random: &mut Random, counts:
     Ok(1)
 }
 
-/// Back to an older generation, with a death before the swap and one after; then the projector folds again what it lacks.
-fn roll_back(system: &mut System, shop: &Shop, pool: &MySqlPool, to: i32, counts: &mut FaultCounts) -> Result<()> {
+/// Back to an older generation, with a death before the swap and one after; then the projector folds again what it
+/// lacks.
+fn roll_back(system: &mut System, pool: &MySqlPool, to: i32, counts: &mut FaultCounts) -> Result<()> {
     let folded = position_sum(pool)?;
-    shop.rollbacks.fetch_add(1, Ordering::SeqCst);
     let generation = to.to_string();
     let args = ["rollback", "--yes", "--to", &generation];
     deaths::of_a_command(system, "swap.renames", &args, counts)?;
@@ -65,11 +64,10 @@ fn roll_back(system: &mut System, shop: &Shop, pool: &MySqlPool, to: i32, counts
     system.wait_until("all orders in the older tables", REFOLD_LIMIT, |_| {
         position_sum(pool).is_ok_and(|now| now >= folded)
     })?;
-    shop.rollbacks.fetch_add(1, Ordering::SeqCst);
     Ok(())
 }
 
-/// A rebuild while something else dies, and then it; gone on with until it is done.
+/// A rebuild while something else dies, and then it; resumed until it is done.
 fn disturbed(system: &mut System, random: &mut Random) -> Result<()> {
     let mut said = String::new();
     for run in 0..RUNS {

@@ -1,5 +1,5 @@
-//! What stands where when a run has failed: printed at once, since the machine that it ran on may be gone by the time that
-//! somebody looks. It must never fail itself: what cannot be had is told, and the next thing is asked for.
+//! What stands where when a run has failed: printed at once, since the machine that it ran on may be gone by the time
+//! that somebody looks. It must never fail itself: what cannot be had is reported, and the next thing is looked at.
 
 use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
@@ -11,49 +11,50 @@ use sqlx::MySqlPool;
 use tokio::time::timeout;
 use xtask::http::HttpClient;
 
-use crate::progress;
+use crate::progress::progress;
 use crate::system::System;
 
-/// For each single question.
+/// For each single look.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LINES: usize = 60;
 
 /// Outbox and positions, each projector's health and metrics, the ends of the logs.
 pub(crate) async fn print(system: &System) {
     progress("\nwhat stands where:");
-    tell("database", timeout(ANSWER_LIMIT, database(system)).await.context("no answer").flatten());
+    show("database", timeout(ANSWER_LIMIT, database(system)).await.context("no answer").flatten());
     let ledger = &system.ledger;
     for projector in std::iter::once(&ledger.projector).chain(&system.second) {
-        tell(projector.process.name(), tokio::task::block_in_place(|| of_projector(projector)));
+        show(projector.process.name(), tokio::task::block_in_place(|| of_projector(projector)));
     }
     for log in logs(&system.logs()) {
-        tell(format!("last lines of {}", log.display()), last_lines(&log));
+        show(format!("last lines of {}", log.display()), last_lines(&log));
     }
 }
 
-fn tell(of: impl Display, found: Result<Vec<String>>) {
+fn show(of: impl Display, found: Result<Vec<String>>) {
     progress(&format!("-- {of}"));
     match found {
         Ok(lines) => lines.iter().for_each(|line| progress(&format!("   {line}"))),
-        Err(error) => progress(&format!("   cannot tell: {error:#}")),
+        Err(error) => progress(&format!("   unknown: {error:#}")),
     }
 }
 
 async fn database(system: &System) -> Result<Vec<String>> {
     let pool: MySqlPool = system.ledger.database().await?;
-    let outbox: Vec<(i32, i64, i64, i64)> = sqlx::query_as(
-        "SELECT kafka_partition, COUNT(*), MIN(first_offset), MAX(next_offset) FROM outbox \
-         GROUP BY kafka_partition ORDER BY kafka_partition",
+    let outbox: Vec<(i32, i32, i64, i64, i64)> = sqlx::query_as(
+        "SELECT kafka_partition, generation, COUNT(*), MIN(first_offset), MAX(next_offset) FROM outbox \
+         GROUP BY kafka_partition, generation ORDER BY kafka_partition, generation",
     )
     .fetch_all(&pool)
     .await?;
-    let positions: Vec<(String, i32, i64)> =
-        sqlx::query_as("SELECT topic, kafka_partition, next_offset FROM positions ORDER BY topic, kafka_partition")
-            .fetch_all(&pool)
-            .await?;
-    let mut lines = vec!["outbox: partition, rows, first offset, next offset".to_owned()];
+    let positions: Vec<(String, i32, i32, i64)> = sqlx::query_as(
+        "SELECT topic, kafka_partition, generation, next_offset FROM positions ORDER BY topic, kafka_partition",
+    )
+    .fetch_all(&pool)
+    .await?;
+    let mut lines = vec!["outbox: partition, generation, rows, first offset, next offset".to_owned()];
     lines.extend(outbox.iter().map(spelled));
-    lines.push("positions: topic, partition, next offset".to_owned());
+    lines.push("positions: topic, partition, generation, next offset".to_owned());
     lines.extend(positions.iter().map(spelled));
     Ok(lines)
 }

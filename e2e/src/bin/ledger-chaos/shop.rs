@@ -1,13 +1,14 @@
-//! The load: clients that ask through the gateway, repeat every request under its key until the answer is definite, and
-//! remember what they were told. It must never decide what is right; that is [`crate::verdict`]'s.
+//! The load: clients that send through the gateway, repeat every request under its key until the answer is definite,
+//! and remember the answers. It must never decide what is right; that is `verdict`'s. Read `request` for what they
+//! send.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use e2e::client::{Answer, Client};
+use e2e::client::Client;
 use e2e::ledger::Ledger;
 use reqwest::Method;
 use serde_json::json;
@@ -15,35 +16,18 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::ask::{self, Ask};
 use crate::garbage::Garbage;
 use crate::random::Random;
+use crate::reply::{Exchange, Reply, definite};
+use crate::request::{self, Request};
 
 /// Longer than any single fault lasts.
 const RETRY_LIMIT: Duration = Duration::from_secs(120);
 
-/// What a client knows in the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// 201, 202 or 409, or appended by a command: it is in the log, there where it was said. `confirmed` where that was.
-    Accepted { id: String, position: Option<String>, confirmed: Option<bool> },
-    /// Any other 4xx.
-    Refused(String),
-    /// Given up; the last answer.
-    Unknown(String),
-}
-
-/// A request and what came of it.
-#[derive(Debug)]
-pub(crate) struct Deal {
-    pub(crate) ask: Ask,
-    pub(crate) told: Told,
-}
-
 /// Counts and complaints of all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Ledgerbook {
-    pub(crate) deals: Vec<Deal>,
+    pub(crate) exchanges: Vec<Exchange>,
     pub(crate) counts: BTreeMap<String, u64>,
     /// Answers that are wrong by themselves.
     pub(crate) complaints: Vec<String>,
@@ -58,8 +42,8 @@ pub(crate) struct Shop {
     seed: u64,
     order_count: usize,
     next: AtomicUsize,
-    /// Odd from a rollback until its tables have all orders again.
-    pub(crate) rollbacks: AtomicU64,
+    /// Every order has its answer.
+    closed: AtomicBool,
     /// One permit for each order that may be begun.
     pub(crate) gate: Semaphore,
 }
@@ -76,7 +60,7 @@ impl Shop {
             seed,
             order_count,
             next: AtomicUsize::new(0),
-            rollbacks: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             gate: Semaphore::new(0),
         })
     }
@@ -85,20 +69,42 @@ impl Shop {
         std::mem::take(&mut *self.book.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn count(&self, what: impl Into<String>) {
+    /// The readers may go home.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Any order whose decision some client knows, and whether it was confirmed.
+    pub(crate) fn decided_order(&self, random: &mut Random) -> Option<(String, bool)> {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = random.below(u64::try_from(book.exchanges.len()).ok().filter(|count| *count > 0)?);
+        let exchange = book.exchanges.get(usize::try_from(at).ok()?)?;
+        match &exchange.reply {
+            Reply::Accepted { id, confirmed: Some(confirmed), .. } if exchange.request.is_order => {
+                Some((id.clone(), *confirmed))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn count(&self, what: impl Into<String>) {
         *self.book.lock().unwrap_or_else(PoisonError::into_inner).counts.entry(what.into()).or_default() += 1;
     }
 
-    fn complain(&self, complaint: String) {
+    pub(crate) fn complain(&self, complaint: String) {
         self.book.lock().unwrap_or_else(PoisonError::into_inner).complaints.push(complaint);
     }
 
     /// Stock to sell.
     pub(crate) async fn open(&self) {
         let mut random = Random::of(self.seed, u64::MAX);
-        for ask in ask::opening(self.order_count) {
-            let told = self.ask(&ask, &mut random, 0).await;
-            self.keep(ask, told);
+        for request in request::opening(self.order_count) {
+            let reply = self.send(&request, &mut random, 0).await;
+            self.keep(request, reply);
         }
     }
 
@@ -130,43 +136,43 @@ impl Shop {
     async fn visit(&self, number: usize) {
         let mut random = Random::of(self.seed, u64::try_from(number).unwrap_or(u64::MAX));
         if random.percent(8) {
-            let adjustment = ask::adjustment(number, &mut random);
-            let told = self.ask(&adjustment, &mut random, 0).await;
-            self.keep(adjustment, told);
+            let adjustment = request::adjustment(number, &mut random);
+            let reply = self.send(&adjustment, &mut random, 0).await;
+            self.keep(adjustment, reply);
         }
         if random.percent(3) {
-            let receipt = ask::receipt(&format!("new-{number}"), 1 + number % 50);
-            let told = self.ask(&receipt, &mut random, 0).await;
-            self.keep(receipt, told);
+            let receipt = request::receipt(&format!("new-{number}"), 1 + number % 50);
+            let reply = self.send(&receipt, &mut random, 0).await;
+            self.keep(receipt, reply);
         }
         if random.percent(4) {
-            self.ask_badly(&mut random).await;
+            self.send_badly(&mut random).await;
         }
         if random.percent(4) {
             let sent = self.garbage.send(number, &mut random).await;
             self.count(if sent { "garbage records on the topic" } else { "garbage records without an answer" });
         }
-        let order = ask::order(number, &mut random);
-        let told = self.ask(&order, &mut random, 0).await;
+        let order = request::order(number, &mut random);
+        let reply = self.send(&order, &mut random, 0).await;
         if random.percent(15) {
-            self.repeat(&order, &told, &mut random).await;
+            self.repeat(&order, &reply, &mut random).await;
         }
         if random.percent(5) {
-            self.contradict(&order, &told, &mut random).await;
+            self.contradict(&order, &reply, &mut random).await;
         }
-        self.keep(order, told);
+        self.keep(order, reply);
     }
 
-    pub(crate) fn keep(&self, ask: Ask, told: Told) {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner).deals.push(Deal { ask, told });
+    pub(crate) fn keep(&self, request: Request, reply: Reply) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).exchanges.push(Exchange { request, reply });
     }
 
-    /// Asks until the answer is definite, first through the gateway (turn 0) or a service, then everywhere.
-    async fn ask(&self, ask: &Ask, random: &mut Random, turn: usize) -> Told {
-        let (begin, body) = (Instant::now(), ask.body.to_string());
+    /// Sends it until the answer is definite, first through the gateway (turn 0) or a service, then everywhere.
+    async fn send(&self, request: &Request, random: &mut Random, turn: usize) -> Reply {
+        let (begin, body) = (Instant::now(), request.body.to_string());
         let mut headers = vec![("content-type", "application/json")];
-        headers.extend(ask.key.as_deref().map(|key| ("idempotency-key", key)));
-        headers.extend(ask.waits.then_some(("prefer", "wait=5")));
+        headers.extend(request.key.as_deref().map(|key| ("idempotency-key", key)));
+        headers.extend(request.waits.then_some(("prefer", "wait=5")));
         let mut last = String::new();
         for attempt in turn.. {
             let client = match attempt % 4 {
@@ -175,14 +181,14 @@ impl Shop {
                 _ => &self.gateway,
             };
             self.count(if attempt == turn { "requests" } else { "retries" });
-            match client.send(Method::POST, &ask.path, &headers, Some(body.clone().into_bytes())).await {
+            match client.send(Method::POST, &request.path, &headers, Some(body.clone().into_bytes())).await {
                 Ok(answer) => {
                     self.count(format!("answered {}", answer.status));
-                    if let Some(told) = definite(&answer) {
-                        return told;
+                    if let Some(reply) = definite(&answer) {
+                        return reply;
                     }
                     if answer.status == 500 || answer.status < 400 {
-                        self.complain(format!("{} {} was answered {answer:?}", ask.path, ask.contents));
+                        self.complain(format!("{} {} was answered {answer:?}", request.path, request.contents));
                     }
                     last = format!("{} {}", answer.status, answer.body);
                 }
@@ -197,51 +203,50 @@ impl Shop {
             sleep(Duration::from_millis(50 + random.below(250))).await;
         }
         self.count("given up");
-        Told::Unknown(last)
+        Reply::Unknown(last)
     }
 
     /// The same request once more, at one of the services: the same order, and no other decision.
-    async fn repeat(&self, ask: &Ask, first: &Told, random: &mut Random) {
+    async fn repeat(&self, request: &Request, first: &Reply, random: &mut Random) {
         let turn = if random.percent(50) { 1 } else { 3 };
-        let again = self.ask(ask, random, turn).await;
+        let again = self.send(request, random, turn).await;
         let agree = match (first, &again) {
-            (Told::Accepted { id, confirmed, .. }, Told::Accepted { id: id_again, confirmed: confirmed_again, .. }) => {
-                id == id_again && (confirmed.is_none() || confirmed_again.is_none() || confirmed == confirmed_again)
-            }
-            (Told::Unknown(_), _) | (_, Told::Unknown(_)) => true,
+            (
+                Reply::Accepted { id, confirmed, .. },
+                Reply::Accepted { id: id_again, confirmed: confirmed_again, .. },
+            ) => id == id_again && (confirmed.is_none() || confirmed_again.is_none() || confirmed == confirmed_again),
+            (Reply::Unknown(_), _) | (_, Reply::Unknown(_)) => true,
             _ => false,
         };
         self.count("repeated after the answer");
         if !agree {
-            self.complain(format!("{}: first {first:?}, then {again:?}", ask.contents));
+            self.complain(format!("{}: first {first:?}, then {again:?}", request.contents));
         }
     }
 
     /// Another body under the same key or id, once the first is decided: refused.
-    async fn contradict(&self, ask: &Ask, first: &Told, random: &mut Random) {
-        if !matches!(first, Told::Accepted { confirmed: Some(_), .. }) {
+    async fn contradict(&self, request: &Request, first: &Reply, random: &mut Random) {
+        if !matches!(first, Reply::Accepted { confirmed: Some(_), .. }) {
             return;
         }
-        let mut other = ask.clone();
+        let mut other = request.clone();
         other.body["quantity"] = json!(4);
-        other.body["totalPrice"] = json!(4 * ask.body["unitPrice"].as_i64().unwrap_or_default());
-        other.contents = format!("{} with 4 pieces", ask.contents);
-        let rollbacks = self.rollbacks.load(Ordering::SeqCst);
-        let told = self.ask(&other, random, 0).await;
+        let price = request.body["unitPrice"].as_i64().expect("an order has a unit price");
+        other.body["totalPrice"] = json!(4 * price);
+        other.contents = format!("{} with 4 pieces", request.contents);
+        let reply = self.send(&other, random, 0).await;
         self.count("contradicted");
-        // Older tables do not know the first order for a while; the fold parks the second for it.
-        let tables_were_whole = rollbacks.is_multiple_of(2) && self.rollbacks.load(Ordering::SeqCst) == rollbacks;
-        if tables_were_whole
-            && !matches!(&told, Told::Refused(what) if what == "422 idempotency-conflict")
-            && !matches!(told, Told::Unknown(_))
+        // Also just after a rollback: until the older tables know the first order, services answer 503.
+        if !matches!(&reply, Reply::Refused(what) if what == "422 idempotency-conflict")
+            && !matches!(reply, Reply::Unknown(_))
         {
-            self.complain(format!("{}: {told:?} after {first:?}", other.contents));
+            self.complain(format!("{}: {reply:?} after {first:?}", other.contents));
         }
     }
 
-    async fn ask_badly(&self, random: &mut Random) {
-        let count = u64::try_from(ask::BAD.len()).unwrap_or(1);
-        let (path, body, status) = ask::BAD[usize::try_from(random.below(count)).unwrap_or(0)];
+    async fn send_badly(&self, random: &mut Random) {
+        let count = u64::try_from(request::BAD.len()).unwrap_or(1);
+        let (path, body, status) = request::BAD[usize::try_from(random.below(count)).unwrap_or(0)];
         for _ in 0..40 {
             let headers = [("content-type", "application/json")];
             let answer = self.gateway.send(Method::POST, path, &headers, Some(body.as_bytes().to_vec())).await;
@@ -258,24 +263,5 @@ impl Shop {
             }
         }
         self.count("bad requests given up");
-    }
-}
-
-/// 408 is no answer to what was asked: the body did not arrive.
-fn definite(answer: &Answer) -> Option<Told> {
-    let id = ["orderId", "movementId"].map(|name| answer.text(name)).concat();
-    let position = Some(answer.text("position").to_owned());
-    let accepted = |confirmed| Some(Told::Accepted { id: id.clone(), position: position.clone(), confirmed });
-    match (answer.status, answer.problem()) {
-        (201, _) => accepted(Some(true)),
-        (202, _) => accepted(match answer.text("status") {
-            "confirmed" => Some(true),
-            "rejected" => Some(false),
-            _ => None,
-        }),
-        (409, "out-of-stock" | "unknown-product" | "below-zero") => accepted(Some(false)),
-        (408, _) => None,
-        (status @ 400..500, problem) => Some(Told::Refused(format!("{status} {problem}"))),
-        _ => None,
     }
 }

@@ -1,7 +1,9 @@
-//! The system under test: its parts and servers, how each is crashed, frozen and brought back, and how it is waited for.
-//! All of it blocks; it runs on a thread of its own.
+//! The system under test: its parts and servers, how each is crashed, frozen and brought back, and how it is waited
+//! for. All of it blocks; it runs on a thread of its own.
 //!
 //! A part that ends by itself is started again, as the supervisor of `up` does, and counted.
+//!
+//! It must never decide when a fault comes. Read `faults` for that.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +34,11 @@ pub(crate) enum PartName {
     ServiceA,
     ServiceB,
     Projector,
+}
+
+/// Faults run on a thread of their own, where blocking is allowed.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Handle::current().block_on(future)
 }
 
 pub(crate) struct System {
@@ -111,7 +118,8 @@ impl System {
         let second = self.second.as_ref().context("there is no second projector")?;
         let answer = HttpClient::new(Duration::from_secs(5)).get(&format!("http://{}/metrics", second.address))?;
         let line = answer.body.lines().find_map(|line| line.strip_prefix("ledger_records_folded_total "));
-        Ok(line.and_then(|count| count.trim().parse().ok()).unwrap_or(0))
+        // A counter that was never raised is not listed.
+        line.map_or(Ok(0), |count| count.trim().parse().with_context(|| format!("not a count: {count}")))
     }
 
     /// Time goes by; an interrupt ends it.
@@ -172,7 +180,7 @@ impl System {
         let ledger = &self.ledger;
         let parts = [&ledger.service_a, &ledger.service_b, &ledger.projector, &ledger.gateway];
         parts.into_iter().chain(&self.second).find_map(|part| {
-            let sickness = Probe::Http(format!("http://{}/readyz", part.address)).ask().err()?;
+            let sickness = Probe::Http(format!("http://{}/readyz", part.address)).check().err()?;
             Some(format!("{}: {sickness:#}", part.process.name()))
         })
     }

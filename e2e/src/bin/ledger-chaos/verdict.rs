@@ -1,26 +1,20 @@
-//! What the clients were told, against what stands in the log and the tables. The auditor has already compared log, tables
-//! and outcomes; here every answer must be true, stock must never have been below zero, and both services must agree.
+//! What the clients were answered, against what stands in the log and the tables. The auditor has already compared log,
+//! tables and outcomes; here every answer must be true, stock must never have been below zero, and both services must
+//! agree.
+//!
+//! It must never decide what a record does; that is `e2e::auditor`'s. Read `reply` for what a client knows.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use e2e::auditor::effect::{Effect, effects};
 use e2e::auditor::{Evidence, Rows};
 use e2e::client::Client;
 use serde_json::Value;
 
-use crate::shop::{Deal, Told};
+use crate::reply::{Exchange, Reply};
 
-/// One row of `orders` or `stock_movements`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Effect {
-    id: String,
-    confirmed: bool,
-    partition: i32,
-    offset: i64,
-    product: String,
-    change: i64,
-}
-
+/// By their contents.
 type Effects = BTreeMap<String, Vec<Effect>>;
 
 /// Counts of what was checked, and what is wrong.
@@ -40,59 +34,60 @@ impl Verdict {
 ///
 /// # Errors
 /// When a row cannot be understood.
-pub(crate) fn of(evidence: &Evidence, deals: &[Deal]) -> Result<Verdict> {
+pub(crate) fn of(evidence: &Evidence, exchanges: &[Exchange]) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let of_log = effects([&evidence.expected.orders, &evidence.expected.movements])?;
-    let of_tables = effects([&evidence.tables.orders, &evidence.tables.movements])?;
-    for deal in deals {
+    let of_log = by_contents([&evidence.expected.orders, &evidence.expected.movements])?;
+    let of_tables = by_contents([&evidence.tables.orders, &evidence.tables.movements])?;
+    for exchange in exchanges {
         for (place, effects) in [("log", &of_log), ("tables", &of_tables)] {
-            let found = effects.get(&deal.ask.contents).map_or(&[][..], Vec::as_slice);
-            if let Some(wrong) = compare(&deal.told, found) {
-                verdict.differences.push(format!("{}: {wrong} in the {place}", deal.ask.contents));
+            let found = effects.get(&exchange.request.contents).map_or(&[][..], Vec::as_slice);
+            if let Some(wrong) = compare(&exchange.reply, found) {
+                verdict.differences.push(format!("{}: {wrong} in the {place}", exchange.request.contents));
             }
         }
-        if let Told::Accepted { id, position: Some(position), .. } = &deal.told
+        if let Reply::Accepted { id, position: Some(position), .. } = &exchange.reply
             && !lies_at(evidence, position, id)
         {
-            verdict.differences.push(format!("{}: the record at {position} is not {id}", deal.ask.contents));
+            verdict.differences.push(format!("{}: the record at {position} is not {id}", exchange.request.contents));
         }
-        verdict.count(match (&deal.told, deal.ask.is_order) {
-            (Told::Accepted { .. }, true) => "acknowledged orders, each there once",
-            (Told::Accepted { .. }, false) => "acknowledged movements, each there once",
-            (Told::Refused(_), _) => "good requests refused",
-            (Told::Unknown(_), _) => "requests given up, each there at most once",
+        verdict.count(match (&exchange.reply, exchange.request.is_order) {
+            (Reply::Accepted { .. }, true) => "acknowledged orders, each there once",
+            (Reply::Accepted { .. }, false) => "acknowledged movements, each there once",
+            (Reply::Refused(_), _) => "good requests refused",
+            (Reply::Unknown(_), _) => "requests given up, each there at most once",
         });
     }
-    strangers(&of_tables, deals, &mut verdict);
+    strangers(&of_tables, exchanges, &mut verdict);
     running_stock(evidence, &of_tables, &mut verdict);
     Ok(verdict)
 }
 
 /// What is wrong with the rows of one request, given its answer.
-fn compare(told: &Told, found: &[Effect]) -> Option<String> {
-    match (told, found) {
-        (Told::Accepted { id, confirmed, .. }, [effect]) => {
+fn compare(reply: &Reply, found: &[Effect]) -> Option<String> {
+    match (reply, found) {
+        (Reply::Accepted { id, confirmed, .. }, [effect]) => {
             if effect.id != *id {
                 return Some(format!("answered as {id}, but {}", effect.id));
             }
             let agrees = confirmed.is_none_or(|confirmed| confirmed == effect.confirmed);
             (!agrees).then(|| format!("answered confirmed={confirmed:?}, but confirmed={}", effect.confirmed))
         }
-        (Told::Accepted { id, .. }, []) => Some(format!("LOST: acknowledged as {id}, but not")),
-        (Told::Refused(why), _) => Some(format!("a good request was refused with {why}; {} rows", found.len())),
-        (Told::Unknown(_), [] | [_]) => None,
+        (Reply::Accepted { id, .. }, []) => Some(format!("LOST: acknowledged as {id}, but not")),
+        (Reply::Refused(why), _) => Some(format!("a good request was refused with {why}; {} rows", found.len())),
+        (Reply::Unknown(_), [] | [_]) => None,
         (_, several) => Some(format!("DOUBLED: {several:?}")),
     }
 }
 
-/// Nothing may be there that nobody asked for.
-fn strangers(effects: &Effects, deals: &[Deal], verdict: &mut Verdict) {
-    let asked: std::collections::BTreeSet<&str> = deals.iter().map(|deal| deal.ask.contents.as_str()).collect();
+/// Nothing may be there that nobody sent.
+fn strangers(effects: &Effects, exchanges: &[Exchange], verdict: &mut Verdict) {
+    let requested: std::collections::BTreeSet<&str> =
+        exchanges.iter().map(|exchange| exchange.request.contents.as_str()).collect();
     for (contents, found) in effects {
         // Garbage that lies in its right partition by chance is a good order of a product without stock.
         let is_harmless = contents.contains("user=garbage") && found.iter().all(|effect| !effect.confirmed);
-        if !asked.contains(contents.as_str()) && !is_harmless {
-            verdict.differences.push(format!("{contents}: nobody asked for it: {found:?}"));
+        if !requested.contains(contents.as_str()) && !is_harmless {
+            verdict.differences.push(format!("{contents}: nobody sent it: {found:?}"));
         }
     }
 }
@@ -114,9 +109,9 @@ fn running_stock(evidence: &Evidence, effects: &Effects, verdict: &mut Verdict) 
                 verdict.differences.push(format!("OVERSOLD: {product} is at {available} after {place}"));
             }
         }
-        let row = evidence.tables.stock.get(product).cloned().unwrap_or_default();
-        if !row.starts_with(&format!("available={available} ")) {
-            verdict.differences.push(format!("stock of {product}: {row}, but its rows add up to {available}"));
+        let row = evidence.tables.stock.get(product);
+        if !row.is_some_and(|row| row.starts_with(&format!("available={available} "))) {
+            verdict.differences.push(format!("stock of {product}: {row:?}, but its rows add up to {available}"));
         }
     }
     for outcome in evidence.expected.outcomes.values().flatten().filter(|outcome| outcome.contains("available=-")) {
@@ -124,60 +119,41 @@ fn running_stock(evidence: &Evidence, effects: &Effects, verdict: &mut Verdict) 
     }
 }
 
+/// Whether the record there can be read and has this id.
 fn lies_at(evidence: &Evidence, position: &str, id: &str) -> bool {
-    let record = position.split_once(':').and_then(|(partition, offset)| {
+    let found = position.split_once(':').and_then(|(partition, offset)| {
         let (partition, offset): (i32, i64) = (partition.parse().ok()?, offset.parse().ok()?);
         let records = evidence.log.partitions.get(&partition)?;
-        records.get(records.binary_search_by_key(&offset, |record| record.offset).ok()?)
+        let record = records.get(records.binary_search_by_key(&offset, |record| record.offset).ok()?)?;
+        let value: Value = serde_json::from_slice(record.value.as_deref()?).ok()?;
+        Some(value["order_id"].as_str().or(value["movement_id"].as_str())? == id)
     });
-    let value: Value = record
-        .and_then(|record| record.value.as_deref())
-        .and_then(|value| serde_json::from_slice(value).ok())
-        .unwrap_or_default();
-    value["order_id"].as_str().or(value["movement_id"].as_str()) == Some(id)
+    found == Some(true)
 }
 
-/// Rows by their contents.
-fn effects(tables: [&Rows; 2]) -> Result<Effects> {
-    let mut effects = Effects::new();
-    for (key, row) in tables.into_iter().flatten() {
-        let (contents, effect) = effect(key, row).with_context(|| format!("cannot understand the row {key}: {row}"))?;
-        effects.entry(contents).or_default().push(effect);
+fn by_contents(tables: [&Rows; 2]) -> Result<Effects> {
+    let mut by_contents = Effects::new();
+    for effect in effects(tables)? {
+        by_contents.entry(effect.contents.clone()).or_default().push(effect);
     }
-    Ok(effects)
-}
-
-/// `user=U product=P 2x3=6 confirmed at=P:O`, or `KIND product=P delta=D note=N rejected REASON at=P:O`.
-fn effect(key: &str, row: &str) -> Option<(String, Effect)> {
-    let words: Vec<&str> = row.split(' ').collect();
-    let is_order = words.first()?.starts_with("user=");
-    let (contents, rest) = words.split_at_checked(if is_order { 3 } else { 4 })?;
-    let (partition, offset) = words.last()?.strip_prefix("at=")?.split_once(':')?;
-    let change = match is_order {
-        true => -contents.get(2)?.split_once('x')?.0.parse::<i64>().ok()?,
-        false => contents.get(2)?.strip_prefix("delta=")?.parse().ok()?,
-    };
-    let effect = Effect {
-        id: key.split(' ').next()?.to_owned(),
-        confirmed: *rest.first()? == "confirmed",
-        partition: partition.parse().ok()?,
-        offset: offset.parse().ok()?,
-        product: contents.get(1)?.strip_prefix("product=")?.to_owned(),
-        change,
-    };
-    Some((contents.join(" "), effect))
+    Ok(by_contents)
 }
 
 /// Both services, about a sample of orders and about all stock.
 ///
 /// # Errors
 /// When a service does not answer.
-pub(crate) async fn compare_services(services: [&Client; 2], deals: &[Deal], verdict: &mut Verdict) -> Result<()> {
+pub(crate) async fn compare_services(
+    services: [&Client; 2],
+    exchanges: &[Exchange],
+    verdict: &mut Verdict,
+) -> Result<()> {
     const SAMPLE: usize = 300;
-    let ids = deals.iter().filter(|deal| deal.ask.is_order).filter_map(|deal| match &deal.told {
-        Told::Accepted { id, .. } => Some(format!("/orders/{id}")),
-        _ => None,
-    });
+    let ids =
+        exchanges.iter().filter(|exchange| exchange.request.is_order).filter_map(|exchange| match &exchange.reply {
+            Reply::Accepted { id, .. } => Some(format!("/orders/{id}")),
+            _ => None,
+        });
     let ids: Vec<String> = ids.collect();
     let mut paths: Vec<String> = ids.iter().step_by((ids.len() / SAMPLE).max(1)).cloned().collect();
     let mut next = Some("/stock?limit=100".to_owned());
@@ -200,43 +176,47 @@ pub(crate) async fn compare_services(services: [&Client; 2], deals: &[Deal], ver
 mod tests {
     use super::*;
 
-    fn told(confirmed: Option<bool>) -> Told {
-        Told::Accepted { id: "i".to_owned(), position: Some("0:5".to_owned()), confirmed }
+    fn reply(confirmed: Option<bool>) -> Reply {
+        Reply::Accepted { id: "i".to_owned(), position: Some("0:5".to_owned()), confirmed }
     }
 
-    #[test]
-    fn rows_are_understood() {
-        let (contents, order) = effect("i 0", "user=u product=p 2x3=6 rejected out-of-stock at=0:5").unwrap();
-        assert_eq!(contents, "user=u product=p 2x3=6");
-        assert_eq!((order.confirmed, order.change, order.offset), (false, -2, 5));
-        let (contents, receipt) = effect("i 0", "receipt product=p delta=7 note= confirmed at=0:4").unwrap();
-        assert_eq!(contents, "receipt product=p delta=7 note=");
-        assert_eq!((receipt.confirmed, receipt.change, receipt.offset), (true, 7, 4));
+    fn effect() -> Effect {
+        Effect {
+            id: "i".to_owned(),
+            is_order: true,
+            contents: "user=u product=p 2x3=6".to_owned(),
+            confirmed: true,
+            reason: None,
+            partition: 0,
+            offset: 5,
+            product: "p".to_owned(),
+            change: -2,
+        }
     }
 
     #[test]
     fn lost_doubled_and_untrue_are_named() {
-        let (_, effect) = effect("i 0", "user=u product=p 2x3=6 confirmed at=0:5").unwrap();
+        let effect = effect();
         let one = std::slice::from_ref(&effect);
         let two = [effect.clone(), effect.clone()];
         let other = [Effect { id: "j".to_owned(), ..effect.clone() }];
-        let unknown = Told::Unknown("503".to_owned());
-        let refused = Told::Refused("422".to_owned());
-        for (told, found, says) in [
-            (told(None), one, None),
-            (told(Some(true)), one, None),
-            (told(Some(false)), one, Some("answered confirmed")),
-            (told(None), &other[..], Some("answered as i")),
-            (told(None), &[][..], Some("LOST")),
-            (told(None), &two[..], Some("DOUBLED")),
+        let unknown = Reply::Unknown("503".to_owned());
+        let refused = Reply::Refused("422".to_owned());
+        for (reply, found, says) in [
+            (reply(None), one, None),
+            (reply(Some(true)), one, None),
+            (reply(Some(false)), one, Some("answered confirmed")),
+            (reply(None), &other[..], Some("answered as i")),
+            (reply(None), &[][..], Some("LOST")),
+            (reply(None), &two[..], Some("DOUBLED")),
             (unknown.clone(), &[][..], None),
             (unknown.clone(), one, None),
             (unknown, &two[..], Some("DOUBLED")),
             (refused, &[][..], Some("refused")),
         ] {
-            let wrong = compare(&told, found);
-            assert_eq!(wrong.is_some(), says.is_some(), "{told:?} {found:?}: {wrong:?}");
-            assert!(wrong.unwrap_or_default().contains(says.unwrap_or_default()));
+            let wrong = compare(&reply, found);
+            assert_eq!(wrong.is_some(), says.is_some(), "{reply:?} {found:?}: {wrong:?}");
+            assert!(wrong.is_none_or(|wrong| wrong.contains(says.unwrap())));
         }
     }
 }

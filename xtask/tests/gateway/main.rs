@@ -1,0 +1,224 @@
+//! The gateway with real nginx before services of a few lines: who gets which request, and what a
+//! client sees when nginx itself has to answer. It must never need a ledger. Read `service` for the services.
+#![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
+
+mod service;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use xtask::http::{Answer, HttpClient};
+use xtask::process::OwnedProcess;
+use xtask::state_dir::{TemporaryFolder, temporary_folder};
+use xtask::{gateway, ports};
+
+use crate::service::{Behaviour, Service};
+
+/// A running gateway and its folder.
+struct Gateway {
+    base: String,
+    address: SocketAddr,
+    _process: OwnedProcess,
+    _folder: TemporaryFolder,
+}
+
+impl Gateway {
+    fn before(upstreams: &[SocketAddr]) -> Self {
+        let folder = temporary_folder("gateway-test").unwrap();
+        let address = ports::free_address().unwrap();
+        let process = gateway::start(address, upstreams, folder.path()).unwrap();
+        Self { base: format!("http://{address}"), address, _process: process, _folder: folder }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        client().get(&format!("{}{path}", self.base)).unwrap()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        client().post(&format!("{}{path}", self.base), &[], body).unwrap()
+    }
+
+    /// Sends bytes as they are and answers the status line, the headers and the body.
+    fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+fn client() -> HttpClient {
+    HttpClient::new(Duration::from_secs(30))
+}
+
+fn nobody() -> SocketAddr {
+    ports::free_address().unwrap()
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16, word: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
+    let problem = answer.json().unwrap();
+    assert_eq!(problem["type"], format!("/problems/{word}"));
+    assert_eq!(problem["status"], status);
+    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+}
+
+#[track_caller]
+fn assert_raw_problem(answer: &str, status: u16, word: &str) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains("\r\nContent-Type: application/problem+json\r\n"), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let problem: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["type"], format!("/problems/{word}"));
+    assert_eq!(problem["status"], status);
+}
+
+#[test]
+fn requests_go_round_starting_with_the_first_and_readiness_takes_no_turn() {
+    let (a, b) = (Service::start("a", Behaviour::Answer), Service::start("b", Behaviour::Answer));
+    let gateway = Gateway::before(&[a.address, b.address]);
+    assert_eq!(gateway.get("/readyz").status, 200);
+    let served: Vec<String> = (0..6)
+        .map(|_| {
+            gateway.get("/readyz");
+            gateway.post("/orders", &json!({})).header("x-order-service").unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(served, ["a", "b", "a", "b", "a", "b"]);
+}
+
+#[test]
+fn connections_to_the_services_are_used_again() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    for _ in 0..20 {
+        assert_eq!(gateway.get("/stock").status, 200);
+    }
+    let connections = service.connections.load(Ordering::Relaxed);
+    assert!(connections <= 2, "one for each of nginx's workers, not {connections}");
+}
+
+#[test]
+fn the_address_passes_unchanged_and_so_do_a_services_own_errors() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    let path = "/orders//x%2Fy/../z%20?after=3:17&q=%C3%A4;b";
+    assert_eq!(gateway.get(path).status, 200);
+    assert_eq!(service.seen(), [format!("GET {path} HTTP/1.1")]);
+    for (path, status) in [("/missing", 404), ("/broken", 502)] {
+        let answer = gateway.get(path);
+        assert_eq!((answer.status, answer.body.as_str()), (status, r#"{"type":"/problems/own"}"#));
+        assert_eq!(answer.header("x-order-service"), Some("a"));
+        assert_eq!(answer.header("retry-after"), None);
+    }
+}
+
+#[test]
+fn a_body_of_64_kib_passes_and_one_byte_more_does_not() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    let text_of = |length: usize| Value::String("x".repeat(length - 2));
+    let answer = gateway.post("/orders", &text_of(65536));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "65536"));
+    assert_problem(&gateway.post("/orders", &text_of(65537)), 413, "body-too-large");
+    let mut chunked =
+        b"POST /orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n11000\r\n"
+            .to_vec();
+    chunked.extend_from_slice(&[b'x'; 0x11000]);
+    chunked.extend_from_slice(b"\r\n0\r\n\r\n");
+    assert_raw_problem(&gateway.raw(&chunked), 413, "body-too-large");
+    assert_eq!(service.seen().len(), 1);
+}
+
+#[test]
+fn what_nginx_refuses_is_a_problem_too() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    let long = "x".repeat(40_000);
+    let close = "Host: x\r\nConnection: close\r\n";
+    let table = [
+        (format!("GET /%zz HTTP/1.1\r\n{close}\r\n"), 400, "bad-request"),
+        (format!("GET /../.. HTTP/1.1\r\n{close}\r\n"), 400, "bad-request"),
+        ("this is not http\r\n\r\n".to_owned(), 400, "bad-request"),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400, "bad-request"),
+        (format!("POST / HTTP/1.1\r\n{close}Content-Length: many\r\n\r\n"), 400, "bad-request"),
+        (format!("TRACE / HTTP/1.1\r\n{close}\r\n"), 405, "method-not-allowed"),
+        (format!("CONNECT x:1 HTTP/1.1\r\n{close}\r\n"), 400, "bad-request"),
+        (format!("GET /{long} HTTP/1.1\r\n{close}\r\n"), 414, "uri-too-long"),
+        (format!("GET / HTTP/1.1\r\n{close}X-Long: {long}\r\n\r\n"), 431, "headers-too-large"),
+        (format!("POST / HTTP/1.1\r\n{close}Transfer-Encoding: odd\r\n\r\n"), 501, "not-implemented"),
+        (format!("GET / HTTP/7.0\r\n{close}\r\n"), 501, "not-implemented"),
+        (format!("GET /_gateway/unavailable HTTP/1.1\r\n{close}\r\n"), 404, "not-found"),
+    ];
+    for (request, status, word) in table {
+        assert_raw_problem(&gateway.raw(request.as_bytes()), status, word);
+    }
+    assert_eq!(service.seen(), Vec::<String>::new());
+}
+
+#[test]
+fn no_service_at_all_is_503_with_retry_after() {
+    let gateway = Gateway::before(&[nobody(), nobody()]);
+    for _ in 0..3 {
+        let answer = gateway.get("/stock");
+        assert_problem(&answer, 503, "unavailable");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    assert_problem(&gateway.get("/readyz"), 503, "unavailable");
+    assert_eq!(gateway.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_post_moves_on_only_where_it_was_certainly_not_sent() {
+    let good = Service::start("b", Behaviour::Answer);
+    let gateway = Gateway::before(&[nobody(), good.address]);
+    let answer = gateway.post("/orders", &json!({"quantity": 1}));
+    assert_eq!((answer.status, answer.header("x-order-service")), (200, Some("b")));
+
+    let (dying, other) = (Service::start("a", Behaviour::Die), Service::start("b", Behaviour::Answer));
+    let gateway = Gateway::before(&[dying.address, other.address]);
+    let answer = gateway.post("/orders", &json!({"quantity": 1}));
+    assert_problem(&answer, 503, "unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(dying.seen().len(), 1);
+    assert_eq!(other.seen(), Vec::<String>::new(), "an order may not be sent twice");
+}
+
+#[test]
+fn a_get_moves_on_from_a_service_that_dies() {
+    let (dying, other) = (Service::start("a", Behaviour::Die), Service::start("b", Behaviour::Answer));
+    let gateway = Gateway::before(&[dying.address, other.address]);
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/stock").header("x-order-service"), Some("b"));
+    }
+}
+
+#[test]
+fn ready_when_one_is() {
+    let (not_ready, ready) = (Service::start("a", Behaviour::NotReady), Service::start("b", Behaviour::Answer));
+    let gateway = Gateway::before(&[not_ready.address, ready.address]);
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/readyz").status, 200);
+    }
+    let gateway = Gateway::before(&[not_ready.address]);
+    assert_eq!(gateway.get("/readyz").status, 503);
+}
+
+#[test]
+fn it_has_metrics_of_its_own() {
+    let gateway = Gateway::before(&[nobody()]);
+    let answer = gateway.get("/metrics");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+    let sample = answer.body.lines().find(|line| line.contains("state=\"active\"")).unwrap();
+    let (name, value) = sample.rsplit_once(' ').unwrap();
+    assert_eq!(name, "ledger_gateway_connections{state=\"active\"}");
+    assert!(value.parse::<u32>().unwrap() >= 1);
+}
