@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use ledger_schema::partitioner::partition_of;
 use ledger_kafka::record::{Epoch, OwnedRecord};
+use ledger_schema::partitioner::partition_of;
 
 use crate::choice::Choices;
 use crate::settings::{MOST_PARTITIONS, MOST_RECORDS, Shape};

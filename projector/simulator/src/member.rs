@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use projector::consumer::{ConsumerError, LogClient, PositionSource, of_partitions};
 use ledger_store::log_check::LogCheckError;
 use ledger_store::positions::StoredPosition;
 use ledger_store::{FOLD_VERSION, StoreError};
+use projector::consumer::{ConsumerError, LogClient, PositionSource, of_partitions};
 use rdkafka::error::KafkaError;
 
 use crate::coordinator::{Event, MemberId};

@@ -101,6 +101,10 @@ impl Operator {
             self.stop_publishing().await?;
             self.advance(generation).await?;
             let renamed = self.rename(generation, true).await;
+            if matches!(renamed, Err(Ended::Lost)) {
+                // Guard and barrier end with the connection, or with the RENAME that the server still carries out.
+                return renamed;
+            }
             self.resume_publishing().await?;
             match renamed {
                 Err(Ended::Busy) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
@@ -145,6 +149,10 @@ impl Operator {
         for attempt in 1..=ATTEMPTS {
             self.stop_publishing().await?;
             let renamed = self.rename(kept, false).await;
+            if matches!(renamed, Err(Ended::Lost)) {
+                // Guard and barrier end with the connection, or with the RENAME that the server still carries out.
+                return renamed;
+            }
             self.resume_publishing().await?;
             match renamed {
                 Err(Ended::Busy) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,

@@ -258,7 +258,7 @@ async fn disturb(cast: Rc<Cast>) {
             Disturbance::Rebalance => cast.rebalance(!world.happens(500)),
             Disturbance::Kill => cast.kill().await,
             Disturbance::Outage => {
-                world.begin_outage(Duration::from_millis(if world.happens(500) { 3_000 } else { 400 }))
+                world.begin_outage(Duration::from_millis(if world.happens(500) { 3_000 } else { 400 }));
             }
             Disturbance::Rebuild => cast.command(true),
             Disturbance::Rollback => cast.command(false),
@@ -321,7 +321,7 @@ impl Cast {
             }
         }
         for projector in self.projectors.borrow().iter() {
-            let readiness = projector.shared.health.readiness();
+            let readiness = projector.shared.readiness();
             if !readiness.ready {
                 return Some(format!("{} is not ready: {:?}", projector.name, readiness.reasons));
             }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ledger_database::DatabaseError;
 use ledger_fold::Prior;
 use ledger_schema::{MovementId, OrderId};
-use ledger_database::DatabaseError;
 use ledger_store::outbox;
 use ledger_store::{FOLD_VERSION, GenerationKey, Loaded, PartitionBatch, Standing, Store, StoreError, Written};
 
@@ -201,7 +201,8 @@ impl Store for MemoryStore {
         let loaded = self.world.until(LOCK_WAIT, |database| {
             let generation = if let Target::Shadow(generation) = target { generation } else { database.live };
             let tables = database.sets.get(&generation)?.of(partition)?;
-            (!database.renaming).then(|| (Standing { next_offset: tables.position, generation: key_of(generation) }, tables.state()))
+            (!database.renaming)
+                .then(|| (Standing { next_offset: tables.position, generation: key_of(generation) }, tables.state()))
         });
         let (standing, state) = loaded.await.ok_or_else(|| lost("loading"))?;
         self.world.note(|| {

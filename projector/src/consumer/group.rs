@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::ConsumerError;
 use super::client::LogClient;
 use super::positions::PositionSource;
+use crate::health::Waiting;
 use crate::intake::{Control, Intake};
 use crate::meters;
 use crate::relay::Relays;
@@ -149,7 +150,8 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
             && *current == Some(epoch)
         {
             *current = None;
-            self.parts.shared.end_epoch(partition);
+            // Still ours, so not ready: an epoch under which nothing is delivered and nothing can be loaded.
+            self.parts.shared.begin_epoch(partition);
         }
     }
 
@@ -230,7 +232,6 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         }
         for partition in assigned.keys() {
             self.parts.shared.end_epoch(*partition);
-            self.parts.shared.health.loaded(*partition);
         }
         self.wait_for_writers().await;
         // After the last batch in flight, so that its outcomes are not left to the next owner without need.
@@ -277,7 +278,6 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     fn begin(&self, partition: i32, start_offset: i64) {
         let epoch = self.parts.shared.begin_epoch(partition);
         self.state().assigned.insert(partition, Some(epoch));
-        self.parts.shared.health.loading(partition);
         if let Some(intake) = self.intake_of(partition) {
             intake.tell(Control::Assigned { partition, epoch, start_offset });
         }
@@ -295,7 +295,7 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
                     return Ok(Some(stored));
                 }
                 Err(error) if error.is_retryable() => {
-                    if self.parts.shared.health.waits_for_database(PART) {
+                    if self.parts.shared.health.waits_for_database(PART, Waiting::Always) {
                         tracing::warn!(%error, "positions cannot be read: trying again");
                     }
                     tokio::time::sleep(RETRY_WAIT).await;

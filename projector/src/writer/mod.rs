@@ -34,6 +34,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::health::Waiting;
 use crate::intake::{Control, Intake, Limits, Taken};
 use crate::meters;
 use crate::shared::{Resync, Shared};
@@ -140,15 +141,16 @@ impl<S: Store> Writer<S> {
                 Ok(loaded) => {
                     self.database_answered();
                     if loaded.standing.next_offset == start_offset {
+                        meters::stands(partition, start_offset, loaded.state.product_count());
                         self.slots.insert(partition, Slot { epoch, standing: loaded.standing, state: loaded.state });
-                        self.parts.shared.health.loaded(partition);
+                        self.parts.shared.loaded(partition, epoch);
                     } else {
                         self.resync(partition, epoch);
                     }
                     return Ok(GO_ON);
                 }
                 Err(error) => {
-                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                    if self.wait_for(error, &mut backoff, vec![(partition, epoch)]).await?.is_break() {
                         return Ok(STOPPED);
                     }
                 }
@@ -205,6 +207,9 @@ impl<S: Store> Writer<S> {
         self.drop_ended();
         if self.slots.is_empty() {
             return Ok(GO_ON);
+        }
+        for (partition, slot) in &self.slots {
+            meters::stands(*partition, slot.standing.next_offset, slot.state.product_count());
         }
         match self.parts.store.positions().await {
             Ok(stored) => {
@@ -349,7 +354,7 @@ impl<S: Store> Writer<S> {
     }
 
     fn resync(&self, partition: i32, epoch: Epoch) {
-        self.parts.shared.health.loading(partition);
+        self.parts.shared.lost(partition, epoch);
         // The consumer's thread is gone only when the projector stops.
         let _ = self.parts.resyncs.send(Resync { partition, epoch });
     }
@@ -366,13 +371,20 @@ impl<S: Store> Writer<S> {
         });
     }
 
-    /// Waits before the next attempt, longer each time; or gives the error back when another attempt would not help.
+    /// As [`Self::wait_for`], for all that is ours.
     async fn wait_after(&mut self, error: StoreError, backoff: &mut Backoff) -> Flow {
+        let ours = self.slots.iter().map(|(partition, slot)| (*partition, slot.epoch)).collect();
+        self.wait_for(error, backoff, ours).await
+    }
+
+    /// Waits before the next attempt, longer each time; or gives the error back when another attempt would not help. The
+    /// projector is not ready for as long as one of `epochs` is current.
+    async fn wait_for(&mut self, error: StoreError, backoff: &mut Backoff, epochs: Vec<(i32, Epoch)>) -> Flow {
         if !error.is_retryable() {
             return Err(error.into());
         }
         meters::retried();
-        if self.parts.shared.health.waits_for_database(&self.parts.name) {
+        if self.parts.shared.health.waits_for_database(&self.parts.name, Waiting::For(epochs)) {
             tracing::warn!(writer = self.parts.name, %error, "the database does not take batches: trying again");
         }
         // A timer against a token, never against the database.
