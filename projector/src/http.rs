@@ -8,11 +8,11 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use ledger_database::DatabaseUrl;
+use ledger_kafka::LogInspector;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
-use crate::database::DatabaseUrl;
-use crate::kafka::LogInspector;
 use crate::shared::Shared;
 use crate::status;
 

@@ -3,13 +3,12 @@
 //! database is away and the queue is full. Read next: `writer/`.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::SyncSender;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
-use crate::record::{Epoch, OwnedRecord};
+use ledger_kafka::record::{Epoch, OwnedRecord};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 /// What a writer is told besides records.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub enum Control {
     /// The partition is ours; its records come from `start_offset` on, under `epoch`.
     Assigned { partition: i32, epoch: Epoch, start_offset: i64 },
     /// Answer when everything before this is done or dropped.
-    Barrier(SyncSender<()>),
+    Barrier(oneshot::Sender<()>),
     /// Nothing more comes.
     Stop,
 }
@@ -56,7 +55,7 @@ struct Inner {
 #[derive(Debug)]
 pub struct Intake {
     inner: Mutex<Inner>,
-    room: Condvar,
+    room: Notify,
     arrived: Notify,
     held: Limits,
 }
@@ -64,24 +63,38 @@ pub struct Intake {
 impl Intake {
     /// A queue that holds at most `held`.
     pub fn new(held: Limits) -> Self {
-        Self { inner: Mutex::default(), room: Condvar::new(), arrived: Notify::new(), held }
+        Self { inner: Mutex::default(), room: Notify::new(), arrived: Notify::new(), held }
     }
 
-    /// Puts a record in when there is room, waiting for it up to `wait`. Blocks the thread; for the consumer's only.
+    /// Puts a record in when there is room now.
     ///
     /// # Errors
-    /// The record, when there was no room in time.
-    pub fn push_within(&self, record: OwnedRecord, wait: Duration) -> Result<(), OwnedRecord> {
+    /// The record, when there is none.
+    pub fn try_push(&self, record: OwnedRecord) -> Result<(), OwnedRecord> {
         let inner = self.lock();
-        let (inner, _) = self
-            .room
-            .wait_timeout_while(inner, wait, |inner| self.is_full(inner))
-            .unwrap_or_else(PoisonError::into_inner);
         if self.is_full(&inner) {
             return Err(record);
         }
         self.put(inner, record);
         Ok(())
+    }
+
+    /// Puts a record in when there is room, waiting for it up to `wait`. One feeder of a queue may wait at a time.
+    ///
+    /// # Errors
+    /// The record, when there was no room in time.
+    pub async fn push_within(&self, mut record: OwnedRecord, wait: Duration) -> Result<(), OwnedRecord> {
+        let deadline = Instant::now() + wait;
+        loop {
+            record = match self.try_push(record) {
+                Ok(()) => return Ok(()),
+                Err(record) => record,
+            };
+            // Room that was made since we looked has left its notice, so the wait ends at once.
+            if tokio::time::timeout_at(deadline, self.room.notified()).await.is_err() {
+                return self.try_push(record);
+            }
+        }
     }
 
     /// Puts a record in whether or not there is room. For the one record in hand when its partition is paused.
@@ -105,7 +118,7 @@ impl Intake {
         let mut inner = self.lock();
         *inner = Inner { closed: true, ..Inner::default() };
         drop(inner);
-        self.room.notify_all();
+        self.room.notify_one();
     }
 
     /// Whether less than half of the room is taken, so that paused partitions may go on.
@@ -212,9 +225,10 @@ mod tests {
     async fn order_is_kept_and_limits_hold() {
         let intake = Intake::new(Limits { records: 3, bytes: 1 << 20 });
         for offset in 0..3 {
-            intake.push_within(record(offset), Duration::ZERO).expect("room");
+            intake.try_push(record(offset)).expect("room");
         }
-        assert_eq!(intake.push_within(record(3), Duration::ZERO), Err(record(3)));
+        assert_eq!(intake.try_push(record(3)), Err(record(3)));
+        assert_eq!(intake.push_within(record(3), Duration::from_millis(1)).await, Err(record(3)));
         intake.push_over(record(3));
         intake.tell(Control::Stop);
         assert!(!intake.is_half_empty());
@@ -232,7 +246,7 @@ mod tests {
             let intake = intake.clone();
             async move { offsets(intake.take(MANY, Duration::ZERO, LONG).await) }
         });
-        intake.push_within(record(7), Duration::ZERO).expect("room");
+        intake.try_push(record(7)).expect("room");
         assert_eq!(waiting.await.expect("taken"), [7]);
     }
 
@@ -240,7 +254,7 @@ mod tests {
     async fn an_idle_writer_is_told() {
         let intake = Intake::new(MANY);
         assert!(matches!(intake.take(MANY, Duration::ZERO, Duration::from_millis(1)).await, Taken::Idle));
-        intake.push_within(record(7), Duration::ZERO).expect("room");
+        intake.try_push(record(7)).expect("room");
         assert_eq!(offsets(intake.take(MANY, Duration::ZERO, Duration::from_millis(1)).await), [7]);
     }
 
@@ -248,12 +262,12 @@ mod tests {
     async fn room_is_waited_for() {
         let intake = std::sync::Arc::new(Intake::new(Limits { records: 1, bytes: 1 << 20 }));
         intake.push_over(record(0));
-        let pushing = std::thread::spawn({
+        let pushing = tokio::spawn({
             let intake = intake.clone();
-            move || intake.push_within(record(1), Duration::from_secs(60))
+            async move { intake.push_within(record(1), Duration::from_secs(60)).await }
         });
         assert_eq!(offsets(intake.take(MANY, Duration::ZERO, LONG).await), [0]);
-        pushing.join().expect("pushed").expect("room");
+        pushing.await.expect("pushed").expect("room");
         assert_eq!(offsets(intake.take(MANY, Duration::ZERO, LONG).await), [1]);
     }
 }

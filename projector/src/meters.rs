@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use ledger_fold::BatchEffects;
+use ledger_store::generations::Phase;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::generations::record::Phase;
 use crate::status::Status;
 
 const RECORDS: &str = "ledger_records_folded_total";

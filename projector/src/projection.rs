@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use ledger_database::DatabaseUrl;
 use ledger_fold::log_safety::LogIdentity;
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector};
+use ledger_store::{LiveStore, MixedFolds};
 use metrics_exporter_prometheus::BuildError;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -15,17 +18,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::consumer::{ConsumerError, Group, GroupParts, LogConsumer};
-use crate::database::DatabaseUrl;
+use crate::consumer::{CheckedPositions, ConsumerError, Group, GroupParts, LogConsumer};
 use crate::http::{self, Sources};
 use crate::intake::{Control, Intake, Limits};
-use crate::kafka::{KafkaSettings, KafkaUseError, LogInspector};
 use crate::meters;
 use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, StartError};
-use crate::store::{LiveStore, MixedFolds};
 use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
@@ -157,14 +157,18 @@ impl Parts {
         let group = Group::new(GroupParts {
             relays,
             topic: options.topic.clone(),
-            database: options.database.clone(),
-            inspector: sources.inspector.clone(),
-            runtime: tokio::runtime::Handle::current(),
+            positions: CheckedPositions {
+                topic: options.topic.clone(),
+                database: options.database.clone(),
+                inspector: sources.inspector.clone(),
+            },
             intakes: intakes.clone(),
             shared: sources.shared.clone(),
             stop: stop.clone(),
         });
-        let consumer = LogConsumer::new(&options.kafka, &options.group_id, Arc::new(group), resyncs, stop.clone())?;
+        let runtime = tokio::runtime::Handle::current();
+        let group = Arc::new(group);
+        let consumer = LogConsumer::new(&options.kafka, &options.group_id, group, runtime, resyncs, stop.clone())?;
         let consumer = spawn_consumer(consumer)?;
         tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
         let shared = sources.shared.clone();
@@ -232,8 +236,6 @@ fn relays(
             cursors: options.cursors_topic.clone(),
         },
         topic_id: identity.topic_id.clone(),
-        // Whoever writes the same cursors fences, and is fenced.
-        transactional_id_prefix: format!("ledger-relay-{}", options.cursors_topic),
         database: options.database.clone(),
     };
     // Nobody listens any more when the projector stops already.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use ledger_kafka::record::Epoch;
 use tokio::sync::watch;
 
 use crate::health::Health;
-use crate::record::Epoch;
 
 /// Nobody's epoch: the partition is not ours.
 const NOT_OURS: Epoch = 0;

@@ -2,17 +2,17 @@
 //! topics are there, the tables are of our version of the fold, the log is the one that they were folded from. Nothing is
 //! changed when one fails; the last step creates positions for a log that nothing was folded from.
 
+use ledger_database::DatabaseError;
+use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_fold::log_safety::LogIdentity;
+use ledger_kafka::{KafkaUseError, LogInspector, ask};
+use ledger_store::log_check::{self, LogCheckError};
+use ledger_store::positions::{self, Origin, StoredPosition};
+use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
-use crate::database::{self, DatabaseError};
-use crate::kafka::{KafkaUseError, LogInspector, ask};
-use crate::log_check::{self, LogCheckError};
-use crate::migrate::schema_version::{self, SchemaVersionError};
 use crate::projection::Options;
-use crate::store::positions::{self, Origin, StoredPosition};
-use crate::store::{FOLD_VERSION, MixedFolds, StoreError, at};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -52,7 +52,7 @@ impl StartError {
 /// # Errors
 /// [`StartError`], the first that applies.
 pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdentity, StartError> {
-    let mut connection = database::connect(&options.database).await?;
+    let mut connection = ledger_database::connect(&options.database).await?;
     schema_version::check(&mut connection).await?;
     check_packet(&mut connection).await?;
     let topic = options.topic.clone();
@@ -68,7 +68,7 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
     let mut stored = positions::read(&mut connection, &options.topic).await?;
     if stored.is_empty() {
         log_check::check_unused(&mut connection, &options.topic).await?;
-        let generation = positions::unused_generation(&mut connection).await?;
+        let generation = GenerationKey::draw(positions::allot_generation(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
         check_log(inspector, &options.topic, unfolded(&identity, origin)).await?;
         log_check::create_positions(&mut connection, &options.topic, &identity, origin).await?;
@@ -83,7 +83,7 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
 /// Refuses tables that another version of the fold made, where that is not accepted.
 fn check_fold(stored: &[StoredPosition], mixed: MixedFolds) -> Result<(), StoreError> {
     for position in stored {
-        mixed.check(position.generation, position.fold_version)?;
+        mixed.check(position.generation.number, position.fold_version)?;
     }
     if let Some(other) = stored.iter().find(|position| position.fold_version != FOLD_VERSION) {
         let (tables, ours) = (other.fold_version, FOLD_VERSION);
@@ -110,7 +110,7 @@ async fn check_log(inspector: &LogInspector, topic: &str, stored: Vec<StoredPosi
 }
 
 /// A statement above the server's limit ends the connection without a word that could be told from an outage.
-pub(crate) async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
+pub async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
     let found: u64 = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS UNSIGNED)")
         .fetch_one(connection)
         .await

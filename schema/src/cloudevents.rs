@@ -1,5 +1,7 @@
 //! Headers of the CloudEvents Kafka binding, binary mode (CloudEvents 1.0.2, Kafka Protocol Binding 3.2): each
 //! attribute is a header `ce_NAME`, the value is the data alone.
+//!
+//! It must never put anything into a header that the value does not have: what reads the log reads values. Next: [`crate::wire`].
 
 /// The header with the media type of the value.
 pub const CONTENT_TYPE: &str = "content-type";

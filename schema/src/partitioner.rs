@@ -1,5 +1,7 @@
 //! Which partition a key lies in: murmur2 as the Java client hashes, which librdkafka calls `murmur2_random`.
 //! (librdkafka's own default, `consistent_random`, hashes with CRC32 and would put keys elsewhere.)
+//!
+//! It must never change: where a key lies is decided once, for ever. Next: [`crate::topics`], which freezes the count.
 
 /// The name to set as `partitioner` on every producer that writes the log.
 pub const PARTITIONER: &str = "murmur2_random";
@@ -10,8 +12,8 @@ const M: u32 = 0x5bd1_e995;
 const R: u32 = 24;
 
 fn murmur2(data: &[u8]) -> u32 {
-    // The Java code starts from an int length; keys are far below 2^31 bytes.
-    let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+    // The Java code starts from an int length.
+    let length = u32::try_from(data.len()).expect("a key is shorter than 2^31 bytes: Kafka's lengths are i32");
     let mut h = SEED ^ length;
     let mut chunks = data.chunks_exact(4);
     for chunk in &mut chunks {
@@ -31,10 +33,15 @@ fn murmur2(data: &[u8]) -> u32 {
     h ^ (h >> 15)
 }
 
-/// The partition of `key` among `partition_count` (at least 1): `toPositive(murmur2(key)) % count`.
+/// The partition of `key` among `partition_count`: `toPositive(murmur2(key)) % count`.
+///
+/// # Panics
+/// Without partitions. No topic is without: the count is the log's own (INV-9), and a key that was
+/// placed somewhere all the same would be a wrong stock.
 pub fn partition_of(key: &[u8], partition_count: i32) -> i32 {
-    let positive = i32::try_from(murmur2(key) & 0x7fff_ffff).unwrap_or(0);
-    positive % partition_count.max(1)
+    assert!(partition_count > 0, "a log has at least one partition, found {partition_count}");
+    let positive = (murmur2(key) & 0x7fff_ffff).cast_signed();
+    positive % partition_count
 }
 
 #[cfg(test)]
@@ -54,6 +61,12 @@ mod tests {
         ] {
             assert_eq!(murmur2(text.as_bytes()), expected.cast_unsigned(), "{text}");
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "a log has at least one partition, found 0")]
+    fn no_partition_is_no_place() {
+        partition_of(b"chocolate", 0);
     }
 
     #[test]

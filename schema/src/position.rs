@@ -1,9 +1,14 @@
 //! Where something stands in the log. A position names one record; `next_offset` (always spelled so) is exclusive.
+//!
+//! It must never take a spelling that [`std::fmt::Display`] does not write: an id that is compared as text has one. Next:
+//! [`crate::wire`], whose outcomes carry an [`EventId`].
 
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
+
+use crate::domain::shown;
 
 /// One record of the log: `PARTITION:OFFSET`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,7 +35,8 @@ pub struct InvalidPosition {
     pub found: String,
 }
 
-/// Digits only: `i64::from_str` would also take `+1` and `-1`.
+/// Digits only: `i64::from_str` would also take `+1` and `-1`. What remains of its refusals, a number that is too large, is
+/// named by the caller like any other text that is no position.
 fn digits<T: FromStr>(text: &str) -> Option<T> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
 }
@@ -42,7 +48,7 @@ impl FromStr for Position {
         let parsed = text
             .split_once(':')
             .and_then(|(partition, offset)| Some(Self { partition: digits(partition)?, offset: digits(offset)? }));
-        parsed.ok_or_else(|| InvalidPosition { expected: "PARTITION:OFFSET", found: text.chars().take(64).collect() })
+        parsed.ok_or_else(|| InvalidPosition { expected: "PARTITION:OFFSET", found: shown(text) })
     }
 }
 
@@ -62,10 +68,7 @@ impl FromStr for EventId {
             let index = digits(parts.next()?)?;
             parts.next().is_none().then_some(Self { cause, index })
         })();
-        parsed.ok_or_else(|| InvalidPosition {
-            expected: "PARTITION-OFFSET-INDEX",
-            found: text.chars().take(64).collect(),
-        })
+        parsed.ok_or_else(|| InvalidPosition { expected: "PARTITION-OFFSET-INDEX", found: shown(text) })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The closed lists of words that travel outside: statuses, rejection reasons, and the reasons why a record is
 //! parked. They are the same in SQL, in outcomes and in REST (where a reason is the last segment of a problem's `type`).
+//!
+//! It must never lose or rename a word: tables and topics hold them. Next: [`crate::wire`], which gives the first of them.
 
 use std::fmt;
 

@@ -1,4 +1,6 @@
 //! The topics and how they must be configured. `ledger migrate` creates them from here; nothing alters them later.
+//!
+//! It must never let the log expire, by time, by size or by an unclean leader (INV-9). Next: [`crate::partitioner`].
 
 /// Partitions of the log unless the operator asked for another number when it was created. Frozen at creation: the
 /// count decides where a key lies.

@@ -1,6 +1,8 @@
 //! The rules. A batch folds records of one partition over a state that it does not touch, so a batch that cannot be
 //! committed is simply dropped.
 //!
+//! It must never read a clock, draw a number, or look at a header. Next: [`crate::effects`], what comes out.
+//!
 //! Precedence, for every record; the first that applies decides:
 //! 1. it cannot be decoded, or a field breaks a rule: parked (reasons of [`ledger_schema::wire::decode`], in its order)
 //! 2. its key is not its product id: parked, `wrong-key`
@@ -21,14 +23,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ledger_schema::domain::MAX_SAFE_INTEGER;
+use ledger_schema::domain::{MAX_SAFE_INTEGER, shown_bytes};
 use ledger_schema::partitioner::partition_of;
-use ledger_schema::wire::{self, AdjustmentRejected, Event, OrderConfirmed, OrderRejected, Outcome, StockChanged};
+use ledger_schema::wire::{self, Event, Outcome};
 use ledger_schema::{
     EventId, Movement, MovementId, MovementKind, Order, OrderId, ParkReason, Position, ProductId, RejectionReason,
 };
 
-use crate::effects::{BatchEffects, Decision, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow};
+use crate::decided::Decided;
+use crate::effects::{BatchEffects, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow, conflict_detail};
 use crate::prior::Prior;
 use crate::record::{Partition, Record};
 use crate::state::PartitionState;
@@ -43,9 +46,7 @@ struct Level {
 enum Verdict {
     Duplicate,
     Parked(ParkReason, String),
-    Rejected(RejectionReason),
-    /// The stock after it.
-    Confirmed(i64),
+    Decided(Decided),
 }
 
 /// One batch in the making.
@@ -125,7 +126,7 @@ impl<'a> BatchFold<'a> {
         let event = wire::decode(record.value).map_err(|error| (error.reason, error.detail))?;
         let product_id = event.product_id();
         let Some(key) = record.key.filter(|key| *key == product_id.as_str().as_bytes()) else {
-            let found = record.key.map_or("none".to_owned(), |key| format!("`{}`", key.escape_ascii()));
+            let found = record.key.map_or("none".to_owned(), |key| format!("`{}`", shown_bytes(key)));
             return Err((
                 ParkReason::WrongKey,
                 format!("the key must be the product id `{product_id}`, found {found}"),
@@ -134,7 +135,7 @@ impl<'a> BatchFold<'a> {
         let expected = partition_of(key, self.partition.count);
         if expected != self.partition.number {
             let found = self.partition.number;
-            let detail = format!("`{product_id}` belongs in partition {expected}, found in {found}");
+            let detail = format!("the key `{product_id}` belongs in partition {expected}, found in partition {found}");
             return Err((ParkReason::WrongPartition, detail));
         }
         Ok(event)
@@ -152,11 +153,11 @@ impl<'a> BatchFold<'a> {
         match (earlier, self.available(order.product_id())) {
             (Some(earlier), _) if earlier.same_contents(order) => Verdict::Duplicate,
             (Some(_), _) => Verdict::conflict("order", &id.to_string()),
-            (None, None) => Verdict::Rejected(RejectionReason::UnknownProduct),
+            (None, None) => Verdict::rejected(RejectionReason::UnknownProduct),
             (None, Some(available)) if available < order.quantity().get() => {
-                Verdict::Rejected(RejectionReason::OutOfStock)
+                Verdict::rejected(RejectionReason::OutOfStock)
             }
-            (None, Some(available)) => Verdict::Confirmed(available - order.quantity().get()),
+            (None, Some(available)) => Verdict::confirmed(available - order.quantity().get()),
         }
     }
 
@@ -175,52 +176,49 @@ impl<'a> BatchFold<'a> {
         let before = match (movement.kind(), self.available(movement.product_id())) {
             (_, Some(available)) => available,
             (MovementKind::Receipt(_), None) => 0,
-            (MovementKind::Adjustment { .. }, None) => return Verdict::Rejected(RejectionReason::UnknownProduct),
+            (MovementKind::Adjustment { .. }, None) => return Verdict::rejected(RejectionReason::UnknownProduct),
         };
         // Both are at most 2^53 in size, so the sum cannot overflow an i64.
         match before + movement.delta().get() {
-            after if after < 0 => Verdict::Rejected(RejectionReason::BelowZero),
+            after if after < 0 => Verdict::rejected(RejectionReason::BelowZero),
             after if after > MAX_SAFE_INTEGER => {
                 let detail = format!("the stock would be {after}, at most {MAX_SAFE_INTEGER} can be held");
                 Verdict::Parked(ParkReason::StockOverflow, detail)
             }
-            after => Verdict::Confirmed(after),
+            after => Verdict::confirmed(after),
         }
     }
 
     fn fold_order(&mut self, order: Order, offset: i64) {
-        let decision = match self.judge_order(&order) {
+        let decided = match self.judge_order(&order) {
             Verdict::Duplicate => return self.duplicate_count += 1,
             Verdict::Parked(reason, detail) => return self.park(offset, reason, detail),
-            Verdict::Rejected(reason) => Decision::Rejected(reason),
-            Verdict::Confirmed(available) => {
-                self.set_stock(order.product_id(), available, offset);
-                Decision::Confirmed
-            }
+            Verdict::Decided(decided) => decided,
         };
-        let left = self.available(order.product_id()).unwrap_or(0);
-        self.emit(offset, |event_id| order_outcome(&order, decision, left, event_id));
+        self.set_stock(order.product_id(), decided, offset);
+        self.emit(offset, |event_id| decided.order_outcome(&order, event_id));
+        let decision = decided.decision();
         self.order_index.insert(order.order_id(), self.orders.len());
         self.orders.push(OrderRow { offset, order, decision });
     }
 
     fn fold_movement(&mut self, movement: Movement, offset: i64) {
-        let decision = match self.judge_movement(&movement) {
+        let decided = match self.judge_movement(&movement) {
             Verdict::Duplicate => return self.duplicate_count += 1,
             Verdict::Parked(reason, detail) => return self.park(offset, reason, detail),
-            Verdict::Rejected(reason) => Decision::Rejected(reason),
-            Verdict::Confirmed(available) => {
-                self.set_stock(movement.product_id(), available, offset);
-                Decision::Confirmed
-            }
+            Verdict::Decided(decided) => decided,
         };
-        let left = self.available(movement.product_id()).unwrap_or(0);
-        self.emit(offset, |event_id| movement_outcome(&movement, decision, left, event_id));
+        self.set_stock(movement.product_id(), decided, offset);
+        self.emit(offset, |event_id| decided.movement_outcome(&movement, event_id));
+        let decision = decided.decision();
         self.movement_index.insert(movement.movement_id(), self.movements.len());
         self.movements.push(MovementRow { offset, movement, decision });
     }
 
-    fn set_stock(&mut self, product_id: &ProductId, available: i64, offset: i64) {
+    /// Only what is confirmed changes the stock.
+    fn set_stock(&mut self, product_id: &ProductId, decided: Decided, offset: i64) {
+        let Decided::Confirmed { available } = decided else { return };
+        assert!(available >= 0, "INV-2: a decision at offset {offset} would leave {available} pieces of {product_id}");
         match self.changed.get_mut(product_id) {
             Some(level) => *level = Level { available, offset },
             None => {
@@ -241,67 +239,15 @@ impl<'a> BatchFold<'a> {
 }
 
 impl Verdict {
+    fn confirmed(available: i64) -> Self {
+        Self::Decided(Decided::Confirmed { available })
+    }
+
+    fn rejected(reason: RejectionReason) -> Self {
+        Self::Decided(Decided::Rejected(reason))
+    }
+
     fn conflict(what: &str, id: &str) -> Self {
-        Self::Parked(ParkReason::ConflictingDuplicate, format!("{what} {id} stands before with other contents"))
-    }
-}
-
-fn order_outcome(order: &Order, decision: Decision, available: i64, event_id: String) -> Outcome {
-    let version = Outcome::VERSION;
-    let order_id = order.order_id().to_string();
-    let user_id = order.user_id().to_string();
-    let product_id = order.product_id().to_string();
-    let quantity = order.quantity().get();
-    let unit_price = order.unit_price().get();
-    let total_price = order.total_price().get();
-    match decision {
-        Decision::Confirmed => Outcome::OrderConfirmed(OrderConfirmed {
-            version,
-            event_id,
-            order_id,
-            user_id,
-            product_id,
-            quantity,
-            unit_price,
-            total_price,
-            available,
-        }),
-        Decision::Rejected(reason) => Outcome::OrderRejected(OrderRejected {
-            version,
-            event_id,
-            order_id,
-            user_id,
-            product_id,
-            quantity,
-            unit_price,
-            total_price,
-            reason: reason.as_str().to_owned(),
-        }),
-    }
-}
-
-fn movement_outcome(movement: &Movement, decision: Decision, available: i64, event_id: String) -> Outcome {
-    let version = Outcome::VERSION;
-    let movement_id = movement.movement_id().to_string();
-    let product_id = movement.product_id().to_string();
-    let delta = movement.delta().get();
-    match decision {
-        Decision::Confirmed => Outcome::StockChanged(StockChanged {
-            version,
-            event_id,
-            movement_id,
-            product_id,
-            kind: movement.kind_word().to_owned(),
-            delta,
-            available,
-        }),
-        Decision::Rejected(reason) => Outcome::AdjustmentRejected(AdjustmentRejected {
-            version,
-            event_id,
-            movement_id,
-            product_id,
-            delta,
-            reason: reason.as_str().to_owned(),
-        }),
+        Self::Parked(ParkReason::ConflictingDuplicate, conflict_detail(what, id))
     }
 }

@@ -1,14 +1,16 @@
 //! What a re-read position says about a commit whose outcome is unknown (the connection died inside COMMIT).
-//! Position and effects share one transaction (INV-1), so the position alone tells.
+//! Position and effects share one transaction (INV-1), so the position alone is enough.
+//!
+//! It must never consider what was written, only where the position stands. Next: [`crate::log_safety`].
 
 /// What became of a batch that moved a partition from `from_offset` to `next_offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// The batch stands: go on from `next_offset` with the state that includes it.
+    /// The batch stands: continue at `next_offset` with the state that includes it.
     Done,
     /// The batch does not stand: fold and write it again.
     NotDone,
-    /// Somebody else wrote the position since: drop the state, read it anew, go on from there. Whether our batch stands
+    /// Somebody else wrote the position since: drop the state, read it anew, continue from there. Whether our batch stands
     /// does not matter then.
     Superseded,
 }
@@ -32,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_position_tells() {
+    fn the_position_is_enough() {
         for (stored, outcome) in [
             (9, CommitOutcome::Superseded),
             (10, CommitOutcome::NotDone),

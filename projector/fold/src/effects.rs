@@ -1,4 +1,7 @@
 //! What comes out of the fold: rows to write and outcomes to publish, for one interval of one partition.
+//!
+//! It must never hold what is no function of the log (INV-4): no clock, no generation, no mark that something was
+//! published. Next: [`crate::prior`].
 
 use ledger_schema::wire::Outcome;
 use ledger_schema::{EventId, Movement, Order, ParkReason, ProductId, RejectionReason, Status};
@@ -64,6 +67,12 @@ pub struct Parked {
     pub reason: ParkReason,
     /// What exactly is wrong; names the field where there is one.
     pub detail: String,
+}
+
+/// The detail of a [`ParkReason::ConflictingDuplicate`]; `what` is `order` or `movement`. Here for `verify`, which expects
+/// the same words without folding.
+pub fn conflict_detail(what: &str, id: &str) -> String {
+    format!("{what} {id} stands before with other contents")
 }
 
 /// An outcome with the position that it derives from.

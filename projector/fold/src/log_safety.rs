@@ -1,24 +1,11 @@
-//! Whether the log is the one that the positions belong to, whole (INV-9, INV-8). Pure decisions; whoever asks reads
+//! Whether the log is the one that the positions belong to, whole (INV-9, INV-8). Pure decisions: the caller reads
 //! the facts from Kafka and MariaDB and stops with the error. Nothing here is ever mended by itself: a projector that resets
 //! its position in silence is the failure this system exists to prevent.
+//!
+//! It must never reset anything, or ask Kafka itself. Next: [`crate::commit`].
 
+pub use ledger_schema::log::{LogIdentity, Watermarks};
 use thiserror::Error;
-
-/// What makes a log that log and no other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogIdentity {
-    pub cluster_id: String,
-    /// Kafka's topic id, base64 as its tools print it. A recreated topic has a new one.
-    pub topic_id: String,
-    pub partition_count: i32,
-}
-
-/// First and one-past-last offset of a partition, as the broker reports them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watermarks {
-    pub low: i64,
-    pub high: i64,
-}
 
 /// The log cannot be folded onto these tables. Never retryable: a person has to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -67,7 +54,7 @@ pub fn check_identity(topic: &str, expected: &LogIdentity, found: &LogIdentity) 
 /// Checks that a partition still has its beginning, and all that was folded from it.
 ///
 /// # Errors
-/// [`LogRefusal::BeginningGone`] when the first offset is not 0 (also where the position lies behind it: the tables
+/// [`LogRefusal::BeginningGone`] when the first offset is not 0 (also where the position is after it: the tables
 /// could not be rebuilt any more), [`LogRefusal::EndGone`] when the log ends before the position.
 pub fn check_watermarks(
     topic: &str,

@@ -1,4 +1,6 @@
 //! What goes into the fold.
+//!
+//! It must never hold the time that Kafka gave a record: the fold takes times from events only. Next: [`crate::state`].
 
 /// Which partition is folded, of how many. The count decides where a key lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

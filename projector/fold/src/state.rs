@@ -1,4 +1,6 @@
 //! What a partition has in memory: the stock of its products. Proportional to products, never to orders.
+//!
+//! It must never take over a batch that is not committed (INV-1). Next: [`crate::batch`].
 
 #![expect(clippy::disallowed_types, reason = "looked up only, never iterated: its order reaches no output")]
 
@@ -16,8 +18,15 @@ pub struct PartitionState {
 
 impl PartitionState {
     /// State from the stored rows of the partition.
+    ///
+    /// # Panics
+    /// On a negative stock, which the table's CHECK refuses: a fold over it would reject receipts.
     pub fn from_stock(rows: impl IntoIterator<Item = (ProductId, i64)>) -> Self {
-        Self { available: rows.into_iter().collect() }
+        let checked = |(product_id, available): (ProductId, i64)| {
+            assert!(available >= 0, "INV-2: the stored stock of {product_id} is {available}");
+            (product_id, available)
+        };
+        Self { available: rows.into_iter().map(checked).collect() }
     }
 
     /// Pieces that can be sold; `None` for a product that never had a receipt.

@@ -53,7 +53,11 @@ fn check(values: &[(&str, String)], expected: &[&str]) {
 fn rule_1_what_cannot_be_decoded_is_parked_before_the_key_is_looked_at() {
     check(
         &[("other", "garbage".to_owned()), ("p", receipt(1, "p", 5))],
-        &["movement 1 confirmed", "stock p 5 at 1", "parked 0 undecodable: expected value at line 1 column 1"],
+        &[
+            "movement 1 confirmed",
+            "stock p 5 at 1",
+            "parked 0 undecodable: not JSON at byte 0: expected a value, found `g`",
+        ],
     );
     let no_value = Owned { offset: 0, key: Some(b"p".to_vec()), value: None };
     let effects = fold(ONLY, &PartitionState::default(), &Prior::default(), 0, &[no_value]);
@@ -79,7 +83,7 @@ fn rule_3_the_partition_is_where_the_key_hashes_to() {
     assert_eq!(show(&right), "movement 0 confirmed\nstock abc 5 at 0");
     assert_eq!(right.outcomes[0].event_id.to_string(), "1-0-0");
     let wrong = fold(Partition { number: 0, count: 2 }, &PartitionState::default(), &Prior::default(), 0, &records);
-    assert_eq!(show(&wrong), "parked 0 wrong-partition: `abc` belongs in partition 1, found in 0");
+    assert_eq!(show(&wrong), "parked 0 wrong-partition: the key `abc` belongs in partition 1, found in partition 0");
 }
 
 #[test]

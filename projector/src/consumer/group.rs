@@ -1,34 +1,29 @@
 //! Our share of the consumer group: partitions are assigned, re-read, paused, and given away. All of it runs on the
-//! consumer's thread, in the client's callbacks and between its polls.
+//! consumer's thread, in the client's callbacks and between its polls. Read next: `client.rs` and `positions.rs`, what it
+//! needs of Kafka and of MariaDB.
 //!
 //! Every time a partition's records begin anew (assignment, re-read), it gets a new epoch; records carry theirs, and the
 //! writers drop those of older ones. So nothing that was queued before can be folded after.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, TopicPartitionList};
-use tokio::runtime::Handle;
+use ledger_kafka::record::{Epoch, OwnedRecord};
+use ledger_store::log_check::LogCheckError;
+use ledger_store::positions::StoredPosition;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConsumerError, GroupContext};
-use crate::database::{self, DatabaseUrl};
+use super::ConsumerError;
+use super::client::LogClient;
+use super::positions::PositionSource;
 use crate::intake::{Control, Intake};
-use crate::kafka::{KAFKA_TIMEOUT, LogInspector, log_line};
-use crate::log_check::{self, LogCheckError};
 use crate::meters;
-use crate::record::{Epoch, OwnedRecord};
-use crate::relay::RelayGroup;
+use crate::relay::Relays;
 use crate::shared::{Resync, Shared};
-use crate::store::StoreError;
-use crate::store::positions::{self, StoredPosition};
 
 /// How long a full intake is waited for before its partition is paused. Short outages of the database pass unnoticed, and
 /// the group is served again before anybody misses us.
@@ -43,24 +38,20 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 /// The name under which this part waits for the database.
 const PART: &str = "consumer";
 
-type Client = BaseConsumer<GroupContext>;
-
 /// What a [`Group`] is made of.
-pub struct GroupParts {
+pub struct GroupParts<P, R> {
     pub topic: String,
-    pub database: DatabaseUrl,
-    pub inspector: LogInspector,
-    pub runtime: Handle,
+    pub positions: P,
     /// One per writer; partition p belongs to number p modulo their count.
     pub intakes: Vec<Arc<Intake>>,
     pub shared: Arc<Shared>,
     /// They publish what is decided in the partitions that are ours.
-    pub relays: RelayGroup,
+    pub relays: R,
     pub stop: CancellationToken,
 }
 
-pub struct Group {
-    parts: GroupParts,
+pub struct Group<P, R> {
+    parts: GroupParts<P, R>,
     state: Mutex<State>,
 }
 
@@ -76,8 +67,8 @@ struct State {
     complained: Option<Instant>,
 }
 
-impl Group {
-    pub fn new(parts: GroupParts) -> Self {
+impl<P: PositionSource, R: Relays> Group<P, R> {
+    pub fn new(parts: GroupParts<P, R>) -> Self {
         Self { parts, state: Mutex::default() }
     }
 
@@ -86,30 +77,49 @@ impl Group {
     }
 
     /// The epoch under which records of the partition are delivered; `None` when they are to be dropped.
-    pub(super) fn epoch_of(&self, partition: i32) -> Option<Epoch> {
+    pub fn epoch_of(&self, partition: i32) -> Option<Epoch> {
         self.state().assigned.get(&partition).copied().flatten()
     }
 
-    /// What went wrong in a callback.
+    /// What is due between two polls and waits for nothing; gives the partitions whose positions are to be read anew, for
+    /// [`Group::resync`].
     ///
     /// # Errors
-    /// That.
-    pub(super) fn take_failure(&self) -> Result<(), ConsumerError> {
-        self.state().failure.take().map_or(Ok(()), Err)
+    /// What went wrong in a callback, or the client's.
+    pub fn between_polls(
+        &self,
+        client: &impl LogClient,
+        resyncs: &Receiver<Resync>,
+    ) -> Result<Vec<i32>, ConsumerError> {
+        self.state().failure.take().map_or(Ok(()), Err)?;
+        self.resume_caught_up(client)?;
+        resyncs.try_iter().for_each(|resync| self.end_for_resync(resync));
+        Ok(self.ended())
+    }
+
+    /// Gives a record to its writer when there is room.
+    ///
+    /// # Errors
+    /// The record, for [`Group::deliver_late`].
+    pub fn deliver(&self, record: OwnedRecord) -> Result<(), OwnedRecord> {
+        self.intake_of(record.partition).map_or(Ok(()), |intake| intake.try_push(record))
     }
 
     /// Gives a record to its writer, waiting for room. Where there is none for long, the record in hand still goes in, and its
     /// partition is paused. Only a partition that has just delivered is ever paused: the client resumes after the last
     /// record that it delivered, and loses its place when there is none.
-    pub(super) fn deliver(&self, client: &Client, record: OwnedRecord) -> Result<(), ConsumerError> {
+    ///
+    /// # Errors
+    /// The client's.
+    pub async fn deliver_late(&self, client: &impl LogClient, record: OwnedRecord) -> Result<(), ConsumerError> {
         let partition = record.partition;
         let Some(intake) = self.intake_of(partition) else { return Ok(()) };
         // A writer that has made us wait is not waited for again until it has caught up.
         let stalled = self.state().paused.iter().any(|paused| self.same_writer(*paused, partition));
         let wait = if stalled { Duration::ZERO } else { FULL_WAIT };
-        if let Err(record) = intake.push_within(record, wait) {
+        if let Err(record) = intake.push_within(record, wait).await {
             intake.push_over(record);
-            client.pause(&self.list([partition])).map_err(ConsumerError::client("pausing"))?;
+            client.pause(partition)?;
             self.state().paused.insert(partition);
             meters::paused();
         }
@@ -117,7 +127,7 @@ impl Group {
     }
 
     /// Resumes paused partitions whose writer has caught up.
-    pub(super) fn resume_caught_up(&self, client: &Client) -> Result<(), ConsumerError> {
+    fn resume_caught_up(&self, client: &impl LogClient) -> Result<(), ConsumerError> {
         let mut state = self.state();
         if state.paused.is_empty() {
             return Ok(());
@@ -129,11 +139,11 @@ impl Group {
         }
         state.paused.retain(|partition| !ready.contains(partition));
         drop(state);
-        client.resume(&self.list(ready)).map_err(ConsumerError::client("resuming"))
+        client.resume(&ready)
     }
 
     /// A writer lost this partition's position. Its records are dropped from here on, until the position was read anew.
-    pub(super) fn end_for_resync(&self, Resync { partition, epoch }: Resync) {
+    fn end_for_resync(&self, Resync { partition, epoch }: Resync) {
         let mut state = self.state();
         if let Some(current) = state.assigned.get_mut(&partition)
             && *current == Some(epoch)
@@ -143,55 +153,74 @@ impl Group {
         }
     }
 
+    /// Partitions whose positions are to be read anew now.
+    fn ended(&self) -> Vec<i32> {
+        let mut state = self.state();
+        let ended: Vec<i32> = state.assigned.iter().filter(|(_, epoch)| epoch.is_none()).map(|(p, _)| *p).collect();
+        if ended.is_empty() || state.resync_tried.is_some_and(|tried| tried.elapsed() < RETRY_WAIT) {
+            return Vec::new();
+        }
+        state.resync_tried = Some(Instant::now());
+        ended
+    }
+
     /// Reads positions anew that were lost, and seeks there. What cannot be done yet is tried again after the next poll.
-    pub(super) fn resync_ended(&self, client: &Client) -> Result<(), ConsumerError> {
-        let ended = {
-            let mut state = self.state();
-            let ended: Vec<i32> = state.assigned.iter().filter(|(_, epoch)| epoch.is_none()).map(|(p, _)| *p).collect();
-            if ended.is_empty() || state.resync_tried.is_some_and(|tried| tried.elapsed() < RETRY_WAIT) {
-                return Ok(());
+    ///
+    /// # Errors
+    /// What is wrong with the log or the positions.
+    pub async fn resync(&self, client: &impl LogClient, ended: &[i32]) -> Result<(), ConsumerError> {
+        match self.parts.positions.read(ended).await {
+            Ok(stored) => {
+                for position in &stored {
+                    self.seek(client, position).await;
+                }
             }
-            state.resync_tried = Some(Instant::now());
-            ended
-        };
-        match self.read_positions(&ended) {
-            Ok(stored) => stored.iter().for_each(|position| self.seek(client, position)),
             Err(error) if error.is_retryable() => tracing::debug!(%error, "the positions cannot be read yet"),
             Err(error) => return Err(error.into()),
         }
-        if self.state().assigned.values().all(Option::is_some) {
-            self.state().resync_tried = None;
+        let mut state = self.state();
+        if state.assigned.values().all(Option::is_some) {
+            state.resync_tried = None;
         }
         Ok(())
     }
 
-    fn seek(&self, client: &Client, position: &StoredPosition) {
+    async fn seek(&self, client: &impl LogClient, position: &StoredPosition) {
         let StoredPosition { partition, next_offset, .. } = *position;
-        // With a timeout the client answers when the seek has taken effect, so no record from before it can follow under the
-        // new epoch. Just after an assignment it refuses ("Erroneous state"), and is asked again.
-        match client.seek(&self.parts.topic, partition, Offset::Offset(next_offset), KAFKA_TIMEOUT) {
+        match client.seek(partition, next_offset).await {
             Ok(()) => self.begin(partition, next_offset),
             Err(error) => tracing::debug!(partition, next_offset, %error, "cannot seek yet"),
         }
     }
 
-    /// Tells Kafka how far positions were committed, for lag tools. Whether it hears is of no consequence.
-    pub(super) fn hint(&self, client: &Client) {
-        let mut list = TopicPartitionList::new();
-        for (partition, next_offset) in self.parts.shared.take_committed() {
-            if list.add_partition_offset(&self.parts.topic, partition, Offset::Offset(next_offset)).is_err() {
-                return;
-            }
-        }
-        if list.count() > 0
-            && let Err(error) = client.commit(&list, CommitMode::Async)
+    /// Publishes how far positions were committed, for lag tools. Whether that succeeds is of no consequence.
+    pub fn hint(&self, client: &impl LogClient) {
+        let committed = self.parts.shared.take_committed();
+        if !committed.is_empty()
+            && let Err(error) = client.hint(&committed)
         {
             tracing::debug!(%error, "the offsets for lag tools were not taken");
         }
     }
 
+    /// Takes part in a rebalance: partitions are assigned, or all are taken away.
+    pub async fn rebalance(&self, client: &impl LogClient, assigned: Option<Vec<i32>>) {
+        let done = match assigned {
+            Some(partitions) => self.take_over(client, &partitions).await,
+            None => {
+                self.hand_over(client).await;
+                client.unassign()
+            }
+        };
+        if let Err(error) = done {
+            // The client waits for an answer to its callback, whatever it is.
+            let _ = client.unassign();
+            self.state().failure = Some(error);
+        }
+    }
+
     /// Gives all partitions away: ends their epochs, so that what is queued is dropped, and waits for batches in flight.
-    pub(super) fn hand_over(&self, client: &Client) {
+    pub async fn hand_over(&self, client: &impl LogClient) {
         let (assigned, paused) = {
             let mut state = self.state();
             (std::mem::take(&mut state.assigned), std::mem::take(&mut state.paused))
@@ -203,47 +232,42 @@ impl Group {
             self.parts.shared.end_epoch(*partition);
             self.parts.shared.health.loaded(*partition);
         }
-        self.wait_for_writers();
+        self.wait_for_writers().await;
         // After the last batch in flight, so that its outcomes are not left to the next owner without need.
-        self.parts.relays.stop();
+        self.parts.relays.stop().await;
         self.hint(client);
         // The client keeps the flag with the partition, also until we are assigned it again.
         if !paused.is_empty()
-            && let Err(error) = client.resume(&self.list(paused))
+            && let Err(error) = client.resume(&Vec::from_iter(paused))
         {
             tracing::debug!(%error, "paused partitions were not resumed before they were given away");
         }
     }
 
-    fn wait_for_writers(&self) {
+    async fn wait_for_writers(&self) {
         let deadline = Instant::now() + HAND_OVER_WAIT;
         let barrier = |intake: &Arc<Intake>| {
-            let (done, wait) = sync_channel(1);
+            let (done, wait) = oneshot::channel();
             intake.tell(Control::Barrier(done));
             wait
         };
-        let barriers: Vec<Receiver<()>> = self.parts.intakes.iter().map(barrier).collect();
+        let barriers: Vec<oneshot::Receiver<()>> = self.parts.intakes.iter().map(barrier).collect();
         for barrier in barriers {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if barrier.recv_timeout(left).is_err() {
+            if !matches!(tokio::time::timeout_at(deadline, barrier).await, Ok(Ok(()))) {
                 tracing::info!("a batch in flight did not end in time: the compare-and-set will tell");
             }
         }
     }
 
-    /// Takes partitions over: positions from MariaDB, checked against the log, set in the list, assigned once.
-    fn take_over(&self, client: &Client, list: &mut TopicPartitionList) -> Result<(), ConsumerError> {
-        let partitions: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
-        let Some(stored) = self.read_until_answered(&partitions)? else { return Ok(()) };
-        for position in &stored {
-            list.set_partition_offset(&self.parts.topic, position.partition, Offset::Offset(position.next_offset))
-                .map_err(ConsumerError::client("setting the starting offset"))?;
+    /// Takes partitions over: positions from MariaDB, checked against the log, assigned once.
+    async fn take_over(&self, client: &impl LogClient, partitions: &[i32]) -> Result<(), ConsumerError> {
+        let Some(stored) = self.read_until_answered(partitions).await? else { return Ok(()) };
+        let starts: Vec<_> = stored.iter().map(|position| (position.partition, position.next_offset)).collect();
+        client.assign(&starts)?;
+        for (partition, start_offset) in starts {
+            self.begin(partition, start_offset);
         }
-        client.assign(list).map_err(ConsumerError::client("assigning"))?;
-        for position in &stored {
-            self.begin(position.partition, position.next_offset);
-        }
-        self.parts.relays.start(partitions.iter().copied())?;
+        self.parts.relays.start(partitions)?;
         self.parts.shared.health.joined();
         tracing::info!(?partitions, "partitions taken over");
         Ok(())
@@ -261,9 +285,9 @@ impl Group {
 
     /// Positions, once both servers answer; `None` when the projector stops first. The group waits for us meanwhile, and would
     /// wait in vain for anybody else: the servers that we wait for are theirs, too.
-    fn read_until_answered(&self, partitions: &[i32]) -> Result<Option<Vec<StoredPosition>>, LogCheckError> {
+    async fn read_until_answered(&self, partitions: &[i32]) -> Result<Option<Vec<StoredPosition>>, LogCheckError> {
         while !self.parts.stop.is_cancelled() {
-            match self.read_positions(partitions) {
+            match self.parts.positions.read(partitions).await {
                 Ok(stored) => {
                     if self.parts.shared.health.database_answered(PART) {
                         tracing::info!("positions can be read again");
@@ -274,28 +298,12 @@ impl Group {
                     if self.parts.shared.health.waits_for_database(PART) {
                         tracing::warn!(%error, "positions cannot be read: trying again");
                     }
-                    std::thread::sleep(RETRY_WAIT);
+                    tokio::time::sleep(RETRY_WAIT).await;
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
-    }
-
-    /// Stored positions of `partitions`, checked against the log as it is now (INV-8, INV-9).
-    fn read_positions(&self, partitions: &[i32]) -> Result<Vec<StoredPosition>, LogCheckError> {
-        let topic = &self.parts.topic;
-        let mut stored = self.parts.runtime.block_on(async {
-            let mut connection = database::connect(&self.parts.database).await?;
-            positions::read(&mut connection, topic).await
-        })?;
-        stored.retain(|position| partitions.contains(&position.partition));
-        let missing = |partition: &&i32| !stored.iter().any(|position| position.partition == **partition);
-        if let Some(partition) = partitions.iter().find(missing) {
-            return Err(StoreError::PositionGone { topic: topic.clone(), partition: *partition }.into());
-        }
-        log_check::check(&self.parts.inspector, topic, &stored)?;
-        Ok(stored)
     }
 
     fn intake_of(&self, partition: i32) -> Option<&Arc<Intake>> {
@@ -310,49 +318,17 @@ impl Group {
         }
     }
 
-    fn list(&self, partitions: impl IntoIterator<Item = i32>) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&self.parts.topic, partition);
+    /// Whether a warning about the cluster is due, or was given a moment ago.
+    pub(super) fn complains(&self) -> bool {
+        let mut state = self.state();
+        let due = state.complained.is_none_or(|complained| complained.elapsed() >= COMPLAINT_INTERVAL);
+        if due {
+            state.complained = Some(Instant::now());
         }
-        list
+        due
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for GroupContext {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        log_line(level, fac, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        let mut state = self.0.state();
-        if state.complained.is_some_and(|complained| complained.elapsed() < COMPLAINT_INTERVAL) {
-            tracing::debug!(%error, reason, "the Kafka client reports an error, and goes on");
-        } else {
-            state.complained = Some(Instant::now());
-            tracing::warn!(%error, reason, "the Kafka client reports an error, and goes on");
-        }
-    }
-}
-
-impl ConsumerContext for GroupContext {
-    /// Overrides the default, which would assign before the positions are known. Eager protocol: whatever is assigned is
-    /// assigned whole, and revoked whole.
-    fn rebalance(&self, client: &Client, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            self.0.take_over(client, list)
-        } else {
-            self.0.hand_over(client);
-            client.unassign().map_err(ConsumerError::client("giving partitions away"))
-        };
-        if let Err(error) = done {
-            // The client waits for an answer to its callback, whatever it is.
-            let _ = client.unassign();
-            self.0.state().failure = Some(error);
-        }
     }
 }

@@ -2,27 +2,33 @@
 //! skip a record, and never let Kafka decide where to begin: positions are MariaDB's. Read next: `group.rs` (partitions
 //! come, are re-read, and go).
 
+mod client;
 mod errors;
 mod group;
+mod positions;
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use client::LiveGroup;
+use ledger_kafka::KafkaSettings;
+use ledger_kafka::record::OwnedRecord;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::KafkaSettings;
-use crate::record::OwnedRecord;
 use crate::shared::Resync;
+pub use client::{GroupContext, LogClient};
 pub use errors::ConsumerError;
-pub(crate) use errors::passes;
 pub use group::{Group, GroupParts};
+pub use positions::{CheckedPositions, PositionSource, of_partitions};
 
 /// How long one poll waits: how late a resync or a stop is noticed.
 const POLL_WAIT: Duration = Duration::from_millis(50);
-/// How often committed positions are told to Kafka, as a hint for lag tools. Nothing reads them.
+/// How often committed positions are published, as a hint for lag tools. Nothing reads them.
 const HINT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The consumer, on its thread.
@@ -33,9 +39,6 @@ pub struct LogConsumer {
     hinted: Instant,
 }
 
-/// What the client calls back: our share of the group.
-pub struct GroupContext(Arc<Group>);
-
 impl LogConsumer {
     /// Makes the client, which joins `group_id` when it is first polled.
     ///
@@ -44,14 +47,15 @@ impl LogConsumer {
     pub fn new(
         settings: &KafkaSettings,
         group_id: &str,
-        group: Arc<Group>,
+        group: Arc<LiveGroup>,
+        runtime: Handle,
         resyncs: Receiver<Resync>,
         stop: CancellationToken,
     ) -> Result<Self, ConsumerError> {
         let topic = group.topic().to_owned();
         let client: BaseConsumer<GroupContext> = settings
             .group_consumer(group_id)
-            .create_with_context(GroupContext(group))
+            .create_with_context(GroupContext { group, runtime })
             .map_err(ConsumerError::client("creating the consumer"))?;
         client.subscribe(&[&topic]).map_err(ConsumerError::client("subscribing"))?;
         Ok(Self { client, resyncs, stop, hinted: Instant::now() })
@@ -63,32 +67,38 @@ impl LogConsumer {
     /// The first error that no retry would mend.
     pub fn run(mut self) -> Result<(), ConsumerError> {
         let outcome = self.consume();
-        self.group().hand_over(&self.client);
+        self.runtime().block_on(self.group().hand_over(&self.client));
         // Dropping the client leaves the group, so that others need not wait for the session to end.
         outcome
     }
 
-    fn group(&self) -> Arc<Group> {
-        self.client.context().0.clone()
+    fn group(&self) -> Arc<LiveGroup> {
+        self.client.context().group.clone()
+    }
+
+    fn runtime(&self) -> Handle {
+        self.client.context().runtime.clone()
     }
 
     fn consume(&mut self) -> Result<(), ConsumerError> {
-        let group = self.group();
+        let (group, runtime) = (self.group(), self.runtime());
         while !self.stop.is_cancelled() {
             match self.client.poll(POLL_WAIT) {
                 None => {}
                 Some(Ok(message)) => {
                     // Without an epoch the partition was given away, or is being re-read: its records come again.
-                    if let Some(epoch) = group.epoch_of(message.partition()) {
-                        group.deliver(&self.client, OwnedRecord::copy(&message, epoch))?;
+                    if let Some(epoch) = group.epoch_of(message.partition())
+                        && let Err(record) = group.deliver(OwnedRecord::copy(&message, epoch))
+                    {
+                        runtime.block_on(group.deliver_late(&self.client, record))?;
                     }
                 }
                 Some(Err(error)) => errors::judge(group.topic(), error)?,
             }
-            group.take_failure()?;
-            group.resume_caught_up(&self.client)?;
-            self.resyncs.try_iter().for_each(|resync| group.end_for_resync(resync));
-            group.resync_ended(&self.client)?;
+            let ended = group.between_polls(&self.client, &self.resyncs)?;
+            if !ended.is_empty() {
+                runtime.block_on(group.resync(&self.client, &ended))?;
+            }
             if self.hinted.elapsed() >= HINT_INTERVAL {
                 self.hinted = Instant::now();
                 group.hint(&self.client);

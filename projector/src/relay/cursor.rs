@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use ledger_kafka::{DroppedAside, KafkaSettings, QuietContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RelayError;
 use super::group::RelayTopics;
-use crate::kafka::{DroppedAside, KafkaSettings, QuietContext};
 
 const READ_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
@@ -180,7 +180,7 @@ impl CursorReader {
     }
 
     fn failed(&self, action: &'static str, cause: KafkaError) -> RelayError {
-        RelayError::Kafka(crate::kafka::use_error(self.settings.brokers(), action, cause))
+        RelayError::Kafka(ledger_kafka::use_error(self.settings.brokers(), action, cause))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Why a relay stops. Kafka's own troubles are not in here: they are retried with a new producer for as long as they last.
 
+use ledger_database::{DatabaseError, Fault, fault_of};
+use ledger_kafka::KafkaUseError;
+use ledger_store::log_check::LogCheckError;
+use ledger_store::outbox::OutboxError;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
-
-use crate::database::{DatabaseError, Fault, fault_of};
-use crate::kafka::KafkaUseError;
-use crate::log_check::LogCheckError;
-use crate::outbox::OutboxError;
 
 /// A person has to decide: going on would lose or double outcomes. Never retryable.
 #[derive(Debug, Error)]

@@ -2,20 +2,22 @@
 //! outlives its ownership is harmless: the next owner's producer fences it. It must never let one end unnoticed.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ledger_database::DatabaseUrl;
+use ledger_kafka::{KafkaSettings, LogInspector};
 use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
 use super::partition::PartitionRelay;
+use super::seam::{KafkaBroker, OutboxTable};
 use super::step::{CurrentStep, LOOK};
-use crate::database::DatabaseUrl;
-use crate::kafka::{KafkaSettings, LogInspector};
 use crate::shared::Shared;
 
 /// How long a stop waits for transactions in flight. What takes longer is left behind, and fenced by the next owner.
@@ -38,8 +40,6 @@ pub struct RelaySettings {
     pub topics: RelayTopics,
     /// Of the log that the positions belong to.
     pub topic_id: String,
-    /// Followed by `-PARTITION`. The same for every projector that writes these cursors, since it is what fences.
-    pub transactional_id_prefix: String,
     pub database: DatabaseUrl,
 }
 
@@ -64,6 +64,18 @@ impl Watched {
 /// Told when a relay met what needs a person.
 pub type OnRefusal = Arc<dyn Fn(RelayError) + Send + Sync>;
 
+/// Starts and stops the relays of one projector. Besides [`RelayGroup`], the simulator has one.
+pub trait Relays {
+    /// Starts the relays of `partitions`; one that runs already is left alone.
+    ///
+    /// # Errors
+    /// [`RelayError::Thread`] when a thread cannot be made.
+    fn start(&self, partitions: &[i32]) -> Result<(), RelayError>;
+
+    /// Stops every relay, so that the next owner need not wait for a fence; waits for them, five seconds at most.
+    fn stop(&self) -> impl Future<Output = ()>;
+}
+
 /// The relays of one projector.
 pub struct RelayGroup {
     settings: Arc<RelaySettings>,
@@ -79,31 +91,29 @@ impl RelayGroup {
         runtime.spawn(watch(Arc::downgrade(&watched)));
         Self { settings: Arc::new(settings), shared, runtime, watched }
     }
+}
 
-    /// Starts the relays of `partitions`; one that runs already is left alone.
-    ///
-    /// # Errors
-    /// [`RelayError::Thread`] when a thread cannot be made.
-    pub fn start(&self, partitions: impl IntoIterator<Item = i32>) -> Result<(), RelayError> {
+impl Relays for RelayGroup {
+    fn start(&self, partitions: &[i32]) -> Result<(), RelayError> {
         let mut running = self.watched.running();
-        for partition in partitions {
+        for partition in partitions.iter().copied() {
             if running.contains_key(&partition) {
                 continue;
             }
             let Some(commits) = self.shared.commits(partition) else { continue };
-            let (stop, step) = (CancellationToken::new(), Arc::new(CurrentStep::new()));
+            let (stop, step) = (CancellationToken::new(), Arc::new(CurrentStep::default()));
             let relay = PartitionRelay {
-                settings: Arc::clone(&self.settings),
+                broker: KafkaBroker { settings: Arc::clone(&self.settings), partition },
+                outbox: OutboxTable { settings: Arc::clone(&self.settings), partition },
                 partition,
-                runtime: self.runtime.clone(),
                 commits,
                 stop: stop.clone(),
                 step: Arc::clone(&step),
             };
-            let on_refusal = Arc::clone(&self.watched.on_refusal);
+            let (on_refusal, runtime) = (Arc::clone(&self.watched.on_refusal), self.runtime.clone());
             let work = move || {
                 // A relay that died would leave its partition's outcomes unpublished without a word.
-                let ended = catch_unwind(AssertUnwindSafe(|| relay.run()));
+                let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(relay.run())));
                 if let Err(error) = ended.unwrap_or(Err(RelayError::Panicked { partition })) {
                     on_refusal(error);
                 }
@@ -117,8 +127,8 @@ impl RelayGroup {
         Ok(())
     }
 
-    /// Stops every relay, so that the next owner need not wait for a fence. Blocks, at most five seconds.
-    pub fn stop(&self) {
+    /// Blocks: for the consumer's own thread only.
+    async fn stop(&self) {
         let stopping = std::mem::take(&mut *self.watched.running());
         stopping.values().for_each(|relay| relay.stop.cancel());
         let begin = Instant::now();

@@ -5,25 +5,36 @@
 //! cursor says exactly what readers of committed records can see, and it never expires. The order of a start is what
 //! makes it safe:
 //! 1. `init_transactions`: fences every earlier producer of the partition and ends what it left open,
-//! 2. read the cursor: nobody can move it now but us,
-//! 3. publish what lies after it.
+//! 2. wait while tables are being swapped: whoever swaps sets that barrier, then fences ([`fence`]), so a relay that opened its
+//!    producer before the fence is fenced, and one that opened it after the fence sees the barrier,
+//! 3. read the cursor: nobody can move it now but us,
+//! 4. publish what lies after it: rows of the live generation alone.
 //!
 //! After any error, time-out or doubt the producer is thrown away and 1 to 3 are done again; whether the doubtful
 //! transaction stood, the cursor tells. The outbox is read before a Kafka transaction begins and pruned after it is committed: no
 //! SQL runs inside one, so neither side ever waits for the other.
 //!
 //! Reading order: [`plan`] (what to publish), [`cursor`], [`publisher`] (the transaction), [`rows`] (the outbox's SQL),
-//! [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
+//! [`seam`] (Kafka and outbox, as
+//! the loop sees them), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
 mod error;
+mod fence;
 mod group;
 mod partition;
 mod plan;
 mod publisher;
 mod rows;
+mod seam;
 mod step;
 
 pub use cursor::CursorReader;
 pub use error::RelayError;
-pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics};
+pub use fence::fence;
+pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics, Relays};
+pub use partition::PartitionRelay;
+pub use plan::Publication;
+pub use rows::{Outstanding, PlainRow};
+pub use seam::{OutboxRows, PublishError, RelayBroker, RelayProducer};
+pub use step::CurrentStep;

@@ -1,25 +1,19 @@
-//! The loop of one partition's relay, on a thread of its own, since the Kafka client's transaction calls block. It must
-//! never go on with a producer after an error.
+//! The loop of one partition's relay: in what order it uses Kafka and the outbox. It runs on a thread of its own, since the
+//! Kafka client's transaction calls block. It must never use a producer again after an error.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::error::RDKafkaErrorCode;
-use sqlx::MySqlConnection;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::cursor::CursorReader;
 use super::error::RelayError;
-use super::group::{RelaySettings, RelayTopics};
 use super::plan::plan;
-use super::publisher::{Publisher, RECEIVED_LIMITS};
-use super::rows::{self, Outstanding, PlainRow};
+use super::publisher::RECEIVED_LIMITS;
+use super::rows::{Outstanding, PlainRow};
+use super::seam::{OutboxRows, PublishError, RelayBroker, RelayProducer};
 use super::step::CurrentStep;
-use crate::database;
-use crate::kafka::KafkaUseError;
-use crate::log_check;
 use crate::meters;
 
 /// The outbox is looked at this often without being nudged: rows that another projector left are found by it.
@@ -36,10 +30,13 @@ const MAX_REST: Duration = Duration::from_millis(50);
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(3);
 
+/// How often a relay looks whether a swap of the tables is over. It takes milliseconds when nobody holds the tables.
+const SWAP_LOOK: Duration = Duration::from_millis(20);
+
 /// A session that lasted this long has got over what the one before it ended with.
 const STEADY: Duration = Duration::from_secs(60);
 
-/// Why a session (one producer, one reading of the cursor) ended before it was told to.
+/// Why a session (one producer, one reading of the cursor) ended before it was stopped.
 enum Stop {
     /// Something was in doubt: begin anew.
     Doubt(String),
@@ -62,30 +59,31 @@ enum Next {
     PublishedSome,
 }
 
-pub(super) struct PartitionRelay {
-    pub(super) settings: Arc<RelaySettings>,
-    pub(super) partition: i32,
-    pub(super) runtime: Handle,
+/// The relay of one partition. Besides Kafka and MariaDB, the simulator has a broker and an outbox.
+pub struct PartitionRelay<B, O> {
+    pub broker: B,
+    pub outbox: O,
+    pub partition: i32,
     /// Changes with every commit of the partition.
-    pub(super) commits: watch::Receiver<i64>,
-    pub(super) stop: CancellationToken,
-    pub(super) step: Arc<CurrentStep>,
+    pub commits: watch::Receiver<i64>,
+    pub stop: CancellationToken,
+    pub step: Arc<CurrentStep>,
 }
 
-impl PartitionRelay {
-    /// Publishes until it is told to stop. Blocks.
+impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
+    /// Publishes until it is stopped.
     ///
     /// # Errors
     /// What needs a person.
-    pub(super) fn run(mut self) -> Result<(), RelayError> {
+    pub async fn run(mut self) -> Result<(), RelayError> {
         let mut backoff = FIRST_BACKOFF;
-        let mut told = String::new();
+        let mut logged = String::new();
         let mut received_limits = RECEIVED_LIMITS.into_iter();
         let mut received_limit = received_limits.next().unwrap_or(0);
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
             let mut published = false;
-            let cause = match self.session(received_limit, &mut published) {
+            let cause = match self.session(received_limit, &mut published).await {
                 Ok(()) => break,
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Doubt(cause)) => cause,
@@ -97,36 +95,42 @@ impl PartitionRelay {
             meters::relay_restarted();
             if published || begun.elapsed() > STEADY {
                 backoff = FIRST_BACKOFF;
-                told.clear();
+                logged.clear();
             }
-            if told == cause {
+            if logged == cause {
                 tracing::debug!(partition = self.partition, cause, "the relay begins anew from its cursor");
             } else {
                 tracing::warn!(partition = self.partition, cause, "the relay begins anew from its cursor");
-                told = cause;
+                logged = cause;
             }
-            self.pause("waiting before it begins anew", backoff);
+            self.pause("waiting before it begins anew", backoff).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
         Ok(())
     }
 
     /// Start-up in the order that the argument needs (fence, read the cursor, publish), then publication after publication,
-    /// until it is told to stop. The database is reached first: while it is away there is nothing to fence anybody for.
-    fn session(&mut self, received_limit: usize, published: &mut bool) -> Result<(), Stop> {
-        let runtime = self.runtime.clone();
+    /// until it is stopped. The database is reached first: while it is away there is nothing to fence anybody for.
+    async fn session(&mut self, received_limit: usize, published: &mut bool) -> Result<(), Stop> {
         self.step.begin("connecting to the database");
-        let mut connection = runtime.block_on(database::connect(&self.settings.database)).map_err(RelayError::from)?;
+        let mut connection = self.outbox.connect().await?;
         self.step.begin("checking the topics");
-        self.check_topics()?;
+        self.broker.check_topics().await?;
         self.step.begin("opening its producer");
-        let publisher = Publisher::open(&self.settings, self.partition, received_limit, runtime).map_err(|cause| {
-            RelayError::Kafka(KafkaUseError::Failed { action: "opening the relay's producer", cause })
-        })?;
+        let producer = self.broker.open(received_limit).await?;
+        // In this order. Who swaps tables sets the barrier, then fences: a relay that opened its producer before the fence is
+        // fenced, one that opened it after the fence sees the barrier. So nothing is published between fence and RENAME.
+        while self.outbox.swap_is_under_way(&mut connection).await? {
+            self.pause("waiting for a swap of the tables", SWAP_LOOK).await;
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
         self.step.begin("reading its cursor");
-        let mut cursor = self.read_cursor()?;
+        let mut cursor = self.broker.read_cursor().await?;
+        meters::relay_cursor(self.partition, cursor);
         // What another relay had published, but not yet removed.
-        self.prune(&mut connection, cursor)?;
+        self.prune(&mut connection, cursor).await?;
         let mut pruned_at = Instant::now();
         // There may be rows before the cursor. Not only when it moved: after a swap of the tables the projector folds again, and
         // writes again, what is published.
@@ -136,43 +140,39 @@ impl PartitionRelay {
             prunable |= self.commits.has_changed().unwrap_or(false);
             self.commits.borrow_and_update();
             let begun = Instant::now();
-            match self.publish_next(&publisher, &mut connection, &mut cursor)? {
-                Next::Nothing => prunable |= self.wait(),
+            match self.publish_next(&producer, &mut connection, &mut cursor).await? {
+                Next::Nothing => prunable |= self.wait().await,
                 Next::PublishedSome => (*published, prunable) = (true, true),
                 Next::Published => {
                     (*published, prunable) = (true, true);
-                    self.pause("resting", (begun.elapsed() * REST_FACTOR).min(MAX_REST));
+                    self.pause("resting", (begun.elapsed() * REST_FACTOR).min(MAX_REST)).await;
                 }
             }
             if prunable && pruned_at.elapsed() >= PRUNE_INTERVAL {
-                self.prune(&mut connection, cursor)?;
+                self.prune(&mut connection, cursor).await?;
                 (pruned_at, prunable) = (Instant::now(), false);
             }
         }
-        // Told to stop: the next owner would have to remove it.
-        self.prune(&mut connection, cursor)
+        // Stopped: the next owner would have to remove it.
+        self.prune(&mut connection, cursor).await
     }
 
     /// One Kafka transaction, if there is anything to publish.
-    fn publish_next(
+    async fn publish_next(
         &self,
-        publisher: &Publisher,
-        connection: &mut MySqlConnection,
+        producer: &B::Producer,
+        connection: &mut O::Connection,
         cursor: &mut i64,
     ) -> Result<Next, Stop> {
         self.step.begin("reading the outbox");
-        let Outstanding { rows, is_backlog } =
-            self.runtime.block_on(rows::load(connection, self.partition, *cursor))?;
+        let Outstanding { rows, is_backlog } = self.outbox.load(connection, *cursor).await?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
         let Some(publication) = plan(*cursor, rows) else { return Ok(Next::Nothing) };
         self.step.begin("publishing");
         let begun = Instant::now();
-        publisher.publish(&self.settings, &publication).map_err(|cause| {
-            let told = format!("publishing from {cursor} to {}: {cause}", publication.next_offset);
-            match cause.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::MessageSizeTooLarge) => Stop::TooLarge(told),
-                _ => Stop::Doubt(told),
-            }
+        producer.publish(&publication).await.map_err(|PublishError { is_too_large, cause }| {
+            let cause = format!("publishing from {cursor} to {}: {cause}", publication.next_offset);
+            if is_too_large { Stop::TooLarge(cause) } else { Stop::Doubt(cause) }
         })?;
         *cursor = publication.next_offset;
         meters::published(publication.entries.len(), begun.elapsed());
@@ -180,50 +180,29 @@ impl PartitionRelay {
         Ok(if is_backlog { Next::PublishedSome } else { Next::Published })
     }
 
-    fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), Stop> {
+    async fn prune(&self, connection: &mut O::Connection, cursor: i64) -> Result<(), Stop> {
         self.step.begin("removing what is published");
-        Ok(self.runtime.block_on(rows::prune(connection, self.partition, cursor))?)
-    }
-
-    /// A topic that was deleted, or made anew with other partitions, is refused, where its broker's answers would look like
-    /// those of one that is not ready yet.
-    fn check_topics(&self) -> Result<(), RelayError> {
-        let RelayTopics { orders, outcomes, dead_letters, cursors } = &self.settings.topics;
-        Ok(log_check::check_outputs(&self.settings.inspector, orders, &[outcomes, dead_letters, cursors])?)
-    }
-
-    fn read_cursor(&self) -> Result<i64, RelayError> {
-        let RelaySettings { kafka, inspector, topics, topic_id, .. } = &*self.settings;
-        let cursor = CursorReader::new(kafka, topics, topic_id).read(self.partition)?;
-        let end = inspector.watermarks(&topics.orders, self.partition)?.high;
-        if cursor > end {
-            return Err(RelayError::CursorBeyondLog { partition: self.partition, expected: end, found: cursor });
-        }
-        meters::relay_cursor(self.partition, cursor);
-        Ok(cursor)
+        Ok(self.outbox.prune(connection, cursor).await?)
     }
 
     /// Waits for a commit, a while, or the end; whether there was a commit. No SQL runs in this race with a timer.
-    fn wait(&mut self) -> bool {
+    async fn wait(&mut self) -> bool {
         self.step.begin("waiting");
-        let (commits, stop) = (&mut self.commits, &self.stop);
-        self.runtime.block_on(async {
-            tokio::select! {
-                changed = commits.changed() => changed.is_ok(),
-                () = stop.cancelled() => false,
-                () = tokio::time::sleep(IDLE_LOOK) => false,
-            }
-        })
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            changed = self.commits.changed() => changed.is_ok(),
+            () = tokio::time::sleep(IDLE_LOOK) => false,
+        }
     }
 
     /// Does nothing for so long, unless it is the end.
-    fn pause(&self, step: &'static str, length: Duration) {
+    async fn pause(&self, step: &'static str, length: Duration) {
         self.step.begin(step);
-        self.runtime.block_on(async {
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = tokio::time::sleep(length) => {}
-            }
-        });
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(length) => {}
+        }
     }
 }

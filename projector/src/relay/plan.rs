@@ -1,6 +1,6 @@
 //! What to publish: a pure decision from the cursor and the outbox rows that lie after it.
 
-use crate::outbox::OutboxEntry;
+use ledger_store::outbox::OutboxEntry;
 
 /// A decoded outbox row: what the records before `next_offset`, since the row's first, have to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,10 +11,10 @@ pub(super) struct DecodedRow<'a> {
 
 /// One Kafka transaction: these entries, then the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Publication<'a> {
-    pub(super) entries: Vec<OutboxEntry<'a>>,
+pub struct Publication<'a> {
+    pub entries: Vec<OutboxEntry<'a>>,
     /// What the cursor will say: everything before this offset is published.
-    pub(super) next_offset: i64,
+    pub next_offset: i64,
 }
 
 /// Puts rows, in order of `first_offset`, into one transaction. Batches that a rebuild cut otherwise overlap: what lies before
@@ -33,7 +33,7 @@ pub(super) fn plan(cursor: i64, rows: Vec<DecodedRow<'_>>) -> Option<Publication
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::EntryContent;
+    use ledger_store::outbox::EntryContent;
 
     fn row(next_offset: i64, offsets: &[i64]) -> DecodedRow<'static> {
         let entry = |offset: &i64| OutboxEntry {

@@ -1,22 +1,24 @@
 //! One transactional producer of one partition. It must never be used again after an error: the caller drops it, makes
 //! a new one, and reads the cursor (see the module header for why).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_failpoints::FailPoint;
+use ledger_kafka::{DroppedAside, QuietContext};
 use ledger_schema::cloudevents;
 use ledger_schema::topics::MAX_MESSAGE_BYTES;
+use ledger_store::outbox::{EntryContent, EntryHeader, OutboxEntry};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
-use tokio::runtime::Handle;
 
 use super::cursor::Cursor;
+use super::fence;
 use super::group::RelaySettings;
 use super::plan::Publication;
-use crate::failpoints::{self, FailPoint};
-use crate::kafka::{DroppedAside, QuietContext};
-use crate::outbox::{EntryContent, EntryHeader, OutboxEntry};
+use super::seam::{PublishError, RelayProducer};
 
 /// How long the coordinator waits before it aborts a transaction by itself.
 const TRANSACTION_TIMEOUT_MS: &str = "40000";
@@ -43,7 +45,7 @@ const BATCH_BYTES: usize = 1_000_000;
 /// A producer that has fenced every earlier one of its partition.
 pub(super) struct Publisher {
     producer: DroppedAside<FutureProducer<QuietContext>>,
-    runtime: Handle,
+    settings: Arc<RelaySettings>,
     partition: i32,
     received_limit: usize,
 }
@@ -54,14 +56,13 @@ impl Publisher {
     /// # Errors
     /// Any: throw away and try again.
     pub(super) fn open(
-        settings: &RelaySettings,
+        settings: Arc<RelaySettings>,
         partition: i32,
         received_limit: usize,
-        runtime: Handle,
     ) -> Result<Self, KafkaError> {
         let mut config = settings.kafka.client("ledger-relay");
         config
-            .set("transactional.id", format!("{}-{partition}", settings.transactional_id_prefix))
+            .set("transactional.id", fence::transactional_id(&settings.topics.cursors, partition))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
@@ -77,42 +78,44 @@ impl Publisher {
         let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext)?;
         let producer = DroppedAside::new(producer);
         producer.init_transactions(INIT_LIMIT)?;
-        failpoints::reach(FailPoint::RelayFenced);
-        Ok(Self { producer, runtime, partition, received_limit })
+        ledger_failpoints::reach(FailPoint::RelayFenced);
+        Ok(Self { producer, settings, partition, received_limit })
     }
 
-    /// Publishes in one Kafka transaction: the entries in order, then the cursor. Blocks until it is committed.
+    /// One Kafka transaction: the entries in order, then the cursor. Blocks until it is committed.
     ///
     /// # Errors
     /// Any: the outcome is unknown. Throw the producer away and read the cursor.
-    pub(super) fn publish(&self, settings: &RelaySettings, publication: &Publication<'_>) -> Result<(), KafkaError> {
+    async fn commit(&self, publication: &Publication<'_>) -> Result<(), KafkaError> {
+        let settings = &*self.settings;
         self.producer.begin_transaction()?;
-        failpoints::reach(FailPoint::RelayBegun);
+        ledger_failpoints::reach(FailPoint::RelayBegun);
         let (mut handed, mut bytes) = (Vec::new(), 0);
         for entry in &publication.entries {
-            handed.push(self.send_entry(settings, entry)?);
+            handed.push(self.send_entry(entry)?);
             bytes += entry.value.as_deref().map_or(0, <[u8]>::len);
             if handed.len() >= IN_FLIGHT || bytes >= IN_FLIGHT_BYTES {
-                self.await_all(std::mem::take(&mut handed))?;
+                await_all(std::mem::take(&mut handed)).await?;
                 bytes = 0;
             }
         }
-        failpoints::reach(FailPoint::RelayEntriesSent);
+        ledger_failpoints::reach(FailPoint::RelayEntriesSent);
         // Every delivery is awaited before the commit, which would otherwise flush in slices of 100 ms.
         let cursor = Cursor::new(&settings.topic_id, self.partition, publication.next_offset);
         let (key, value) = (self.partition.to_string(), cursor.encode());
         let record = FutureRecord::to(&settings.topics.cursors).partition(self.partition).key(&key).payload(&value);
         handed.push(self.producer.send_result(record).map_err(|(error, _)| error)?);
-        failpoints::reach(FailPoint::RelayCursorSent);
-        self.await_all(handed)?;
+        ledger_failpoints::reach(FailPoint::RelayCursorSent);
+        await_all(handed).await?;
         self.await_reports_gone();
-        failpoints::reach(FailPoint::RelayDelivered);
+        ledger_failpoints::reach(FailPoint::RelayDelivered);
         self.producer.commit_transaction(Timeout::Never)?;
-        failpoints::reach(FailPoint::RelayCommitted);
+        ledger_failpoints::reach(FailPoint::RelayCommitted);
         Ok(())
     }
 
-    fn send_entry(&self, settings: &RelaySettings, entry: &OutboxEntry<'_>) -> Result<DeliveryFuture, KafkaError> {
+    fn send_entry(&self, entry: &OutboxEntry<'_>) -> Result<DeliveryFuture, KafkaError> {
+        let settings = &*self.settings;
         let event_id = entry.event_id().to_string();
         let (topic, kept, headers) = match &entry.content {
             EntryContent::Outcome { event_type, subject } => {
@@ -138,20 +141,24 @@ impl Publisher {
             std::thread::sleep(REPORTS_POLL);
         }
     }
+}
 
-    fn await_all(&self, handed: Vec<DeliveryFuture>) -> Result<(), KafkaError> {
-        self.runtime.block_on(async {
-            for delivery in handed {
-                match delivery.await {
-                    Ok(Ok(_)) => {}
-                    Ok(Err((error, _))) => return Err(error),
-                    // The producer was dropped with the message in it.
-                    Err(_) => return Err(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight)),
-                }
-            }
-            Ok(())
-        })
+impl RelayProducer for Publisher {
+    async fn publish(&self, publication: &Publication<'_>) -> Result<(), PublishError> {
+        Ok(self.commit(publication).await?)
     }
+}
+
+async fn await_all(handed: Vec<DeliveryFuture>) -> Result<(), KafkaError> {
+    for delivery in handed {
+        match delivery.await {
+            Ok(Ok(_)) => {}
+            Ok(Err((error, _))) => return Err(error),
+            // The producer was dropped with the message in it.
+            Err(_) => return Err(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight)),
+        }
+    }
+    Ok(())
 }
 
 fn outcome_headers(event_id: &str, event_type: &str, subject: &str) -> OwnedHeaders {

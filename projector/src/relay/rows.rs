@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use ledger_failpoints::FailPoint;
+use ledger_store::outbox::{OutboxKey, decode_entries, decompress};
 use sqlx::{AssertSqlSafe, MySqlConnection, Row, SqlSafeStr};
 
 use super::error::RelayError;
 use super::plan::DecodedRow;
-use crate::failpoints::{self, FailPoint};
-use crate::outbox::{OutboxKey, decode_entries, decompress};
 
 /// Rows looked at for one transaction, and bytes taken: compressed, and plain (a dead letter of zeros compresses to
 /// nothing). One row is always taken.
@@ -15,35 +15,50 @@ const MAX_ROWS: i64 = 256;
 const MAX_BYTES: i64 = 2 * 1024 * 1024;
 const MAX_PLAIN_BYTES: usize = 32 * 1024 * 1024;
 
-/// Sizes first, so that a backlog of large rows is never held in memory at once. The primary key begins with these
-/// columns, so both statements read it in order.
-const SIZES: &str = "SELECT first_offset, next_offset, LENGTH(entries) AS size FROM outbox \
-    WHERE kafka_partition = ? AND next_offset > ? ORDER BY first_offset, next_offset LIMIT ?";
-const ROWS: &str = "SELECT first_offset, next_offset, entry_count, entries FROM outbox \
-    WHERE kafka_partition = ? AND next_offset > ? AND (first_offset, next_offset) <= (?, ?) \
-    ORDER BY first_offset, next_offset";
-/// A row goes only when all of it lies before the cursor, which is committed in Kafka. Its key is looked up by a read that
+/// Rows of the live generation alone: the live position says which that is, in the same statement, so what replaced tables
+/// decided is not loaded (INV-6). Sizes first, so that a backlog of large rows is never held in memory at once. Both statements
+/// look the position up and then read the outbox's primary key in order.
+const SIZES: &str = "SELECT o.first_offset, o.next_offset, LENGTH(o.entries) AS size FROM positions p \
+    STRAIGHT_JOIN outbox o ON o.kafka_partition = p.kafka_partition AND o.generation = p.generation \
+    WHERE p.topic = ? AND p.kafka_partition = ? AND o.next_offset > ? \
+    ORDER BY o.first_offset, o.next_offset LIMIT ?";
+const ROWS: &str = "SELECT o.first_offset, o.next_offset, o.entry_count, o.entries FROM positions p \
+    STRAIGHT_JOIN outbox o ON o.kafka_partition = p.kafka_partition AND o.generation = p.generation \
+    WHERE p.topic = ? AND p.kafka_partition = ? AND o.next_offset > ? AND (o.first_offset, o.next_offset) <= (?, ?) \
+    ORDER BY o.first_offset, o.next_offset";
+/// A row goes only when all of it lies before the cursor, which is committed in Kafka, whichever generation it is of. Rows of a
+/// kept generation after the cursor stay: after a rollback they are the ones to publish. Its key is looked up by a read that
 /// takes no lock: a DELETE by range would wait for the row that a writer is just inserting behind it.
-const PUBLISHED: &str = "SELECT first_offset, next_offset FROM outbox \
-    WHERE kafka_partition = ? AND first_offset < ? AND next_offset <= ? ORDER BY first_offset, next_offset LIMIT ?";
+const PUBLISHED: &str = "SELECT generation, first_offset, next_offset FROM outbox \
+    WHERE kafka_partition = ? AND first_offset < ? AND next_offset <= ? \
+    ORDER BY generation, first_offset, next_offset LIMIT ?";
 /// The keys stand between these two. A join in this order looks each key up in the primary key, and locks that row alone; the
 /// same keys in a WHERE make the server scan the whole table while it is small, and wait for every writer (seen in EXPLAIN).
 const PRUNE: &str = "DELETE outbox FROM (";
-const PRUNED_KEY: &str = "SELECT CAST(? AS SIGNED) AS first_offset, CAST(? AS SIGNED) AS next_offset";
+const PRUNED_KEY: &str =
+    "SELECT CAST(? AS SIGNED) AS generation, CAST(? AS SIGNED) AS first_offset, CAST(? AS SIGNED) AS next_offset";
 const PRUNE_BY_KEY: &str = ") published STRAIGHT_JOIN outbox ON outbox.kafka_partition = ? \
-    AND outbox.first_offset = published.first_offset AND outbox.next_offset = published.next_offset";
+    AND outbox.generation = published.generation AND outbox.first_offset = published.first_offset AND outbox.next_offset = published.next_offset";
 /// Rows that one statement removes, which commits by itself. While the relay removes it does not publish: a statement for
 /// each of a busy second's rows held outcomes up for 0.1 s (measured).
 const PRUNED_AT_ONCE: usize = 64;
 
 /// An outbox row, decompressed. What it decodes to borrows from it.
-pub(super) struct PlainRow {
+pub struct PlainRow {
     key: OutboxKey,
     entry_count: i32,
     plain: Vec<u8>,
 }
 
 impl PlainRow {
+    /// A row from what the outbox has.
+    ///
+    /// # Errors
+    /// [`RelayError::CorruptOutbox`].
+    pub fn decompress(key: OutboxKey, entry_count: i32, entries: &[u8]) -> Result<Self, RelayError> {
+        Ok(Self { key, entry_count, plain: decompress(key, entries)? })
+    }
+
     /// # Errors
     /// [`RelayError::CorruptOutbox`].
     pub(super) fn decode(&self) -> Result<DecodedRow<'_>, RelayError> {
@@ -53,11 +68,11 @@ impl PlainRow {
 }
 
 /// Rows of the outbox that are to be published.
-pub(super) struct Outstanding {
+pub struct Outstanding {
     /// In order of position; empty when all is published.
-    pub(super) rows: Vec<PlainRow>,
+    pub rows: Vec<PlainRow>,
     /// Whether more stood there than one transaction takes.
-    pub(super) is_backlog: bool,
+    pub is_backlog: bool,
 }
 
 /// The next rows after the cursor.
@@ -66,11 +81,12 @@ pub(super) struct Outstanding {
 /// [`RelayError::Database`] (the caller decides whether it passes), or [`RelayError::CorruptOutbox`].
 pub(super) async fn load(
     connection: &mut MySqlConnection,
+    topic: &str,
     partition: i32,
     cursor: i64,
 ) -> Result<Outstanding, RelayError> {
     let failed = |cause| RelayError::Database { partition, cause };
-    let sizes = sqlx::query(SIZES).bind(partition).bind(cursor).bind(MAX_ROWS);
+    let sizes = sqlx::query(SIZES).bind(topic).bind(partition).bind(cursor).bind(MAX_ROWS);
     let sizes = sizes.fetch_all(&mut *connection).await.map_err(failed)?;
     let mut size_taken = 0;
     let mut last = None;
@@ -86,7 +102,7 @@ pub(super) async fn load(
     let Some((first_offset, next_offset)) = last else {
         return Ok(Outstanding { rows: Vec::new(), is_backlog: false });
     };
-    let rows = sqlx::query(ROWS).bind(partition).bind(cursor).bind(first_offset).bind(next_offset);
+    let rows = sqlx::query(ROWS).bind(topic).bind(partition).bind(cursor).bind(first_offset).bind(next_offset);
     let rows = rows.fetch_all(connection).await.map_err(failed)?;
     let mut taken = Vec::new();
     let mut plain_bytes = 0;
@@ -99,12 +115,25 @@ pub(super) async fn load(
         let entry_count: i32 = row.try_get("entry_count").map_err(failed)?;
         let bytes: &[u8] = row.try_get("entries").map_err(failed)?;
         let key = OutboxKey { partition, first_offset, next_offset };
-        let plain = decompress(key, bytes)?;
-        plain_bytes += plain.len();
-        taken.push(PlainRow { key, entry_count, plain });
+        let row = PlainRow::decompress(key, entry_count, bytes)?;
+        plain_bytes += row.plain.len();
+        taken.push(row);
     }
     let is_backlog = taken.len() < sizes.len() || i64::try_from(sizes.len()) == Ok(MAX_ROWS);
     Ok(Outstanding { rows: taken, is_backlog })
+}
+
+/// A barrier counts while the connection that set it holds the guard's lock, which ends with the connection.
+const SWAPPING: &str = "SELECT EXISTS (SELECT 1 FROM generation_guard \
+    WHERE swapping AND connection_id = IS_USED_LOCK(CONCAT('ledger.rebuild.', DATABASE())))";
+
+/// Whether tables are being swapped.
+///
+/// # Errors
+/// [`RelayError::Database`].
+pub(super) async fn swap_is_under_way(connection: &mut MySqlConnection, partition: i32) -> Result<bool, RelayError> {
+    let found = sqlx::query_scalar::<_, bool>(SWAPPING).fetch_one(connection).await;
+    found.map_err(|cause| RelayError::Database { partition, cause })
 }
 
 /// Removes what is published.
@@ -112,9 +141,9 @@ pub(super) async fn load(
 /// # Errors
 /// [`RelayError::Database`]. What was not removed is passed over by the cursor and removed the next time.
 pub(super) async fn prune(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), RelayError> {
-    failpoints::reach(FailPoint::RelayPrunes);
+    ledger_failpoints::reach(FailPoint::RelayPrunes);
     remove_published(connection, partition, cursor).await.map_err(|cause| RelayError::Database { partition, cause })?;
-    failpoints::reach(FailPoint::RelayPruned);
+    ledger_failpoints::reach(FailPoint::RelayPruned);
     Ok(())
 }
 
@@ -122,16 +151,19 @@ async fn remove_published(connection: &mut MySqlConnection, partition: i32, curs
     let prune = [PRUNE, &[PRUNED_KEY; PRUNED_AT_ONCE].join(" UNION ALL "), PRUNE_BY_KEY].concat();
     let prune = AssertSqlSafe(Arc::<str>::from(prune)).into_sql_str();
     loop {
-        let published = sqlx::query_as::<_, (i64, i64)>(PUBLISHED);
+        let published = sqlx::query_as::<_, (i32, i64, i64)>(PUBLISHED);
         let published = published.bind(partition).bind(cursor).bind(cursor).bind(MAX_ROWS);
         let published = published.fetch_all(&mut *connection).await?;
         for keys in published.chunks(PRUNED_AT_ONCE) {
             // One text whatever their number, so that it is prepared once: the last key fills up.
             let filling = keys.last().into_iter().cycle().take(PRUNED_AT_ONCE - keys.len());
             let bound = sqlx::query(prune.clone());
-            let bound = keys.iter().chain(filling).fold(bound, |bound, (first, next)| bound.bind(first).bind(next));
+            let bound = keys
+                .iter()
+                .chain(filling)
+                .fold(bound, |bound, (generation, first, next)| bound.bind(generation).bind(first).bind(next));
             bound.bind(partition).execute(&mut *connection).await?;
-            failpoints::reach(FailPoint::RelayRemoved);
+            ledger_failpoints::reach(FailPoint::RelayRemoved);
         }
         if i64::try_from(published.len()) != Ok(MAX_ROWS) {
             return Ok(());

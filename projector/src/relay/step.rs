@@ -23,13 +23,15 @@ struct Current {
 
 /// The step of one relay.
 #[derive(Debug)]
-pub(super) struct CurrentStep(Mutex<Current>);
+pub struct CurrentStep(Mutex<Current>);
 
-impl CurrentStep {
-    pub(super) fn new() -> Self {
+impl Default for CurrentStep {
+    fn default() -> Self {
         Self(Mutex::new(Current { number: 0, name: "starting", seen: (0, 0) }))
     }
+}
 
+impl CurrentStep {
     /// The relay begins something.
     pub(super) fn begin(&self, name: &'static str) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_step_that_lasts_is_found_and_one_that_is_repeated_is_not() {
-        let step = CurrentStep::new();
+        let step = CurrentStep::default();
         for _ in 0..LOOKS * 2 {
             step.begin("reading the outbox");
             assert_eq!(step.look(), None);

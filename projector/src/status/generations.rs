@@ -4,11 +4,11 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use ledger_store::StoreError;
+use ledger_store::generations::record::{self, Generation, Phase, State};
+use ledger_store::generations::{Holder, Work, holder};
 use serde::Serialize;
 use sqlx::MySqlConnection;
-
-use crate::generations::record::{self, Generation, Phase, State};
-use crate::generations::{GenerationsError, Holder, Work, guard};
 
 /// Tables that are not live, and can be rolled back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,10 +52,10 @@ pub(super) async fn read(
     connection: &mut MySqlConnection,
     topic: &str,
     live: Option<i32>,
-) -> Result<Known, GenerationsError> {
+) -> Result<Known, StoreError> {
     // The guard first: a rebuild that begins in between is shown as unfinished for one look, and none that has
     // ended is shown as running.
-    let working = guard::holder(&mut *connection).await?;
+    let working = holder(&mut *connection).await?;
     let mut rows = record::all(connection).await?;
     rows.retain(|row| row.topic == topic && live != Some(row.generation));
     let building = rows.iter().rfind(|row| row.state == State::Building);

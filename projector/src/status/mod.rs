@@ -3,18 +3,16 @@
 
 mod generations;
 
+use generations::Known;
+pub use generations::{KeptGeneration, RebuildStatus};
+use ledger_database::{DatabaseError, DatabaseUrl, NO_SUCH_TABLE, number_of};
+use ledger_kafka::{KafkaUseError, LogInspector, ask};
+use ledger_store::generations::Holder;
+use ledger_store::positions::{self, StoredPosition};
+use ledger_store::{FOLD_VERSION, StoreError};
 use serde::Serialize;
 use sqlx::Connection;
 use thiserror::Error;
-
-use crate::database::{self, DatabaseError, DatabaseUrl, NO_SUCH_TABLE, number_of};
-use crate::generations::{GenerationsError, Holder};
-use crate::kafka::{KafkaUseError, LogInspector, ask};
-use crate::output::Report;
-use crate::store::positions::{self, StoredPosition};
-use crate::store::{FOLD_VERSION, StoreError};
-use generations::Known;
-pub use generations::{KeptGeneration, RebuildStatus};
 
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,8 +60,6 @@ pub enum StatusError {
     Store(#[from] StoreError),
     #[error("the database has no tables: run `ledger migrate`")]
     NotMigrated,
-    #[error(transparent)]
-    Generations(#[from] GenerationsError),
     #[error(
         "there are no positions of topic {topic}: `ledger project` creates them when it first starts{}",
         rebuild.as_ref().map_or_else(String::new, |rebuild| format!("; {rebuild}"))
@@ -76,8 +72,8 @@ impl StatusError {
         match self {
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
-            Self::Generations(error) => error.is_unreachable(),
-            Self::Store(_) | Self::NotMigrated | Self::NoPositions { .. } => false,
+            Self::Store(error) => error.is_unreachable(),
+            Self::NotMigrated | Self::NoPositions { .. } => false,
         }
     }
 }
@@ -87,14 +83,15 @@ impl StatusError {
 /// # Errors
 /// [`StatusError`].
 pub async fn read(url: &DatabaseUrl, inspector: &LogInspector, topic: &str) -> Result<Status, StatusError> {
-    let mut connection = database::connect(url).await?;
+    let mut connection = ledger_database::connect(url).await?;
     let stored = match positions::read(&mut connection, topic).await {
         Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
             return Err(StatusError::NotMigrated);
         }
         stored => stored?,
     };
-    let known = generations::read(&mut connection, topic, stored.first().map(|position| position.generation)).await?;
+    let known =
+        generations::read(&mut connection, topic, stored.first().map(|position| position.generation.number)).await?;
     // A projector reads this every two seconds, and the server warns of each client that goes without a word. Whether it
     // hears the word changes nothing for us.
     let _closed = connection.close().await;
@@ -124,47 +121,11 @@ fn of_positions(
         cluster_id: first.identity.cluster_id.clone(),
         topic_id: first.identity.topic_id.clone(),
         topic,
-        generation: first.generation,
+        generation: first.generation.number,
         fold_version: first.fold_version,
         program_fold_version: FOLD_VERSION,
         kept,
         rebuild,
         working,
     })
-}
-
-impl Report for Status {
-    fn header(&self) -> Vec<&'static str> {
-        vec!["partition", "position", "end", "lag"]
-    }
-
-    fn rows(&self) -> Vec<Vec<String>> {
-        let row = |status: &PartitionStatus| {
-            [i64::from(status.partition), status.next_offset, status.end_offset, status.lag]
-                .map(|n| n.to_string())
-                .into()
-        };
-        self.partitions.iter().map(row).collect()
-    }
-
-    fn summary(&self) -> Option<String> {
-        let Self { topic, topic_id, cluster_id, lag, generation, fold_version, .. } = self;
-        let mut lines = vec![
-            format!("topic {topic} (id {topic_id}, cluster {cluster_id}), lag {lag}"),
-            format!("generation {generation} is live (fold version {fold_version})"),
-        ];
-        if *fold_version != self.program_fold_version {
-            let program = self.program_fold_version;
-            lines.push(format!("this program folds by version {program}: `ledger rebuild` makes tables of it"));
-        }
-        if !self.kept.is_empty() {
-            let kept: Vec<String> = self.kept.iter().map(|kept| kept.generation.to_string()).collect();
-            lines.push(format!("kept for `ledger rollback`: {}", kept.join(", ")));
-        }
-        lines.extend(self.rebuild.as_ref().map(ToString::to_string));
-        // A rebuild that runs is told of already.
-        let running = self.rebuild.as_ref().is_some_and(|rebuild| rebuild.running);
-        lines.extend(self.working.as_ref().filter(|_| !running).map(|holder| format!("running: {holder}")));
-        Some(lines.join("\n"))
-    }
 }

@@ -21,21 +21,22 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use backoff::Backoff;
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 use ledger_fold::{BatchEffects, Partition, PartitionState};
+use ledger_kafka::record::{Epoch, OwnedRecord};
 use ledger_schema::ParkReason;
+use ledger_store::{PartitionBatch, Standing, Store, StoreError, Written};
+use pending::Pending;
 use thiserror::Error;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Control, Intake, Limits, Taken};
 use crate::meters;
-use crate::record::{Epoch, OwnedRecord};
 use crate::shared::{Resync, Shared};
-use crate::store::{PartitionBatch, Standing, Store, StoreError, Written};
-use backoff::Backoff;
-use pending::Pending;
 
 /// How batches are cut.
 #[derive(Debug, Clone, Copy)]
@@ -340,6 +341,7 @@ impl<S: Store> Writer<S> {
         for partition in partitions {
             if let Some(slot) = self.slots.remove(partition) {
                 let Standing { next_offset, generation } = slot.standing;
+                let generation = generation.number;
                 tracing::info!(partition, next_offset, generation, "the position was moved by somebody else");
                 self.resync(*partition, slot.epoch);
             }
@@ -375,8 +377,9 @@ impl<S: Store> Writer<S> {
         }
         // A timer against a token, never against the database.
         tokio::select! {
-            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
+            biased;
             () = self.parts.stop.cancelled() => Ok(STOPPED),
+            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
         }
     }
 

@@ -1,10 +1,10 @@
 //! One partition's records of a batch, while the batch is tried: kept until they are committed or not ours any more.
 
 use ledger_fold::{BatchEffects, BatchFold, Partition, PartitionState, Prior};
+use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::{self, Event};
 use ledger_schema::{MovementId, OrderId};
-
-use crate::record::OwnedRecord;
+use ledger_store::for_fold;
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -20,7 +20,7 @@ impl Pending {
     pub(super) fn fold(&self, partition: Partition, state: &PartitionState, from_offset: i64) -> BatchEffects {
         let mut fold = BatchFold::new(partition, state, &self.prior, from_offset);
         for record in &self.records {
-            fold.fold(&record.for_fold());
+            fold.fold(&for_fold(record));
         }
         fold.finish()
     }

@@ -1,5 +1,7 @@
 //! Quantities and money. Money is an integer in minor units (the smallest unit of the currency); the ledger
 //! holds one currency and does not know its name.
+//!
+//! It must never compute with fractions, or wrap. Next: [`super::order`], whose total is a product of these.
 
 use super::Violation;
 

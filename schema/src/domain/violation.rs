@@ -1,5 +1,7 @@
-//! Why a value is refused. It does not know the field's name: whoever parses a message adds it, since REST
+//! Why a value is refused. It does not know the field's name: the parser of a message adds it, since REST
 //! and the log spell names differently.
+//!
+//! It must never hold text of a stranger as it came: what is shown went through [`super::shown()`]. Next: [`crate::wire`].
 
 use thiserror::Error;
 

@@ -1,16 +1,19 @@
 //! Bytes of the log -> [`Event`]. Total: whatever the bytes are, the answer is an event or a [`DecodeError`] that
-//! depends on them alone, so that a replay parks the same records for the same reasons.
+//! depends on them alone, so that a replay parks the same records for the same reasons, in the same words.
+//!
+//! It must never leave to a library what is accepted, or how a refusal is worded: both are part of the fold's version, and
+//! `projector/fold/tests/corpus/` holds them. Next: [`super::json`] (the grammar), [`super::members`] (the words).
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
-use serde::Deserialize;
 use thiserror::Error;
 
+use super::foreign;
+use super::members::{Member, Members};
 use super::{Event, ORDER_PLACED, STOCK_ADJUSTED, STOCK_RECEIVED};
 use crate::domain::{
     AdjustmentNote, Channel, Delta, Movement, MovementId, MovementKind, Order, OrderId, ProductId, Quantity, UnitPrice,
-    UserId, Violation, parse_timestamp,
+    UserId, Violation, parse_timestamp, shown,
 };
 use crate::reason::ParkReason;
 
@@ -23,7 +26,8 @@ pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 #[error("{detail}")]
 pub struct DecodeError {
     pub reason: ParkReason,
-    /// Names the field and what is wrong, where there is one.
+    /// Names the field, or the byte where JSON ends; what is expected there, and what was found. A few hundred characters
+    /// at most, all of them printable.
     pub detail: String,
 }
 
@@ -32,87 +36,26 @@ impl DecodeError {
         Self { reason, detail: detail.into() }
     }
 
-    fn field(name: &str, violation: &Violation) -> Self {
+    fn field(member: Member, violation: &Violation) -> Self {
         let reason = match violation {
-            Violation::WrongTotal { .. } | Violation::TotalOverflow { .. } => ParkReason::WrongTotal,
+            Violation::TotalOverflow { max } => {
+                let detail =
+                    format!("{} must be at most {max}, found that quantity * unit price is more", member.name());
+                return Self::new(ParkReason::WrongTotal, detail);
+            }
+            Violation::WrongTotal { .. } => ParkReason::WrongTotal,
             _ => ParkReason::InvalidField,
         };
-        Self::new(reason, format!("{name} {violation}"))
+        Self::new(reason, format!("{} {violation}", member.name()))
     }
-}
-
-/// What decides how the rest is read.
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, rename = "type")]
-    event_type: Cow<'a, str>,
-    version: u32,
-}
-
-#[derive(Deserialize)]
-struct OrderPlacedV1<'a> {
-    #[serde(borrow)]
-    order_id: Cow<'a, str>,
-    #[serde(borrow)]
-    user_id: Cow<'a, str>,
-    #[serde(borrow)]
-    product_id: Cow<'a, str>,
-    quantity: i64,
-    unit_price: i64,
-    total_price: i64,
-    #[serde(borrow)]
-    placed_at: Cow<'a, str>,
-}
-
-/// Version 1 and an optional channel. (Written out rather than flattened: serde buffers what it flattens, which costs
-/// each order an allocation, and refuses a doubled field with other words.)
-#[derive(Deserialize)]
-struct OrderPlacedV2<'a> {
-    #[serde(borrow)]
-    order_id: Cow<'a, str>,
-    #[serde(borrow)]
-    user_id: Cow<'a, str>,
-    #[serde(borrow)]
-    product_id: Cow<'a, str>,
-    quantity: i64,
-    unit_price: i64,
-    total_price: i64,
-    #[serde(borrow)]
-    placed_at: Cow<'a, str>,
-    #[serde(borrow, default)]
-    channel: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct StockReceivedV1<'a> {
-    #[serde(borrow)]
-    movement_id: Cow<'a, str>,
-    #[serde(borrow)]
-    product_id: Cow<'a, str>,
-    quantity: i64,
-    #[serde(borrow)]
-    occurred_at: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct StockAdjustedV1<'a> {
-    #[serde(borrow)]
-    movement_id: Cow<'a, str>,
-    #[serde(borrow)]
-    product_id: Cow<'a, str>,
-    delta: i64,
-    #[serde(borrow)]
-    reason: Cow<'a, str>,
-    #[serde(borrow)]
-    occurred_at: Cow<'a, str>,
 }
 
 /// Decodes one value of the log.
 ///
 /// # Errors
-/// [`DecodeError`] with the reason under which the record is parked. Rules are checked in this order: size, JSON
-/// object with `type` and `version`, known type, known version, fields present and of the right type, each
-/// field's own rule in wire order, the total.
+/// [`DecodeError`] with the reason under which the record is parked. Rules are checked in this order: size, JSON, an
+/// object with `type` and `version`, known type, known version, fields present once and of the right kind (in wire
+/// order), each field's own rule in wire order, the total.
 pub fn decode(value: Option<&[u8]>) -> Result<Event, DecodeError> {
     let value = match value {
         None => return Err(DecodeError::new(ParkReason::EmptyValue, "the record has no value")),
@@ -123,91 +66,94 @@ pub fn decode(value: Option<&[u8]>) -> Result<Event, DecodeError> {
         }
         Some(value) => value,
     };
-    let head: Head<'_> = parse(value)?;
-    match (&*head.event_type, head.version) {
-        (ORDER_PLACED, 1) => parse::<OrderPlacedV1<'_>>(value)?.into_event(),
-        (ORDER_PLACED, 2) => parse::<OrderPlacedV2<'_>>(value)?.into_event(),
-        (STOCK_RECEIVED, 1) => parse::<StockReceivedV1<'_>>(value)?.into_event(),
-        (STOCK_ADJUSTED, 1) => parse::<StockAdjustedV1<'_>>(value)?.into_event(),
-        (ORDER_PLACED, version) => Err(unknown_version(&head, version, "1 or 2")),
-        (STOCK_RECEIVED | STOCK_ADJUSTED, version) => Err(unknown_version(&head, version, "1")),
+    let members = Members::read(value)?;
+    let (event_type, version) = head(&members).map_err(|error| with_envelope(error, &members))?;
+    match (&*event_type, version) {
+        (ORDER_PLACED, 1) => order_placed(&members, None),
+        (ORDER_PLACED, 2) => order_placed(&members, Some(Member::Channel)),
+        (STOCK_RECEIVED, 1) => stock_received(&members),
+        (STOCK_ADJUSTED, 1) => stock_adjusted(&members),
+        (ORDER_PLACED, version) => Err(unknown_version(ORDER_PLACED, version, "1 or 2")),
+        (known @ (STOCK_RECEIVED | STOCK_ADJUSTED), version) => Err(unknown_version(known, version, "1")),
         (unknown, _) => {
-            let name: String = unknown.chars().take(64).collect();
-            Err(DecodeError::new(ParkReason::UnknownType, format!("type `{}` is not known", name.escape_default())))
+            Err(DecodeError::new(ParkReason::UnknownType, format!("type `{}` is not known", shown(unknown))))
         }
     }
 }
 
-fn unknown_version(head: &Head<'_>, found: u32, expected: &str) -> DecodeError {
-    let detail = format!("version {found} of {} is not known, expected {expected}", head.event_type);
+/// What decides how the rest is read.
+fn head<'a>(members: &Members<'a>) -> Result<(Cow<'a, str>, i64), DecodeError> {
+    Ok((members.text(Member::Type)?, members.version()?))
+}
+
+fn with_envelope(error: DecodeError, members: &Members<'_>) -> DecodeError {
+    match foreign::envelope(members) {
+        Some(what) => DecodeError::new(error.reason, format!("{}; {what}", error.detail)),
+        None => error,
+    }
+}
+
+fn unknown_version(event_type: &str, found: i64, expected: &str) -> DecodeError {
+    let detail = format!("version {found} of {event_type} is not known, expected {expected}");
     DecodeError::new(ParkReason::UnknownVersion, detail)
 }
 
-fn parse<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(value).map_err(|error| DecodeError::new(ParkReason::Undecodable, error.to_string()))
+fn field<T>(member: Member, parsed: Result<T, Violation>) -> Result<T, DecodeError> {
+    parsed.map_err(|violation| DecodeError::field(member, &violation))
 }
 
-fn field<T>(name: &str, parsed: Result<T, Violation>) -> Result<T, DecodeError> {
-    parsed.map_err(|violation| DecodeError::field(name, &violation))
+/// Versions 1 and 2, which differ by the channel: `channel` is `None` where the version has no such member.
+fn order_placed(members: &Members<'_>, channel: Option<Member>) -> Result<Event, DecodeError> {
+    let order_id = members.text(Member::OrderId)?;
+    let user_id = members.text(Member::UserId)?;
+    let product_id = members.text(Member::ProductId)?;
+    let quantity = members.integer(Member::Quantity)?;
+    let unit_price = members.integer(Member::UnitPrice)?;
+    let total_price = members.integer(Member::TotalPrice)?;
+    let placed_at = members.text(Member::PlacedAt)?;
+    let channel = channel.map(|member| members.optional_text(member)).transpose()?.flatten();
+
+    let order_id = field(Member::OrderId, OrderId::parse(&order_id))?;
+    let user_id = field(Member::UserId, UserId::parse(&user_id))?;
+    let product_id = field(Member::ProductId, ProductId::parse(&product_id))?;
+    let quantity = field(Member::Quantity, Quantity::new(quantity))?;
+    let unit_price = field(Member::UnitPrice, UnitPrice::new(unit_price))?;
+    let placed_at = field(Member::PlacedAt, parse_timestamp(&placed_at))?;
+    let channel = channel.map(|channel| field(Member::Channel, Channel::parse(&channel))).transpose()?;
+    // The total comes last: its rule needs the other fields to be right.
+    let order = Order::new(order_id, user_id, product_id, quantity, unit_price, Some(total_price), placed_at);
+    let order = field(Member::TotalPrice, order)?;
+    Ok(Event::OrderPlaced(match channel {
+        Some(channel) => order.over(channel),
+        None => order,
+    }))
 }
 
-fn time(name: &str, text: &str) -> Result<DateTime<Utc>, DecodeError> {
-    field(name, parse_timestamp(text))
+fn stock_received(members: &Members<'_>) -> Result<Event, DecodeError> {
+    let movement_id = members.text(Member::MovementId)?;
+    let product_id = members.text(Member::ProductId)?;
+    let quantity = members.integer(Member::Quantity)?;
+    let occurred_at = members.text(Member::OccurredAt)?;
+
+    let movement_id = field(Member::MovementId, MovementId::parse(&movement_id))?;
+    let product_id = field(Member::ProductId, ProductId::parse(&product_id))?;
+    let quantity = field(Member::Quantity, Quantity::new(quantity))?;
+    let occurred_at = field(Member::OccurredAt, parse_timestamp(&occurred_at))?;
+    Ok(Event::StockMoved(Movement::new(movement_id, product_id, MovementKind::Receipt(quantity), occurred_at)))
 }
 
-impl OrderPlacedV1<'_> {
-    fn into_event(self) -> Result<Event, DecodeError> {
-        self.into_order(None).map(Event::OrderPlaced)
-    }
+fn stock_adjusted(members: &Members<'_>) -> Result<Event, DecodeError> {
+    let movement_id = members.text(Member::MovementId)?;
+    let product_id = members.text(Member::ProductId)?;
+    let delta = members.integer(Member::Delta)?;
+    let reason = members.text(Member::Reason)?;
+    let occurred_at = members.text(Member::OccurredAt)?;
 
-    /// A channel stands last on the wire but for the total's rule, which needs all fields.
-    fn into_order(self, channel: Option<&str>) -> Result<Order, DecodeError> {
-        let order_id = field("order_id", OrderId::parse(&self.order_id))?;
-        let user_id = field("user_id", UserId::parse(&self.user_id))?;
-        let product_id = field("product_id", ProductId::parse(&self.product_id))?;
-        let quantity = field("quantity", Quantity::new(self.quantity))?;
-        let unit_price = field("unit_price", UnitPrice::new(self.unit_price))?;
-        let placed_at = time("placed_at", &self.placed_at)?;
-        let channel = channel.map(|channel| field("channel", Channel::parse(channel))).transpose()?;
-        let order = Order::new(order_id, user_id, product_id, quantity, unit_price, Some(self.total_price), placed_at);
-        let order = field("total_price", order)?;
-        Ok(match channel {
-            Some(channel) => order.over(channel),
-            None => order,
-        })
-    }
-}
-
-impl OrderPlacedV2<'_> {
-    fn into_event(self) -> Result<Event, DecodeError> {
-        let Self { order_id, user_id, product_id, quantity, unit_price, total_price, placed_at, channel } = self;
-        let first = OrderPlacedV1 { order_id, user_id, product_id, quantity, unit_price, total_price, placed_at };
-        first.into_order(channel.as_deref()).map(Event::OrderPlaced)
-    }
-}
-
-impl StockReceivedV1<'_> {
-    fn into_event(self) -> Result<Event, DecodeError> {
-        let movement_id = field("movement_id", MovementId::parse(&self.movement_id))?;
-        let product_id = field("product_id", ProductId::parse(&self.product_id))?;
-        let quantity = field("quantity", Quantity::new(self.quantity))?;
-        let occurred_at = time("occurred_at", &self.occurred_at)?;
-        Ok(Event::StockMoved(Movement::new(movement_id, product_id, MovementKind::Receipt(quantity), occurred_at)))
-    }
-}
-
-impl StockAdjustedV1<'_> {
-    fn into_event(self) -> Result<Event, DecodeError> {
-        let movement_id = field("movement_id", MovementId::parse(&self.movement_id))?;
-        let product_id = field("product_id", ProductId::parse(&self.product_id))?;
-        let delta = field("delta", Delta::new(self.delta))?;
-        let note = field("reason", AdjustmentNote::parse(&self.reason))?;
-        let occurred_at = time("occurred_at", &self.occurred_at)?;
-        Ok(Event::StockMoved(Movement::new(
-            movement_id,
-            product_id,
-            MovementKind::Adjustment { delta, note },
-            occurred_at,
-        )))
-    }
+    let movement_id = field(Member::MovementId, MovementId::parse(&movement_id))?;
+    let product_id = field(Member::ProductId, ProductId::parse(&product_id))?;
+    let delta = field(Member::Delta, Delta::new(delta))?;
+    let note = field(Member::Reason, AdjustmentNote::parse(&reason))?;
+    let occurred_at = field(Member::OccurredAt, parse_timestamp(&occurred_at))?;
+    let kind = MovementKind::Adjustment { delta, note };
+    Ok(Event::StockMoved(Movement::new(movement_id, product_id, kind, occurred_at)))
 }

@@ -1,5 +1,7 @@
-//! [`Event`] -> bytes of the log, in the oldest version that can say it: a reader that knows only version 1 goes on
-//! reading what version 1 could always say.
+//! [`Event`] -> bytes of the log, in the oldest version that can say it: a reader that knows only version 1 can
+//! read all that version 1 could always say.
+//!
+//! It must never give bytes that [`super::decode()`] does not read back as the same event. Next: [`super::decode()`].
 
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -53,9 +55,9 @@ pub fn encode(event: &Event) -> Vec<u8> {
 }
 
 /// The only failures of `to_vec` are maps with keys that are not strings and failing `Serialize` impls; the
-/// structs of this module have neither.
+/// structs of this module have neither. (Anything but a stop would be appended as an event.)
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
+    serde_json::to_vec(value).expect("a struct of texts and integers has a JSON encoding")
 }
 
 fn time(time: chrono::DateTime<chrono::Utc>) -> String {

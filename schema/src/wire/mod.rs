@@ -1,16 +1,23 @@
 //! The events on the wire: JSON in snake_case with `type` and `version`. Versions are resolved here, at the edge;
 //! inside there are only domain types. Golden samples, one per event and version, are in `golden/` and are
 //! never edited. Fields that a reader does not know are ignored; a type or version it does not know is an error.
+//!
+//! It must never let a wire type into the domain. Reading order: `decode`, `json`, `text`, `members`, `foreign` (from bytes to an
+//! event, or to a refusal in plain words), `encode`, `outcome`.
 
 mod decode;
 mod encode;
+mod foreign;
+mod json;
+mod members;
 mod outcome;
+mod text;
 
 pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
 pub use encode::encode;
 pub use outcome::{AdjustmentRejected, OrderConfirmed, OrderRejected, Outcome, OutcomeError, StockChanged};
 
-use crate::domain::{Movement, MovementKind, Order, ProductId};
+use crate::domain::{Contents, Movement, MovementKind, Order, ProductId};
 
 /// An event of the log, decoded: the past tense of what a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +38,14 @@ impl Event {
         match self {
             Self::OrderPlaced(order) => order.product_id(),
             Self::StockMoved(movement) => movement.product_id(),
+        }
+    }
+
+    /// What it asks for under its id.
+    pub fn contents(&self) -> Contents<'_> {
+        match self {
+            Self::OrderPlaced(order) => Contents::Order(order.contents()),
+            Self::StockMoved(movement) => Contents::Movement(movement.contents()),
         }
     }
 

@@ -1,0 +1,252 @@
+//! The golden corpus: bytes of the log -> rows, outcomes and dead letters, byte for byte (`corpus/log.txt`, whose header
+//! says how it is written and extended). A difference here is a new fold version, or a mistake.
+//!
+//! It must never write the corpus itself: a change of the rules is written down by its author, line by line.
+
+#![expect(clippy::unwrap_used, reason = "a corpus that cannot be read is a failed test")]
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use ledger_fold::{BatchEffects, BatchFold, FOLD_VERSION, Partition, PartitionState, Prior, Record};
+use ledger_schema::{AdjustmentNote, ProductId};
+
+const CORPUS: &str = include_str!("corpus/log.txt");
+
+/// What is published under a version is held by a digest of its first expectations, in the order of the file: an edited
+/// line shows here, an added one does not.
+const SEALED: &[Seal] = &[Seal { fold_version: 2, expectations: 359, digest: 0x43cf_96eb_d28f_3a6f }];
+
+struct Seal {
+    fold_version: u32,
+    expectations: usize,
+    digest: u64,
+}
+
+/// Records of one partition, from offset 0.
+struct Log<'a> {
+    name: &'a str,
+    partition: Partition,
+    stock: Vec<(ProductId, i64)>,
+    records: Vec<Entry<'a>>,
+}
+
+struct Entry<'a> {
+    line: &'a str,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    /// By fold version, ascending.
+    expected: Vec<(u32, &'a str)>,
+}
+
+/// `-` is none, `%NN` a byte, everything else stands for itself.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    if text == "-" {
+        return None;
+    }
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte == b'%' {
+            let (digits, after) = after.split_at(2);
+            out.push(u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap());
+            rest = after;
+        } else {
+            out.push(*byte);
+        }
+    }
+    Some(out)
+}
+
+fn corpus() -> Vec<Log<'static>> {
+    let mut logs: Vec<Log<'_>> = Vec::new();
+    for line in CORPUS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "log" => {
+                let (name, place) = rest.split_once(" @ ").unwrap_or((rest, "0/1"));
+                let (number, count) = place.split_once('/').unwrap();
+                let partition = Partition { number: number.parse().unwrap(), count: count.parse().unwrap() };
+                logs.push(Log { name, partition, stock: Vec::new(), records: Vec::new() });
+            }
+            "stock" => {
+                let (product, available) = rest.split_once(' ').unwrap();
+                let row = (ProductId::parse(product).unwrap(), available.parse().unwrap());
+                logs.last_mut().unwrap().stock.push(row);
+            }
+            ">" => {
+                let (key, value) = rest.split_once(' ').unwrap_or((rest, ""));
+                let entry = Entry { line, key: bytes(key), value: bytes(value), expected: Vec::new() };
+                logs.last_mut().unwrap().records.push(entry);
+            }
+            "pad" => {
+                let entry = logs.last_mut().unwrap().records.last_mut().unwrap();
+                entry.value.as_mut().unwrap().extend(vec![b' '; rest.parse().unwrap()]);
+            }
+            version => {
+                let entry = logs.last_mut().unwrap().records.last_mut().unwrap();
+                entry.expected.push((version.parse().unwrap(), rest));
+            }
+        }
+    }
+    logs
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Everything that one record did, as its rows and its outcome have it, in one line.
+fn show(effects: &BatchEffects) -> String {
+    let mut parts = Vec::new();
+    for row in &effects.orders {
+        let order = &row.order;
+        parts.push(format!(
+            "order {} {} {} {} {} {} {} {} {}",
+            order.order_id(),
+            order.user_id(),
+            order.product_id(),
+            order.quantity().get(),
+            order.unit_price().get(),
+            order.total_price().get(),
+            row.decision.status(),
+            row.decision.reason().map_or("-", |reason| reason.as_str()),
+            time(order.placed_at()),
+        ));
+    }
+    for row in &effects.movements {
+        let movement = &row.movement;
+        parts.push(format!(
+            "movement {} {} {} {} {} {} {} {}",
+            movement.movement_id(),
+            movement.product_id(),
+            movement.kind_word(),
+            movement.delta().get(),
+            row.decision.status(),
+            row.decision.reason().map_or("-", |reason| reason.as_str()),
+            time(movement.occurred_at()),
+            movement.note().map_or("-", AdjustmentNote::as_str),
+        ));
+    }
+    parts.extend(
+        effects.stock.iter().map(|row| format!("stock {} {} at {}", row.product_id, row.available, row.offset)),
+    );
+    parts.extend(effects.parked.iter().map(|parked| format!("parked {}: {}", parked.reason, parked.detail)));
+    for entry in &effects.outcomes {
+        parts.push(format!("outcome {}", String::from_utf8(entry.outcome.encode()).unwrap()));
+    }
+    if effects.duplicate_count > 0 {
+        parts.push("duplicate".to_owned());
+    }
+    parts.join(" | ")
+}
+
+/// Each record as a batch of its own, over what was stored before it: one line each.
+fn folded(log: &Log<'_>) -> Vec<String> {
+    let mut state = PartitionState::from_stock(log.stock.iter().cloned());
+    let mut prior = Prior::default();
+    let mut lines = Vec::new();
+    for (offset, entry) in (0..).zip(&log.records) {
+        let mut batch = BatchFold::new(log.partition, &state, &prior, offset);
+        batch.fold(&Record { offset, key: entry.key.as_deref(), value: entry.value.as_deref() });
+        let effects = batch.finish();
+        assert_eq!(effects.next_offset, offset + 1, "INV-8");
+        state.apply(&effects);
+        prior.orders.extend(effects.orders.iter().map(|row| (row.order.order_id(), row.order.clone())));
+        prior.movements.extend(effects.movements.iter().map(|row| (row.movement.movement_id(), row.movement.clone())));
+        lines.push(show(&effects));
+    }
+    lines
+}
+
+#[test]
+fn inv_4_the_same_log_gives_the_same_bytes() {
+    let mut differing = String::new();
+    for log in &corpus() {
+        for (entry, found) in log.records.iter().zip(folded(log)) {
+            let expected = entry.expected.iter().rev().find(|(version, _)| *version <= FOLD_VERSION);
+            if expected.is_none_or(|(_, expected)| *expected != found) {
+                writeln!(differing, "log {}\n{}\n{FOLD_VERSION} {found}", log.name, entry.line).unwrap();
+            }
+        }
+    }
+    assert!(
+        differing.is_empty(),
+        "the fold is another than the corpus has; if it is meant to be, see its header:\n{differing}"
+    );
+}
+
+#[test]
+fn the_corpus_is_of_this_fold_version() {
+    let logs = corpus();
+    let versions = logs.iter().flat_map(|log| &log.records).flat_map(|entry| &entry.expected);
+    let newest = versions.map(|(version, _)| *version).max();
+    assert_eq!(newest, Some(FOLD_VERSION), "a new fold version shows in the corpus what it changes");
+    let sealed = SEALED.iter().map(|seal| seal.fold_version).max();
+    assert_eq!(sealed, Some(FOLD_VERSION), "and is sealed");
+}
+
+/// What an expectation says, however it is written: with its record, and what that is folded over.
+fn meant(log: &Log<'_>, entry: &Entry<'_>, expected: &str) -> String {
+    let mut text = format!("{} {}/{}\n", log.name, log.partition.number, log.partition.count);
+    for (product, available) in &log.stock {
+        writeln!(text, "{product} {available}").unwrap();
+    }
+    for bytes in [&entry.key, &entry.value] {
+        match bytes {
+            None => text.push('-'),
+            Some(bytes) => bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap()),
+        }
+        text.push('\n');
+    }
+    writeln!(text, "{expected}").unwrap();
+    text
+}
+
+/// FNV-1a, 64 bits.
+fn digest(texts: impl Iterator<Item = String>) -> u64 {
+    texts
+        .flat_map(String::into_bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[test]
+fn no_line_of_the_corpus_was_edited() {
+    let logs = corpus();
+    for Seal { fold_version, expectations, digest: sealed } in SEALED {
+        let lines: Vec<String> = logs
+            .iter()
+            .flat_map(|log| log.records.iter().map(move |entry| (log, entry)))
+            .flat_map(|(log, entry)| entry.expected.iter().map(move |expected| (log, entry, expected)))
+            .filter(|(_, _, (version, _))| version == fold_version)
+            .map(|(log, entry, (_, expected))| meant(log, entry, expected))
+            .collect();
+        assert!(lines.len() >= *expectations, "lines of version {fold_version} are missing");
+        let found = digest(lines.into_iter().take(*expectations));
+        assert_eq!(found, *sealed, "a line of version {fold_version} was edited, found {found:#018x}");
+    }
+}
+
+/// One batch over all of a log decides as one batch per record does: the corpus holds for every cut.
+#[test]
+fn the_corpus_does_not_depend_on_how_a_log_is_cut() {
+    for log in &corpus() {
+        let state = PartitionState::from_stock(log.stock.iter().cloned());
+        let prior = Prior::default();
+        let mut batch = BatchFold::new(log.partition, &state, &prior, 0);
+        for (offset, entry) in (0..).zip(&log.records) {
+            batch.fold(&Record { offset, key: entry.key.as_deref(), value: entry.value.as_deref() });
+        }
+        let effects = batch.finish();
+        let single = folded(log).join(" | ");
+        for entry in &effects.outcomes {
+            assert!(single.contains(&String::from_utf8(entry.outcome.encode()).unwrap()), "{}", log.name);
+        }
+        for parked in &effects.parked {
+            assert!(single.contains(&format!("parked {}: {}", parked.reason, parked.detail)), "{}", log.name);
+        }
+        let decided = effects.orders.len() + effects.movements.len() + effects.parked.len();
+        assert_eq!(decided + usize::try_from(effects.duplicate_count).unwrap(), log.records.len(), "{}", log.name);
+    }
+}

@@ -1,0 +1,59 @@
+//! `ledger import`: what can be asked of it, and how its summary looks. It must never decide what is imported. Read next:
+//! `import/mod.rs`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ledger_operator::import::{self, ImportOptions};
+use tokio_util::sync::CancellationToken;
+
+use super::project::stop_on_signal;
+use crate::exit::{CommandError, Done};
+use crate::flags;
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs};
+use crate::output;
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The topic that the old services wrote: Connect JSON records (schema and payload, or the payload alone)
+    #[arg(long)]
+    pub topic: String,
+    /// Opening stock, appended before the first order: CSV with the header `product_id,quantity`
+    #[arg(long, value_name = "FILE.csv")]
+    pub stock: Option<PathBuf>,
+    /// Keep on until stopped (Ctrl-C), while old services still write
+    #[arg(long)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub output_topics: OutputTopicsArgs,
+    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
+    pub reader_database_url: Option<Hidden>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Runs the import and prints its summary. Records that were not taken are part of a good end: they are named.
+pub async fn run(args: ImportArgs) -> Result<Done, CommandError> {
+    let kafka = args.kafka.settings()?;
+    let database =
+        flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
+    let options = ImportOptions {
+        topic: args.topic,
+        stock: args.stock,
+        follow: args.follow,
+        orders_topic: args.kafka.orders_topic,
+        other_topics: vec![
+            args.output_topics.outcomes_topic,
+            args.output_topics.dead_letters_topic,
+            args.output_topics.cursors_topic,
+        ],
+    };
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    let summary = import::run(options, &kafka, database, stop).await?;
+    output::print(&summary, args.output)?;
+    Ok(Done::Ok)
+}

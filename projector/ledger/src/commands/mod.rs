@@ -1,0 +1,13 @@
+//! One file per command. A command checks its flags, calls the part of the library that does the work, and prints; it
+//! must never hold logic of its own.
+
+pub mod dead_letters;
+pub mod generations;
+pub mod import;
+pub mod migrate;
+pub mod project;
+pub mod rebuild;
+pub mod rollback;
+pub mod status;
+pub mod stock;
+pub mod verify;

@@ -1,0 +1,50 @@
+//! `ledger verify`: compares the tables with the log. It needs no more rights than a reader's. Read next: `verify/mod.rs`.
+
+use clap::Args;
+use ledger_operator::verify::{self, VerifyOptions};
+
+use crate::exit::{CommandError, Done};
+use crate::flags;
+use crate::flags::{Hidden, KafkaArgs, OutputArgs};
+use crate::output;
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Most differences that are listed; all are counted
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub limit: u32,
+    /// A quick look instead: this many records of each partition, taken at random, and the stock of their products
+    #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub sample: Option<u32>,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
+    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
+    pub reader_database_url: Option<Hidden>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+pub async fn run(args: VerifyArgs) -> Result<Done, CommandError> {
+    let database =
+        flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
+    let options = VerifyOptions {
+        kafka: args.kafka.settings()?,
+        orders_topic: args.kafka.orders_topic,
+        database,
+        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+    };
+    let is_right = match args.sample {
+        None => {
+            let verified = verify::verify(options).await?;
+            output::print(&verified, args.output)?;
+            verified.is_proved()
+        }
+        Some(records) => {
+            let sampled = verify::sample(options, records).await?;
+            output::print(&sampled, args.output)?;
+            sampled.differences.is_empty()
+        }
+    };
+    Ok(if is_right { Done::Ok } else { Done::Difference })
+}

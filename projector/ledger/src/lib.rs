@@ -1,0 +1,13 @@
+//! The binary `ledger`: flags, commands, exit codes. It must never decide anything itself; what a command does is in
+//! `ledger-operator`, and the running projector in `projector`. A library, so that both binaries and the tests use it.
+//!
+//! Reading order: [`program`], [`cli`] (what can be asked), [`commands`] (one file per command), [`exit`] (the codes).
+
+pub mod cli;
+pub mod commands;
+pub mod exit;
+pub mod flags;
+pub mod logging;
+pub mod output;
+pub mod program;
+pub mod usage;

@@ -1,0 +1,17 @@
+//! Wrong usage: exit code 2.
+
+use ledger_kafka::PropertiesError;
+use thiserror::Error;
+
+/// Flags that do not say what is needed. It never repeats a value, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UsageError {
+    #[error("{flag} (or {variable}) is needed: mysql://USER:PASSWORD@HOST:PORT/DATABASE")]
+    MissingUrl { flag: &'static str, variable: &'static str },
+    #[error("{flag} is not of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE: {problem}")]
+    Url { flag: &'static str, problem: String },
+    #[error("--kafka-properties: {0}")]
+    KafkaProperties(#[from] PropertiesError),
+    #[error("{flag} must be {expected}, found {found}")]
+    OutOfRange { flag: &'static str, expected: &'static str, found: String },
+}

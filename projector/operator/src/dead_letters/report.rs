@@ -1,0 +1,82 @@
+//! How parked records and redrives are shown.
+
+use super::marks::Mark;
+use super::parked::{Header, Letter, Listed, Listing};
+use super::redrive::Redriven;
+use super::shown::{Shown, printable};
+use crate::output::Report;
+
+/// Characters of a key in the table of a list.
+const BRIEF_KEY: usize = 32;
+
+fn mark_text(mark: Option<Mark>) -> String {
+    match mark {
+        None => String::new(),
+        Some(Mark::Appended(position)) => format!("at {position}"),
+        Some(Mark::Unfinished) => "unfinished".to_owned(),
+    }
+}
+
+impl Report for Listing {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["position", "reason", "detail", "key", "value bytes", "redriven"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let row = |letter: &Listed| {
+            vec![
+                letter.position.clone(),
+                letter.reason.clone(),
+                printable(&letter.detail),
+                letter.key.as_ref().map_or("(none)".to_owned(), |key| key.brief(BRIEF_KEY)),
+                letter.value_bytes.map_or("(none)".to_owned(), |bytes| bytes.to_string()),
+                mark_text(letter.redriven),
+            ]
+        };
+        self.items.iter().map(row).collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        let redriven = self.items.iter().filter(|letter| letter.redriven.is_some()).count();
+        let more = if self.more { "; there are more: raise --limit, or choose by --reason or --partition" } else { "" };
+        Some(format!("{} parked records, {redriven} of them redriven{more}", self.items.len()))
+    }
+}
+
+impl Report for Letter {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["what", "content"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let whole = |shown: Option<&Shown>| shown.map_or("(none)".to_owned(), Shown::whole);
+        let row = |what: &str, content: String| vec![what.to_owned(), content];
+        let mut rows = vec![
+            row("position", self.position.clone()),
+            row("reason", self.reason.clone()),
+            row("detail", printable(&self.detail)),
+            row("redriven", mark_text(self.redriven)),
+            row("key", whole(self.key.as_ref())),
+        ];
+        let header =
+            |header: &Header| row(&format!("header {}", printable(&header.name)), whole(header.value.as_ref()));
+        rows.extend(self.headers.iter().map(header));
+        rows.push(row("value bytes", self.value_bytes.map_or("(none)".to_owned(), |bytes| bytes.to_string())));
+        rows.push(row("value", whole(self.value.as_ref())));
+        rows
+    }
+}
+
+impl Report for Redriven {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["parked record", "mended by", "event", "id"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        vec![vec![self.mended.clone(), self.position.clone(), self.event_type.to_owned(), self.id.clone()]]
+    }
+
+    fn summary(&self) -> Option<String> {
+        self.resumed.then(|| "an earlier redrive that did not end was finished".to_owned())
+    }
+}

@@ -1,0 +1,238 @@
+//! Going back to a generation that was live before. Everything is checked first, under the guard; then whoever asked may be
+//! asked; then the swap. The projector folds on from where the old tables stand: what it folds again gives the same rows, and
+//! the relay skips what is published.
+
+use std::time::{Duration, Instant};
+
+use ledger_database::DatabaseUrl;
+use ledger_database::Tables;
+use ledger_fold::log_safety::{LogIdentity, LogRefusal};
+use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use ledger_store::generations::Work;
+use ledger_store::generations::{Live, State};
+use ledger_store::log_check::{self, LogCheckError};
+use ledger_store::positions::{PositionStatements, StoredPosition};
+use ledger_store::{FOLD_VERSION, MixedFolds};
+use serde::Serialize;
+
+use super::barrier::{self, Publishers};
+use super::error::GenerationsError;
+use super::guard::Guard;
+use super::shadow;
+use super::swap::{self, Patience, Plan, Swapped};
+
+/// What a rollback is told.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub owner: DatabaseUrl,
+    pub kafka: KafkaSettings,
+    pub topic: String,
+    /// Of the relay: it is stopped during the swap.
+    pub cursors_topic: String,
+    /// `None`: the newest kept generation before the live one.
+    pub to: Option<i32>,
+    pub mixed_folds: MixedFolds,
+    pub patience: Patience,
+}
+
+/// An attempt that did not get the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub attempt: u32,
+    pub attempts: u32,
+}
+
+/// What a rollback changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub from: i32,
+    pub to: i32,
+    /// Records that the live tables have and the old ones do not: the projector folds them again.
+    pub records_behind: i64,
+    /// Of the old tables, where it is not this program's.
+    pub other_fold: Option<i32>,
+}
+
+/// What a rollback came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolledBack {
+    pub live: i32,
+    /// The generation that was live before; `None` when the one that was asked for was live already.
+    pub replaced: Option<i32>,
+    pub records_behind: i64,
+    /// RENAMEs until one got all tables.
+    pub attempts: u32,
+    pub swap_millis: u128,
+}
+
+/// A rollback that may be carried out: checked, and with the guard held.
+pub struct Rollback {
+    guard: Guard,
+    topic: String,
+    identity: LogIdentity,
+    publishers: Publishers,
+    patience: Patience,
+    to: i32,
+    change: Option<Change>,
+}
+
+impl Rollback {
+    /// Takes the guard and checks all that can be checked.
+    ///
+    /// # Errors
+    /// [`GenerationsError`], the first that applies. Nothing is changed.
+    pub async fn prepare(options: Options) -> Result<Self, GenerationsError> {
+        let Options { owner, kafka, topic, cursors_topic, to, mixed_folds, patience } = options;
+        let mut guard = Guard::take(&owner, Work::Rollback).await?;
+        let live = ledger_store::generations::live(guard.connection(), &topic).await?;
+        let live = live.ok_or_else(|| GenerationsError::NothingLive { topic: topic.clone() })?;
+        let to = match to {
+            Some(to) => to,
+            None => previous(&mut guard, &live).await?,
+        };
+        guard.works_on(to).await?;
+        let partition_count = live.identity.partition_count;
+        let publishers = Publishers { kafka: kafka.clone(), cursors_topic, partition_count };
+        let identity = live.identity.clone();
+        let mut rollback = Self { guard, topic, identity, publishers, patience, to, change: None };
+        if to != live.generation {
+            let stands = rollback.check(&kafka, mixed_folds).await?;
+            rollback.change = Some(change(&live, to, &stands));
+        }
+        Ok(rollback)
+    }
+
+    /// What it would change; `None`: the generation that was asked for is live already.
+    pub fn change(&self) -> Option<Change> {
+        self.change
+    }
+
+    /// Carries it out. `on_held` observes each attempt that failed because others held the tables.
+    ///
+    /// # Errors
+    /// As [`swap::swap`].
+    pub async fn run(mut self, mut on_held: impl FnMut(Held)) -> Result<RolledBack, GenerationsError> {
+        let attempts = self.patience.attempts;
+        let began = Instant::now();
+        for attempt in 1..=attempts {
+            match self.attempt().await {
+                Err(GenerationsError::Busy { .. }) => on_held(Held { attempt, attempts }),
+                Err(error) => return Err(error),
+                Ok(swapped) => {
+                    self.guard.release().await;
+                    let records_behind = self.change.map_or(0, |change| change.records_behind);
+                    let (replaced, attempts, took) = match swapped {
+                        Swapped::Now { old, took } => (old, attempt, took),
+                        Swapped::Before => (None, 0, Duration::ZERO),
+                    };
+                    return Ok(RolledBack {
+                        live: self.to,
+                        replaced,
+                        records_behind,
+                        attempts,
+                        swap_millis: took.as_millis(),
+                    });
+                }
+            }
+            if attempt < attempts {
+                tokio::time::sleep(self.patience.pause_after(attempt)).await;
+            }
+        }
+        Err(GenerationsError::Busy { attempts, seconds: began.elapsed().as_secs() })
+    }
+
+    /// One attempt, during which nothing is published.
+    async fn attempt(&mut self) -> Result<Swapped, GenerationsError> {
+        let plan = Plan {
+            topic: &self.topic,
+            identity: &self.identity,
+            target: self.to,
+            wait_seconds: self.patience.wait_seconds,
+        };
+        if self.change.is_none() {
+            // It is live already: only what was not written down is left to do.
+            return swap::swap(&mut self.guard, &plan).await;
+        }
+        barrier::stop_publishing(&mut self.guard, &self.publishers).await?;
+        let swapped = swap::swap(&mut self.guard, &plan).await;
+        barrier::resume_publishing(&mut self.guard).await;
+        swapped
+    }
+
+    fn plan(&self) -> (String, LogIdentity) {
+        (self.topic.clone(), self.identity.clone())
+    }
+
+    /// Whether the old tables may be live: whole, a fold of this log by this version, and the log still has what follows.
+    async fn check(
+        &mut self,
+        kafka: &KafkaSettings,
+        mixed_folds: MixedFolds,
+    ) -> Result<Vec<StoredPosition>, GenerationsError> {
+        let generation = self.to;
+        let (topic, identity) = self.plan();
+        let connection = self.guard.connection();
+        let tables = shadow::existing(connection, &Tables::of_generation(generation)).await?;
+        match ledger_store::generations::find(connection, generation).await?.map(|row| row.state) {
+            None if tables.is_empty() => return Err(GenerationsError::Unknown { generation }),
+            Some(state @ (State::Building | State::Dropped)) => {
+                return Err(GenerationsError::NotKept { generation, state });
+            }
+            None | Some(State::Kept) => {}
+        }
+        let plan =
+            Plan { topic: &topic, identity: &identity, target: generation, wait_seconds: self.patience.wait_seconds };
+        swap::check_target(connection, &plan).await?;
+        let statements = PositionStatements::new(&Tables::of_generation(generation));
+        let stands = statements.read(connection, &topic).await?;
+        for position in &stands {
+            mixed_folds.check(position.generation.number, position.fold_version)?;
+        }
+        check_log(kafka, topic, stands.clone()).await?;
+        Ok(stands)
+    }
+}
+
+/// The newest generation before the live one whose tables are there.
+async fn previous(guard: &mut Guard, live: &Live) -> Result<i32, GenerationsError> {
+    let rows = ledger_store::generations::all(guard.connection()).await?;
+    let mut kept = Vec::new();
+    for generation in shadow::generations(guard.connection()).await? {
+        let row = rows.iter().find(|row| row.generation == generation);
+        if row.is_none_or(|row| row.state == State::Kept)
+            && shadow::check_complete(guard.connection(), generation).await.is_ok()
+        {
+            kept.push(generation);
+        }
+    }
+    let before = kept.iter().copied().filter(|kept| *kept < live.generation).max();
+    before.ok_or(GenerationsError::NoPrevious { live: live.generation, kept })
+}
+
+/// The same checks as a projector's, which would otherwise stop on the old positions.
+async fn check_log(kafka: &KafkaSettings, topic: String, stands: Vec<StoredPosition>) -> Result<(), GenerationsError> {
+    let inspector = LogInspector::new(kafka)?;
+    ask(move || {
+        // Identity comes first in it: the watermarks of another log would say nothing.
+        let checked = log_check::check(&inspector, &topic, &stands);
+        if let Err(LogCheckError::Refused(LogRefusal::BeginningGone { .. })) = &checked {
+            // Whether only the beginning is gone, or records that the old tables have not, makes a difference to a person.
+            for StoredPosition { partition, next_offset, .. } in stands {
+                let found = inspector.watermarks(&topic, partition)?.low;
+                if found > next_offset {
+                    return Err(GenerationsError::RecordsGone { topic, partition, expected: next_offset, found });
+                }
+            }
+        }
+        Ok(checked?)
+    })
+    .await
+}
+
+fn change(live: &Live, to: i32, stands: &[StoredPosition]) -> Change {
+    let behind = |(live, old): (&StoredPosition, &StoredPosition)| (live.next_offset - old.next_offset).max(0);
+    let records_behind = live.positions.iter().zip(stands).map(behind).sum();
+    let fold = stands.first().map(|position| position.fold_version);
+    Change { from: live.generation, to, records_behind, other_fold: fold.filter(|fold| *fold != FOLD_VERSION) }
+}

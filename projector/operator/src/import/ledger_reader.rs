@@ -1,0 +1,86 @@
+//! The import's connection to MariaDB, as the reader. Every query is a plain read, so one that failed with the connection is
+//! simply asked again. It must never write. Next: [`super::stored`], the queries.
+
+use std::time::{Duration, Instant};
+
+use ledger_database::{DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
+use ledger_fold::log_safety::LogRefusal;
+use ledger_store::StoreError;
+use ledger_store::log_check::LogCheckError;
+use ledger_store::positions::{self, StoredPosition};
+use sqlx::mysql::MySqlConnection;
+use uuid::Uuid;
+
+use super::error::ImportError;
+use super::stored::{self, Stored, StoredMovement, StoredOrder};
+
+/// How long a server that is away is waited for: longer than it takes to restart.
+const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+pub(super) struct LedgerReader {
+    url: DatabaseUrl,
+    connection: MySqlConnection,
+}
+
+impl LedgerReader {
+    pub(super) async fn connect(url: DatabaseUrl) -> Result<Self, ImportError> {
+        let connection = ledger_database::connect(&url).await?;
+        Ok(Self { url, connection })
+    }
+
+    /// The positions of `topic`; refused where the tables are missing, or belong to another topic.
+    pub(super) async fn positions(&mut self, topic: &str) -> Result<Vec<StoredPosition>, ImportError> {
+        let tables = |error| match &error {
+            StoreError::Database { cause, .. } if number_of(cause) == Some(NO_SUCH_TABLE) => ImportError::NoTables,
+            _ => LogCheckError::Store(error).into(),
+        };
+        if let Some(found) = positions::other_topic(&mut self.connection, topic).await.map_err(tables)? {
+            return Err(
+                LogCheckError::from(LogRefusal::PositionsOfAnotherTopic { expected: topic.to_owned(), found }).into()
+            );
+        }
+        positions::read(&mut self.connection, topic).await.map_err(tables)
+    }
+
+    pub(super) async fn orders(&mut self, ids: &[Uuid]) -> Result<Stored<StoredOrder>, ImportError> {
+        self.asked(async |connection| stored::orders(connection, ids).await).await
+    }
+
+    pub(super) async fn movements(&mut self, ids: &[Uuid]) -> Result<Stored<StoredMovement>, ImportError> {
+        self.asked(async |connection| stored::movements(connection, ids).await).await
+    }
+
+    /// Asks until there is an answer, for [`PATIENCE`].
+    async fn asked<T>(
+        &mut self,
+        query: impl AsyncFn(&mut MySqlConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, ImportError> {
+        let started = Instant::now();
+        loop {
+            let failed = match query(&mut self.connection).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !matches!(fault_of(&failed), Fault::ConnectionLost | Fault::Retry) || started.elapsed() > PATIENCE {
+                return Err(ImportError::Query(failed));
+            }
+            tracing::warn!(error = %failed, "the database did not answer a look-up: asking again");
+            self.reconnect(started).await?;
+        }
+    }
+
+    async fn reconnect(&mut self, started: Instant) -> Result<(), ImportError> {
+        loop {
+            tokio::time::sleep(RETRY_INTERVAL).await;
+            match ledger_database::connect(&self.url).await {
+                Ok(connection) => {
+                    self.connection = connection;
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() && started.elapsed() < PATIENCE => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Rights of projector and reader, from `schema/grants.sql`: one statement per line, written with the default user names,
+//! which are replaced by those of the role URLs.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+
+use super::users::quoted_user;
+use super::{MigrateError, Options, Outcome, Step};
+
+const GRANTS: &str = include_str!("../../../../schema/grants.sql");
+
+/// A line of the file: `GRANT .. ON .. TO user`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Grant<'a> {
+    what: &'a str,
+    user: &'a str,
+}
+
+/// Grants every line whose user's URL is given. A right that is there already stays; granting it again changes nothing.
+///
+/// # Errors
+/// Of the first statement that fails.
+pub async fn grant(connection: &mut MySqlConnection, options: &Options) -> Result<Vec<Step>, MigrateError> {
+    let names = BTreeMap::from([
+        ("ledger_projector", options.projector.as_ref().map(|url| url.user())),
+        ("ledger_reader", options.reader.as_ref().map(|url| url.user())),
+    ]);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for Grant { what, user } in parse(GRANTS)? {
+        *counts.entry(user).or_default() += 1;
+        if let Some(name) = names.get(user).copied().flatten() {
+            let text = format!("{what} TO {}", quoted_user(name));
+            connection.execute(AssertSqlSafe(text)).await.map_err(MigrateError::sql(what))?;
+        }
+    }
+    let step = |(user, count): (&str, usize)| match names.get(user).copied().flatten() {
+        Some(name) => Step::new(format!("rights of {name}"), Outcome::Ensured, format!("{count} tables")),
+        None => Step::new(format!("rights of {user}"), Outcome::Skipped, "its URL was not given"),
+    };
+    Ok(counts.into_iter().map(step).collect())
+}
+
+fn parse(text: &str) -> Result<Vec<Grant<'_>>, MigrateError> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with("--"))
+        .map(|(number, line)| {
+            let parts = line.strip_suffix(';').and_then(|line| line.rsplit_once(" TO "));
+            parts
+                .filter(|(what, user)| what.starts_with("GRANT ") && user.starts_with("ledger_"))
+                .map(|(what, user)| Grant { what, user })
+                .ok_or_else(|| MigrateError::GrantsFile { line: number, found: line.to_owned() })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_parses_and_names_only_known_users() {
+        let grants = parse(GRANTS).expect("grants.sql");
+        assert!(grants.len() > 8);
+        assert!(grants.iter().all(|grant| ["ledger_projector", "ledger_reader"].contains(&grant.user)));
+        let outbox = Grant { what: "GRANT SELECT, INSERT, DELETE ON outbox", user: "ledger_projector" };
+        assert!(grants.contains(&outbox));
+    }
+
+    #[test]
+    fn other_lines_are_refused_by_number() {
+        for bad in ["GRANT SELECT ON t TO ledger_reader", "DROP TABLE t;", "GRANT SELECT ON t TO root;"] {
+            let error = parse(&format!("-- c\n\n{bad}")).expect_err(bad).to_string();
+            assert!(error.starts_with("grants.sql, line 3: "), "{error}");
+        }
+    }
+}

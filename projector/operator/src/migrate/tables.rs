@@ -1,0 +1,50 @@
+//! Tables, by the migrations of `schema/migrations`, each one statement that may be run again. sqlx marks a migration as
+//! begun before it runs it, and refuses to go on when it finds one that did not end. Since each statement is atomic and
+//! idempotent, the mark is simply taken away here and the migration run again.
+
+use ledger_database::migrations::MIGRATOR;
+use sqlx::migrate::Migrate;
+use sqlx::{Executor, MySqlConnection};
+
+use super::{MigrateError, Outcome, Step};
+
+/// How long another migration is waited for.
+const LOCK_WAIT_SECONDS: u32 = 60;
+
+/// Brings the tables up to date.
+///
+/// # Errors
+/// A migration that fails, or one that was changed after it had been run.
+pub async fn migrate(connection: &mut MySqlConnection) -> Result<Vec<Step>, MigrateError> {
+    lock(connection).await?;
+    let done = migrate_locked(connection).await;
+    // The lock ends with the connection at the latest.
+    let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
+    done
+}
+
+/// One migration at a time: what looks interrupted could else be another's that is still running.
+async fn lock(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+    let got: Option<i32> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('ledger-migrate-', DATABASE()), ?)")
+        .bind(LOCK_WAIT_SECONDS)
+        .fetch_one(connection)
+        .await
+        .map_err(MigrateError::sql("waiting for other migrations"))?;
+    if got == Some(1) { Ok(()) } else { Err(MigrateError::Locked { waited_seconds: LOCK_WAIT_SECONDS }) }
+}
+
+async fn migrate_locked(connection: &mut MySqlConnection) -> Result<Vec<Step>, MigrateError> {
+    connection.ensure_migrations_table(&MIGRATOR.table_name).await?;
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
+        .execute(&mut *connection)
+        .await
+        .map_err(MigrateError::sql("taking the mark of an interrupted migration away"))?;
+    let before = connection.list_applied_migrations(&MIGRATOR.table_name).await?;
+    MIGRATOR.run_direct(None, connection, false).await?;
+    let step = |migration: &sqlx::migrate::Migration| {
+        let applied = before.iter().any(|applied| applied.version == migration.version);
+        let outcome = if applied { Outcome::Unchanged } else { Outcome::Created };
+        Step::new(format!("migration {:04}", migration.version), outcome, migration.description.to_string())
+    };
+    Ok(MIGRATOR.iter().map(step).collect())
+}

@@ -1,0 +1,73 @@
+//! Where a rebuild ends: at the relay's cursor, per partition, never at the log's end. What lies before the cursor is
+//! published; what lies behind it the live projector folds after the swap, with its outcomes. So the rebuilt tables never stand
+//! behind an outcome that nobody published, also when the outbox was lost with the database.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use projector::relay::{CursorReader, RelayError, RelayTopics};
+
+use super::error::RebuildCause;
+
+/// Exclusive ends, by partition.
+pub(super) type Ends = BTreeMap<i32, i64>;
+
+/// Attempts to read a cursor while Kafka has troubles of its own, and the pause between them.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads cursors, and checks them against the log.
+#[derive(Clone)]
+pub(super) struct EndReader {
+    pub(super) kafka: KafkaSettings,
+    pub(super) inspector: LogInspector,
+    pub(super) topics: RelayTopics,
+    /// Of the log: the cursor of another log is refused.
+    pub(super) topic_id: String,
+}
+
+impl EndReader {
+    /// The cursors as they stand now, of all partitions.
+    ///
+    /// # Errors
+    /// What the relay would be refused for, too; or Kafka, when it does not answer for a while.
+    pub(super) async fn read(&self, partition_count: i32) -> Result<Ends, RebuildCause> {
+        let reads = (0..partition_count).map(|partition| (partition, tokio::spawn(self.clone().patiently(partition))));
+        // All at once: each waits for brokers, not for us.
+        let reads: Vec<_> = reads.collect();
+        let mut ends = Ends::new();
+        for (partition, read) in reads {
+            let end = read.await.map_err(|error| RebuildCause::Part(error.to_string()))??;
+            ends.insert(partition, end);
+        }
+        Ok(ends)
+    }
+
+    async fn patiently(self, partition: i32) -> Result<i64, RelayError> {
+        let mut attempt = 1;
+        loop {
+            let reader = self.clone();
+            match ask(move || reader.one(partition)).await {
+                // A relay that runs: its very first transaction may have been committed between the look for a cursor and the
+                // look for what was published. The next look finds its cursor.
+                Err(error @ (RelayError::Kafka(_) | RelayError::LostCursor { .. })) if attempt < ATTEMPTS => {
+                    tracing::debug!(partition, %error, "the cursor could not be read: asking again");
+                    attempt += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Blocks.
+    fn one(&self, partition: i32) -> Result<i64, RelayError> {
+        let found = CursorReader::new(&self.kafka, &self.topics, &self.topic_id).read(partition)?;
+        let expected = self.inspector.watermarks(&self.topics.orders, partition)?.high;
+        if found > expected {
+            return Err(RelayError::CursorBeyondLog { partition, expected, found });
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,177 @@
+//! Why a rebuild ended without swapping, and what it left. The live tables are as they were in every case but one: a
+//! connection that was lost inside the swap, where the positions tell.
+
+use std::fmt;
+
+use ledger_database::schema_version::SchemaVersionError;
+use ledger_database::{DatabaseError, Fault, fault_of, number_of};
+use ledger_kafka::KafkaUseError;
+use ledger_kafka::replay::ReplayError;
+use ledger_store::StoreError;
+use ledger_store::log_check::LogCheckError;
+use projector::relay::RelayError;
+use projector::start_check::StartError;
+use projector::writer::WriterError;
+use thiserror::Error;
+
+use crate::generations::GenerationsError;
+use crate::verify::CompareError;
+
+/// A rebuild that did not end well: why, and what is left of it.
+#[derive(Debug, Error)]
+#[error("{cause}; {left}")]
+pub struct RebuildError {
+    pub cause: RebuildCause,
+    pub left: Left,
+}
+
+/// What a rebuild that failed leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing was begun, or nothing that was there before was touched.
+    Untouched,
+    /// A new generation, unfinished.
+    Unfinished { generation: i32 },
+    /// The swap took place, or nobody knows whether.
+    Unknown { generation: i32 },
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untouched => write!(f, "the live tables are untouched, and nothing new was left"),
+            Self::Unfinished { generation } => write!(
+                f,
+                "the live tables are untouched; what was built of generation {generation} is kept: `ledger rebuild` goes on \
+                 from there, `ledger generations drop {generation}` removes it"
+            ),
+            Self::Unknown { generation } => write!(
+                f,
+                "generation {generation} may be live, whole in any case: `ledger rebuild` finds out, and goes on if it is not"
+            ),
+        }
+    }
+}
+
+/// Why it failed.
+#[derive(Debug, Error)]
+pub enum RebuildCause {
+    #[error("stopped as asked")]
+    Stopped,
+    #[error(
+        "the database user {user} lacks a right that a rebuild needs; it takes the owner's (--owner-database-url): {cause}"
+    )]
+    MissingRight { user: String, cause: String },
+    #[error("the database server has no room left: {cause}")]
+    DiskFull { cause: String },
+    #[error("the connection that keeps other rebuilds away was lost: {cause}")]
+    GuardLost { cause: sqlx::Error },
+    #[error(
+        "the positions of generation {generation} were moved by somebody else: expected partition {partition} at {expected}, \
+         found {found}"
+    )]
+    ShadowMoved { generation: i32, partition: i32, expected: i64, found: String },
+    #[error("table {table} has keys that the live one has not: {keys}")]
+    UnknownKeys { table: String, keys: String },
+    #[error(transparent)]
+    Generations(#[from] GenerationsError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Cursor(#[from] RelayError),
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Writer(#[from] WriterError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    #[error("{step}: {cause}")]
+    Sql { step: &'static str, cause: sqlx::Error },
+    #[error("a part of the rebuild ended unexpectedly: {0}")]
+    Part(String),
+}
+
+/// MariaDB's numbers of a full disk: ER_DISK_FULL, ER_RECORD_FILE_FULL, and ER_TEMP_FILE_WRITE_FAILURE.
+const DISK_FULL: &[u16] = &[1021, 1114, 1878];
+/// Its numbers for an error of the operating system, whose own number is in the text.
+const SYSTEM_ERROR: &[u16] = &[3, 20, 29, 1005, 1026, 1030];
+/// ENOSPC and EDQUOT, as MariaDB words them.
+const NO_SPACE: &[&str] = &["No space left on device", "errno: 28", "Got error 28", "Disk quota exceeded", "error 122"];
+const DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
+
+impl RebuildCause {
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::GuardLost { .. } => true,
+            Self::Generations(error) => error.is_unreachable(),
+            Self::Start(error) => error.is_unreachable(),
+            Self::Cursor(RelayError::Kafka(error)) => error.is_unreachable(),
+            Self::Replay(error) => error.is_unreachable(),
+            Self::Compare(error) => error.is_unreachable(),
+            Self::Writer(WriterError::Store(error)) => error.is_unreachable(),
+            Self::Sql { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
+            _ => false,
+        }
+    }
+
+    /// Says what an operator has to do where the database's own words do not.
+    #[must_use]
+    pub(super) fn named(self, user: &str) -> Self {
+        let Some(cause) = self.database() else { return self };
+        let (number, text) = (number_of(cause), cause.to_string());
+        let one_of = |numbers: &[u16]| number.is_some_and(|number| numbers.contains(&number));
+        if one_of(DENIED) {
+            return Self::MissingRight { user: user.to_owned(), cause: text };
+        }
+        let full = one_of(SYSTEM_ERROR) && NO_SPACE.iter().any(|words| text.contains(words));
+        if one_of(DISK_FULL) || full { Self::DiskFull { cause: text } } else { self }
+    }
+
+    /// The database's error, where it is one.
+    fn database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Sql { cause, .. }
+            | Self::Generations(GenerationsError::Sql { cause, .. })
+            | Self::Generations(GenerationsError::Store(StoreError::Database { cause, .. }))
+            | Self::Writer(WriterError::Store(StoreError::Database { cause, .. }))
+            | Self::Compare(CompareError::Store(StoreError::Database { cause, .. }))
+            | Self::Start(StartError::Store(StoreError::Database { cause, .. })) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for RebuildCause {
+    fn from(error: StoreError) -> Self {
+        Self::Generations(error.into())
+    }
+}
+
+impl From<LogCheckError> for RebuildCause {
+    fn from(error: LogCheckError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<KafkaUseError> for RebuildCause {
+    fn from(error: KafkaUseError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<DatabaseError> for RebuildCause {
+    fn from(error: DatabaseError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<SchemaVersionError> for RebuildCause {
+    fn from(error: SchemaVersionError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+/// Names the step in an error of the database.
+pub(super) fn sql(step: &'static str) -> impl Fn(sqlx::Error) -> RebuildCause {
+    move |cause| RebuildCause::Sql { step, cause }
+}

@@ -1,0 +1,41 @@
+//! The status of the projection as a command shows it. What it says is read by the running service's own `status`.
+
+use projector::status::{PartitionStatus, Status};
+
+use crate::output::Report;
+
+impl Report for Status {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["partition", "position", "end", "lag"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let row = |status: &PartitionStatus| {
+            [i64::from(status.partition), status.next_offset, status.end_offset, status.lag]
+                .map(|n| n.to_string())
+                .into()
+        };
+        self.partitions.iter().map(row).collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        let Self { topic, topic_id, cluster_id, lag, generation, fold_version, .. } = self;
+        let mut lines = vec![
+            format!("topic {topic} (id {topic_id}, cluster {cluster_id}), lag {lag}"),
+            format!("generation {generation} is live (fold version {fold_version})"),
+        ];
+        if *fold_version != self.program_fold_version {
+            let program = self.program_fold_version;
+            lines.push(format!("this program folds by version {program}: `ledger rebuild` makes tables of it"));
+        }
+        if !self.kept.is_empty() {
+            let kept: Vec<String> = self.kept.iter().map(|kept| kept.generation.to_string()).collect();
+            lines.push(format!("kept for `ledger rollback`: {}", kept.join(", ")));
+        }
+        lines.extend(self.rebuild.as_ref().map(ToString::to_string));
+        // A rebuild that runs is told of already.
+        let running = self.rebuild.as_ref().is_some_and(|rebuild| rebuild.running);
+        lines.extend(self.working.as_ref().filter(|_| !running).map(|holder| format!("running: {holder}")));
+        Some(lines.join("\n"))
+    }
+}

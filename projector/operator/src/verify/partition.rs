@@ -1,0 +1,310 @@
+//! One partition, folded again beside its rows. See [`super`] for why what it finds is complete.
+
+use std::collections::HashMap;
+
+use chrono::DateTime;
+use ledger_fold::{BatchEffects, BatchFold, MovementRow, OrderRow, Parked, Partition, PartitionState, Prior};
+use ledger_kafka::record::OwnedRecord;
+use ledger_schema::wire::{self, Event};
+use ledger_schema::{
+    AdjustmentNote, Delta, Movement, MovementId, MovementKind, Order, OrderId, ParkReason, ProductId, Quantity,
+    UnitPrice, UserId,
+};
+use ledger_store::StoreError;
+use ledger_store::for_fold;
+use sqlx::MySqlConnection;
+use uuid::Uuid;
+
+use super::difference::Differences;
+use super::expected;
+use super::lookup::Lookups;
+use super::seen::Seen;
+use super::table::{DEAD_LETTERS, ORDERS, Row, STOCK_MOVEMENTS, TableShape};
+
+/// What is expected under ids whose rows are missing or differ. Later records are folded against this, not against the rows.
+#[derive(Debug, Default)]
+struct Wrong {
+    orders: HashMap<OrderId, Order>,
+    movements: HashMap<MovementId, Movement>,
+}
+
+/// A product as the log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) available: i64,
+    /// Of the record that changed it last.
+    pub(super) offset: i64,
+}
+
+/// Which records the rows of the tables are of: what tells a wrong position from wrong rows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Evidence {
+    /// The last record whose effect stands in some table.
+    pub(super) last_found: Option<i64>,
+    /// The first record whose row is missing.
+    pub(super) first_missing: Option<i64>,
+    /// The last record behind the position that some table has a row of.
+    pub(super) last_beyond: Option<i64>,
+}
+
+impl Evidence {
+    pub(super) fn found(&mut self, offset: i64) {
+        self.last_found = self.last_found.max(Some(offset));
+    }
+
+    fn missing(&mut self, offset: i64) {
+        self.first_missing = Some(self.first_missing.map_or(offset, |first| first.min(offset)));
+    }
+
+    pub(super) fn beyond(&mut self, offset: i64) {
+        self.last_beyond = self.last_beyond.max(Some(offset));
+    }
+}
+
+/// How many rows of a table were found under their keys.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FoundRows {
+    pub(super) orders: u64,
+    pub(super) movements: u64,
+}
+
+impl FoundRows {
+    pub(super) fn of(&self, shape: &TableShape) -> u64 {
+        if shape == &ORDERS { self.orders } else { self.movements }
+    }
+}
+
+pub(super) struct PartitionCheck {
+    pub(super) partition: Partition,
+    /// Up to where it is folded, exclusive: its position, but not beyond the end of the log.
+    pub(super) end: i64,
+    pub(super) log_end: i64,
+    /// One past the last record that was folded.
+    pub(super) next_offset: i64,
+    state: PartitionState,
+    pub(super) levels: HashMap<ProductId, Level>,
+    seen: Seen,
+    wrong: Wrong,
+    pub(super) found_rows: FoundRows,
+    pub(super) evidence: Evidence,
+    pub(super) duplicates: u64,
+}
+
+impl PartitionCheck {
+    /// Nothing folded yet.
+    pub(super) fn new(partition: Partition, end: i64, log_end: i64) -> Self {
+        Self {
+            partition,
+            end,
+            log_end,
+            next_offset: 0,
+            state: PartitionState::default(),
+            levels: HashMap::new(),
+            seen: Seen::new(end),
+            wrong: Wrong::default(),
+            found_rows: FoundRows::default(),
+            evidence: Evidence::default(),
+            duplicates: 0,
+        }
+    }
+
+    /// Folds the next records and compares their rows.
+    pub(super) async fn batch(
+        &mut self,
+        lookups: &Lookups,
+        connection: &mut MySqlConnection,
+        records: &[OwnedRecord],
+        differences: &mut Differences,
+    ) -> Result<(), StoreError> {
+        let from = self.next_offset;
+        let mut effects = self.fold(records, &Prior::default());
+        let (orders, movements) = ids(&effects, records);
+        let mut orders = lookups.orders.rows(connection, self.partition.number, &orders).await?;
+        let mut movements = lookups.movements.rows(connection, self.partition.number, &movements).await?;
+        let prior = self.prior(&effects, records, &orders, &movements, from);
+        if prior != Prior::default() {
+            effects = self.fold(records, &prior);
+        }
+        for row in &effects.orders {
+            self.compare_order(row, orders.remove(&row.order.order_id().as_uuid()), differences);
+        }
+        for row in &effects.movements {
+            self.compare_movement(row, movements.remove(&row.movement.movement_id().as_uuid()), differences);
+        }
+        let letters = lookups.dead_letters(connection, self.partition.number, from, effects.next_offset).await?;
+        self.compare_dead_letters(&effects.parked, records, letters, differences);
+        self.take_over(&effects);
+        Ok(())
+    }
+
+    fn fold(&self, records: &[OwnedRecord], prior: &Prior) -> BatchEffects {
+        let mut fold = BatchFold::new(self.partition, &self.state, prior, self.next_offset);
+        records.iter().for_each(|record| fold.fold(&for_fold(record)));
+        fold.finish()
+    }
+
+    /// What stood under the batch's ids before it: the rows that were compared earlier in this run, and nothing else.
+    fn prior(
+        &self,
+        effects: &BatchEffects,
+        records: &[OwnedRecord],
+        orders: &HashMap<Uuid, Row>,
+        movements: &HashMap<Uuid, Row>,
+        from: i64,
+    ) -> Prior {
+        let mut prior = Prior::default();
+        let compared = |shape: &TableShape, id: &Uuid, row: &Row| {
+            let offset = row.integer(shape, "kafka_offset");
+            offset < from && self.seen.is(shape.name, *id, offset)
+        };
+        let earlier = orders.iter().filter(|(id, row)| compared(&ORDERS, id, row));
+        prior.orders.extend(earlier.filter_map(|(_, row)| order_of(row)).map(|order| (order.order_id(), order)));
+        let earlier = movements.iter().filter(|(id, row)| compared(&STOCK_MOVEMENTS, id, row));
+        let earlier = earlier.filter_map(|(_, row)| movement_of(row));
+        prior.movements.extend(earlier.map(|movement| (movement.movement_id(), movement)));
+        if !self.wrong.orders.is_empty() || !self.wrong.movements.is_empty() {
+            let (orders, movements) = ids(effects, records);
+            let wrong = orders.into_iter().filter_map(|id| self.wrong.orders.get_key_value(&OrderId::from_uuid(id)));
+            prior.orders.extend(wrong.map(|(id, order)| (*id, order.clone())));
+            let wrong = movements.into_iter();
+            let wrong = wrong.filter_map(|id| self.wrong.movements.get_key_value(&MovementId::from_uuid(id)));
+            prior.movements.extend(wrong.map(|(id, movement)| (*id, movement.clone())));
+        }
+        prior
+    }
+
+    fn compare_order(&mut self, row: &OrderRow, found: Option<Row>, differences: &mut Differences) {
+        let expected = expected::order(self.partition.number, row);
+        self.seen.set(ORDERS.name, row.order.order_id().as_uuid(), row.offset);
+        self.found_rows.orders += u64::from(found.is_some());
+        if !self.compare(&ORDERS, found, &expected, row.offset, differences) {
+            self.wrong.orders.insert(row.order.order_id(), row.order.clone());
+        }
+    }
+
+    fn compare_movement(&mut self, row: &MovementRow, found: Option<Row>, differences: &mut Differences) {
+        let expected = expected::movement(self.partition.number, row);
+        self.seen.set(STOCK_MOVEMENTS.name, row.movement.movement_id().as_uuid(), row.offset);
+        self.found_rows.movements += u64::from(found.is_some());
+        if !self.compare(&STOCK_MOVEMENTS, found, &expected, row.offset, differences) {
+            self.wrong.movements.insert(row.movement.movement_id(), row.movement.clone());
+        }
+    }
+
+    fn compare(
+        &mut self,
+        shape: &'static TableShape,
+        found: Option<Row>,
+        expected: &Row,
+        offset: i64,
+        differences: &mut Differences,
+    ) -> bool {
+        match found {
+            Some(found) => {
+                self.evidence.found(offset);
+                differences.compare(shape, &found, expected)
+            }
+            None => {
+                self.evidence.missing(offset);
+                differences.missing(shape, expected);
+                false
+            }
+        }
+    }
+
+    /// Both are in order of offset.
+    fn compare_dead_letters(
+        &mut self,
+        parked: &[Parked],
+        records: &[OwnedRecord],
+        letters: Vec<Row>,
+        differences: &mut Differences,
+    ) {
+        let mut letters = letters.into_iter().peekable();
+        for parked in parked {
+            let Ok(at) = records.binary_search_by_key(&parked.offset, |record| record.offset) else { continue };
+            let offset_of = |row: &Row| row.integer(&DEAD_LETTERS, "kafka_offset");
+            while let Some(extra) = letters.next_if(|row| offset_of(row) < parked.offset) {
+                differences.extra(&DEAD_LETTERS, &extra);
+            }
+            let found = letters.next_if(|row| offset_of(row) == parked.offset);
+            let expected = expected::dead_letter(self.partition.number, parked, &records[at]);
+            self.compare(&DEAD_LETTERS, found, &expected, parked.offset, differences);
+        }
+        letters.for_each(|extra| differences.extra(&DEAD_LETTERS, &extra));
+    }
+
+    fn take_over(&mut self, effects: &BatchEffects) {
+        self.state.apply(effects);
+        for row in &effects.stock {
+            let level = Level { available: row.available, offset: row.offset };
+            match self.levels.get_mut(&row.product_id) {
+                Some(known) => *known = level,
+                None => {
+                    self.levels.insert(row.product_id.clone(), level);
+                }
+            }
+        }
+        self.duplicates += effects.duplicate_count;
+        self.next_offset = effects.next_offset;
+    }
+
+    /// Whether the log explains that a row with this key is there. What its columns say was compared.
+    pub(super) fn explains(&self, shape: &TableShape, row: &Row) -> bool {
+        let Some(id) = row.id() else { return false };
+        let is_wrong = match shape.name {
+            "orders" => self.wrong.orders.contains_key(&OrderId::from_uuid(id)),
+            _ => self.wrong.movements.contains_key(&MovementId::from_uuid(id)),
+        };
+        let is_line = shape.name != ORDERS.name || row.integer(shape, "line_no") == i64::from(OrderRow::LINE_NO);
+        is_line && (is_wrong || self.seen.is(shape.name, id, row.integer(shape, "kafka_offset")))
+    }
+
+    /// How many rows had a difference, of those that are kept in memory for it.
+    pub(super) fn wrong_rows(&self) -> usize {
+        self.wrong.orders.len() + self.wrong.movements.len()
+    }
+}
+
+/// Every id that a record of the batch has: those that have a row, and those that are parked only for what the stock would be.
+fn ids(effects: &BatchEffects, records: &[OwnedRecord]) -> (Vec<Uuid>, Vec<Uuid>) {
+    let mut orders: Vec<Uuid> = effects.orders.iter().map(|row| row.order.order_id().as_uuid()).collect();
+    let mut movements: Vec<Uuid> = effects.movements.iter().map(|row| row.movement.movement_id().as_uuid()).collect();
+    for parked in effects.parked.iter().filter(|parked| parked.reason == ParkReason::StockOverflow) {
+        let at = records.binary_search_by_key(&parked.offset, |record| record.offset);
+        match at.map(|at| wire::decode(records[at].value())) {
+            Ok(Ok(Event::OrderPlaced(order))) => orders.push(order.order_id().as_uuid()),
+            Ok(Ok(Event::StockMoved(movement))) => movements.push(movement.movement_id().as_uuid()),
+            _ => {}
+        }
+    }
+    (orders, movements)
+}
+
+/// The order of a row that equals what the log says. The time plays no part in whether an order is the same.
+pub(super) fn order_of(row: &Row) -> Option<Order> {
+    Order::new(
+        OrderId::from_uuid(row.id()?),
+        UserId::parse(row.text(&ORDERS, "user_id")).ok()?,
+        ProductId::parse(row.text(&ORDERS, "product_id")).ok()?,
+        Quantity::new(row.integer(&ORDERS, "quantity")).ok()?,
+        UnitPrice::new(row.integer(&ORDERS, "unit_price")).ok()?,
+        None,
+        DateTime::UNIX_EPOCH,
+    )
+    .ok()
+}
+
+/// As [`order_of`], of a receipt or an adjustment.
+pub(super) fn movement_of(row: &Row) -> Option<Movement> {
+    let delta = row.integer(&STOCK_MOVEMENTS, "delta");
+    let kind = match row.text(&STOCK_MOVEMENTS, "kind") {
+        "receipt" => MovementKind::Receipt(Quantity::new(delta).ok()?),
+        _ => MovementKind::Adjustment {
+            delta: Delta::new(delta).ok()?,
+            note: AdjustmentNote::parse(row.text(&STOCK_MOVEMENTS, "note")).ok()?,
+        },
+    };
+    let product_id = ProductId::parse(row.text(&STOCK_MOVEMENTS, "product_id")).ok()?;
+    Some(Movement::new(MovementId::from_uuid(row.id()?), product_id, kind, DateTime::UNIX_EPOCH))
+}

@@ -1,0 +1,165 @@
+//! The rows of `positions`: whether each is of this log and stands where the tables stand. What the other columns of a row must
+//! be is known from the log; the generation is whatever most rows say.
+
+use std::collections::BTreeMap;
+
+use ledger_database::Tables;
+use ledger_fold::FOLD_VERSION;
+use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
+use ledger_store::{StoreError, at};
+use sqlx::MySqlConnection;
+
+use super::difference::{Difference, Differences, Kind};
+use super::partition::Evidence;
+use super::table::{POSITIONS, Row, Value};
+
+/// The positions of one snapshot.
+pub(super) struct Positions {
+    /// Of this topic, and of a partition that the log has.
+    pub(super) rows: BTreeMap<i32, Row>,
+    /// Of anything else.
+    pub(super) strange: Vec<Row>,
+    generation: i64,
+}
+
+impl Positions {
+    pub(super) async fn read(
+        connection: &mut MySqlConnection,
+        tables: &Tables,
+        topic: &str,
+        partition_count: i32,
+    ) -> Result<Self, StoreError> {
+        let text = POSITIONS.select(&tables.positions, "ORDER BY topic, kafka_partition");
+        let found = sqlx::query(text).fetch_all(connection).await.map_err(at("reading positions"))?;
+        let (mut rows, mut strange) = (BTreeMap::new(), Vec::new());
+        let mut generations: BTreeMap<i64, usize> = BTreeMap::new();
+        for row in &found {
+            let row = POSITIONS.read(row).map_err(at("reading positions"))?;
+            *generations.entry(row.integer(&POSITIONS, "generation")).or_default() += 1;
+            let partition = i32::try_from(row.integer(&POSITIONS, "kafka_partition")).unwrap_or(-1);
+            if row.text(&POSITIONS, "topic") == topic && (0..partition_count).contains(&partition) {
+                rows.insert(partition, row);
+            } else {
+                strange.push(row);
+            }
+        }
+        let generation = generations.into_iter().max_by_key(|(_, rows)| *rows).map_or(0, |(generation, _)| generation);
+        Ok(Self { rows, strange, generation })
+    }
+
+    /// Refuses a log that no row belongs to. Where some do, the others are differences.
+    pub(super) fn check_log(&self, topic: &str, identity: &LogIdentity) -> Result<(), LogRefusal> {
+        let refusals = self.rows.values().map(|row| check_identity(topic, &identity_of(row), identity));
+        let mut refused = None;
+        for refusal in refusals {
+            match refusal {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    pub(super) fn next_offset(&self, partition: i32) -> Option<i64> {
+        self.rows.get(&partition).map(|row| row.integer(&POSITIONS, "next_offset"))
+    }
+
+    /// Compares the row of a partition; `next_offset` is what was found out about that column.
+    pub(super) fn judge(
+        &self,
+        partition: i32,
+        identity: &LogIdentity,
+        next_offset: Option<String>,
+        differences: &mut Differences,
+    ) {
+        let Some(row) = self.rows.get(&partition) else { return };
+        let expected = [
+            ("cluster_id", Value::from(identity.cluster_id.as_str())),
+            ("topic_id", identity.topic_id.as_str().into()),
+            ("partition_count", identity.partition_count.into()),
+            ("generation", self.generation.into()),
+            ("fold_version", i64::from(FOLD_VERSION).into()),
+        ];
+        let wrong = next_offset.map(|expected| difference(row, "next_offset", Some(expected)));
+        let others = expected.into_iter().filter(|(column, expected)| row.get(&POSITIONS, column) != expected);
+        let others = others.map(|(column, expected)| difference(row, column, expected.shown()));
+        differences.judged(&POSITIONS, wrong.into_iter().chain(others).collect());
+    }
+
+    /// Rows that should not be there, and those that should.
+    pub(super) fn judge_others(&self, topic: &str, identity: &LogIdentity, differences: &mut Differences) {
+        self.strange.iter().for_each(|row| differences.extra(&POSITIONS, row));
+        for partition in (0..identity.partition_count).filter(|partition| !self.rows.contains_key(partition)) {
+            let expected = Row::new([
+                topic.into(),
+                partition.into(),
+                Value::Null, // Nobody can know it.
+                identity.cluster_id.as_str().into(),
+                identity.topic_id.as_str().into(),
+                identity.partition_count.into(),
+                self.generation.into(),
+                i64::from(FOLD_VERSION).into(),
+            ]);
+            differences.missing(&POSITIONS, &expected);
+        }
+    }
+}
+
+fn identity_of(row: &Row) -> LogIdentity {
+    LogIdentity {
+        cluster_id: row.text(&POSITIONS, "cluster_id").to_owned(),
+        topic_id: row.text(&POSITIONS, "topic_id").to_owned(),
+        partition_count: i32::try_from(row.integer(&POSITIONS, "partition_count")).unwrap_or(-1),
+    }
+}
+
+fn difference(row: &Row, column: &'static str, expected: Option<String>) -> Difference {
+    let found = row.get(&POSITIONS, column).shown();
+    let key = row.key_text(&POSITIONS);
+    Difference { table: POSITIONS.name, key, kind: Kind::Changed, column: Some(column), found, expected }
+}
+
+/// What a position should be, where it cannot be right. `folded` is one past the last record before it, `end` the log's end.
+///
+/// A position that is wrong by records which left no row (duplicates) is not told from one that is right: the tables are those of
+/// both.
+pub(super) fn expected_next_offset(found: i64, folded: i64, end: i64, evidence: Evidence) -> Option<String> {
+    if found > end {
+        return Some(format!("at most {end}, the end of the log"));
+    }
+    if found != folded {
+        return Some(format!("one past a record, as {folded} is"));
+    }
+    if let Some(beyond) = evidence.last_beyond {
+        return Some(format!("at least {}, since a table has a row of offset {beyond}", beyond + 1));
+    }
+    let missing = evidence.first_missing.filter(|first| evidence.last_found.is_none_or(|last| *first > last))?;
+    Some(format!("at most {missing}, since no table has a row of offset {missing} or of any after it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_tell_where_a_position_should_be() {
+        let evidence = |last_found, first_missing, last_beyond| Evidence { last_found, first_missing, last_beyond };
+        for (found, folded, end, evidence, expected) in [
+            (5, 5, 9, evidence(Some(4), None, None), None),
+            (5, 5, 9, evidence(Some(2), None, None), None),
+            (5, 5, 9, evidence(Some(4), Some(1), None), None),
+            (12, 9, 9, evidence(Some(8), None, None), Some("at most 9, the end of the log")),
+            (6, 5, 9, evidence(Some(4), None, None), Some("one past a record, as 5 is")),
+            (5, 5, 9, evidence(Some(4), None, Some(7)), Some("at least 8, since a table has a row of offset 7")),
+            (
+                5,
+                5,
+                9,
+                evidence(Some(2), Some(3), None),
+                Some("at most 3, since no table has a row of offset 3 or of any after it"),
+            ),
+        ] {
+            assert_eq!(expected_next_offset(found, folded, end, evidence).as_deref(), expected);
+        }
+    }
+}

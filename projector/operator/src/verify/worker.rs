@@ -1,0 +1,154 @@
+//! Some partitions, verified in one snapshot: folded again from the log beside their rows, then whatever the log does not
+//! explain. A partition is an island, so each worker may see the tables at another moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ledger_database::Tables;
+use ledger_fold::Partition;
+use ledger_fold::log_safety::LogIdentity;
+use ledger_kafka::KafkaSettings;
+use ledger_kafka::replay::LogRange;
+use ledger_schema::ProductId;
+use ledger_schema::partitioner::partition_of;
+use sqlx::MySqlConnection;
+
+use super::VerifyError;
+use super::difference::Differences;
+use super::expected;
+use super::feed;
+use super::lookup::Lookups;
+use super::merge::Scan;
+use super::partition::PartitionCheck;
+use super::positions::{Positions, expected_next_offset};
+use super::progress::Progress;
+use super::strange::Strange;
+use super::table::{ALL, STOCK};
+
+/// Rows that may differ before the rest is not looked at: each takes memory, and tables that differ so much are to be rebuilt.
+pub(super) const MAX_WRONG_ROWS: usize = 100_000;
+
+/// What every worker knows.
+pub(super) struct Job {
+    pub(super) kafka: KafkaSettings,
+    pub(super) topic: String,
+    pub(super) identity: LogIdentity,
+    pub(super) tables: Tables,
+    /// Most differences that are listed.
+    pub(super) limit: usize,
+    pub(super) progress: Progress,
+}
+
+/// A worker's tables as they are at one moment.
+pub(super) struct View {
+    pub(super) connection: MySqlConnection,
+    pub(super) positions: Positions,
+    /// Of the partitions that are verified here: the end of the log, exclusive.
+    pub(super) ends: BTreeMap<i32, i64>,
+    /// Whether rows of no partition are looked for here.
+    pub(super) takes_others: bool,
+}
+
+/// What a worker found.
+pub(super) struct Outcome {
+    pub(super) differences: Differences,
+    pub(super) records: u64,
+    pub(super) duplicates: u64,
+    /// It stopped early, at so many differences.
+    pub(super) gave_up: bool,
+}
+
+pub(super) async fn run(job: Arc<Job>, view: View) -> Result<Outcome, VerifyError> {
+    let View { mut connection, positions, ends, takes_others } = view;
+    let mut differences = Differences::new(job.limit, &ALL);
+    let mut checks = checks(&job, &positions, &ends);
+    let (records, gave_up) = fold_all(&job, &mut connection, &mut checks, &mut differences).await?;
+    if !gave_up {
+        let mut strange = Strange::new(&job, &mut checks, takes_others);
+        strange.dead_letters(&mut connection, &mut differences).await?;
+        strange.rows_with_ids(&mut connection, &mut differences).await?;
+        connection = stock(&job, connection, &mut checks, &mut differences).await?;
+    }
+    let mut first = Differences::new(job.limit, &ALL);
+    if takes_others {
+        positions.judge_others(&job.topic, &job.identity, &mut first);
+    }
+    for (partition, check) in &checks {
+        let found = positions.next_offset(*partition).unwrap_or(0);
+        let end = ends.get(partition).copied().unwrap_or(0);
+        let expected = expected_next_offset(found, check.next_offset, end, check.evidence);
+        positions.judge(*partition, &job.identity, expected.filter(|_| !gave_up), &mut first);
+    }
+    drop(connection);
+    // A wrong position makes many rows look wrong, so it stands first.
+    first.absorb(differences);
+    let duplicates = checks.values().map(|check| check.duplicates).sum();
+    Ok(Outcome { differences: first, records, duplicates, gave_up })
+}
+
+fn checks(job: &Job, positions: &Positions, ends: &BTreeMap<i32, i64>) -> BTreeMap<i32, PartitionCheck> {
+    let check = |(partition, end): (&i32, &i64)| {
+        let found = positions.next_offset(*partition)?;
+        let number = Partition { number: *partition, count: job.identity.partition_count };
+        Some((*partition, PartitionCheck::new(number, found.clamp(0, *end), *end)))
+    };
+    ends.iter().filter_map(check).collect()
+}
+
+/// Folds the log up to the positions; gives how many records there were, and whether it stopped before the end.
+async fn fold_all(
+    job: &Job,
+    connection: &mut MySqlConnection,
+    checks: &mut BTreeMap<i32, PartitionCheck>,
+    differences: &mut Differences,
+) -> Result<(u64, bool), VerifyError> {
+    let lookups = Lookups::new(&job.tables);
+    let range =
+        |(partition, check): (&i32, &PartitionCheck)| LogRange { partition: *partition, from: 0, to: check.end };
+    let mut batches = feed::start(job.kafka.clone(), job.topic.clone(), checks.iter().map(range).collect());
+    let mut records = 0;
+    while let Some(batch) = batches.recv().await {
+        let batch = batch?;
+        let Some(check) = batch.first().and_then(|record| checks.get_mut(&record.partition)) else { continue };
+        check.batch(&lookups, connection, &batch, differences).await?;
+        job.progress.advance(batch.len());
+        records += u64::try_from(batch.len()).unwrap_or(0);
+        if checks.values().map(PartitionCheck::wrong_rows).sum::<usize>() > MAX_WRONG_ROWS {
+            return Ok((records, true));
+        }
+    }
+    Ok((records, false))
+}
+
+/// Products and their stock. A product's partition follows from its id, so that a false one in the row is a false column.
+async fn stock(
+    job: &Job,
+    connection: MySqlConnection,
+    checks: &mut BTreeMap<i32, PartitionCheck>,
+    differences: &mut Differences,
+) -> Result<MySqlConnection, VerifyError> {
+    let mut rows = Scan::start(connection, &STOCK, &job.tables.stock);
+    while let Some(row) = rows.next().await? {
+        let text = row.text(&STOCK, "product_id");
+        let Some(check) = checks.get_mut(&partition_of(text.as_bytes(), job.identity.partition_count)) else {
+            continue;
+        };
+        match ProductId::parse(text).ok().and_then(|product| check.levels.remove_entry(&product)) {
+            Some((product, level)) => {
+                if row.integer(&STOCK, "kafka_offset") == level.offset {
+                    check.evidence.found(level.offset);
+                }
+                differences.compare(&STOCK, &row, &expected::stock(check.partition.number, &product, level));
+            }
+            None => differences.extra(&STOCK, &row),
+        }
+    }
+    for check in checks.values_mut() {
+        let mut missing: Vec<_> = check.levels.drain().collect();
+        missing.sort_unstable_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+        for (product, level) in missing {
+            differences.missing(&STOCK, &expected::stock(check.partition.number, &product, level));
+        }
+    }
+    Ok(rows.end().await?)
+}

@@ -1,8 +1,0 @@
-//! The binary `ledger`. Read next: `program.rs` (what it does), `cli.rs` (what can be asked), `commands/` (one file per
-//! command), `exit.rs` (the codes).
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    projector::program::run()
-}

@@ -1,0 +1,67 @@
+//! What goes into a store, and what comes back: a partition's share of a batch, where a partition stands, and what became of
+//! a batch.
+
+use ledger_fold::{BatchEffects, PartitionState, Record};
+use ledger_kafka::record::OwnedRecord;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+
+/// What one batch does to one partition, with the records that it was folded from (parked ones are kept whole).
+#[derive(Debug)]
+pub struct PartitionBatch<'a> {
+    /// Of the tables that the state was loaded from, which the batch was folded over.
+    pub generation: GenerationKey,
+    pub effects: BatchEffects,
+    /// In the order of their offsets.
+    pub records: &'a [OwnedRecord],
+}
+
+/// Which set of tables. The number is a name within a database; the id, drawn at random when the positions are created, tells
+/// the set from one of the same number in a database that was lost and made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GenerationKey {
+    pub number: i32,
+    pub id: Uuid,
+}
+
+impl GenerationKey {
+    /// A new set of tables of that number.
+    pub fn draw(number: i32) -> Self {
+        Self { number, id: Uuid::now_v7() }
+    }
+}
+
+/// Where a partition stands: how far, and in which generation of tables. The same offset in another generation is another
+/// position: what was loaded from the one says nothing about the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub next_offset: i64,
+    pub generation: GenerationKey,
+}
+
+/// A partition as the tables have it, position and state of one snapshot.
+#[derive(Debug)]
+pub struct Loaded {
+    pub standing: Standing,
+    /// Of the rules that the tables were folded by.
+    pub fold_version: i32,
+    pub state: PartitionState,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Written {
+    Committed,
+    /// Nothing was written: somebody else moved the positions of these partitions.
+    Missed(Vec<i32>),
+    /// Nothing was written: an id of the batch stands before. Look the ids up and fold again.
+    IdKnown,
+    /// COMMIT did not answer. Read the positions to know.
+    CommitUnknown(StoreError),
+}
+
+/// What the fold sees of a record. Headers take no part in it.
+pub fn for_fold(record: &OwnedRecord) -> Record<'_> {
+    Record { offset: record.offset, key: record.key(), value: record.value() }
+}

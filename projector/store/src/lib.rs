@@ -1,0 +1,35 @@
+//! Where the fold's effects are written. One batch is one transaction that begins with the compare-and-set on each
+//! partition's position (INV-1). A store must never decide anything: it says what the database said.
+//!
+//! The live store ([`live`]) also writes the outbox. What every store shares is in [`effects`] and [`transaction`]: the
+//! statements take the names of their tables, so that a rebuild can write others, with a store that has no outbox.
+//!
+//! Reading order: [`batch`] and [`contract`], [`transaction`] (begin, commit, roll back: once for every store), [`effects`],
+//! [`live`], [`shadow`]; [`outbox`] (what is published), [`positions`], [`generations`] (what is known of sets of tables);
+//! [`log_check`] (which log is refused).
+
+pub mod batch;
+pub mod contract;
+pub mod dead_letters;
+pub mod effects;
+pub mod error;
+pub mod fold_version;
+pub mod generations;
+pub mod live;
+pub mod log_check;
+pub mod outbox;
+mod outbox_rows;
+pub mod parked;
+pub mod positions;
+pub mod prior;
+pub mod rows;
+pub mod shadow;
+pub mod stock;
+pub mod transaction;
+
+pub use batch::{GenerationKey, Loaded, PartitionBatch, Standing, Written, for_fold};
+pub use contract::Store;
+pub use error::{StoreError, at};
+pub use fold_version::{FOLD_VERSION, MixedFolds};
+pub use live::LiveStore;
+pub use shadow::{ShadowStore, Tally};

@@ -1,0 +1,62 @@
+//! Something to publish. An entry names its topic, key and partition, so that all entries of a batch can be published in one
+//! Kafka transaction.
+
+use std::borrow::Cow;
+
+use ledger_schema::{EventId, Position};
+use serde::{Deserialize, Serialize};
+
+/// Something to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxEntry<'a> {
+    #[serde(borrow)]
+    pub content: EntryContent<'a>,
+    /// Of the topic that it goes to; the same number as its cause's.
+    pub partition: i32,
+    /// Offset of the cause.
+    pub offset: i64,
+    /// Which of the cause's entries, from 0.
+    pub index: u32,
+    #[serde(borrow, with = "serde_bytes")]
+    pub key: Option<Cow<'a, [u8]>>,
+    #[serde(borrow, with = "serde_bytes")]
+    pub value: Option<Cow<'a, [u8]>>,
+    /// Beyond those that follow from `content`.
+    #[serde(borrow)]
+    pub headers: Vec<EntryHeader<'a>>,
+}
+
+/// Which topic it goes to, with what that topic's own headers are made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryContent<'a> {
+    /// To the outcomes: CloudEvents headers are made from these and the position.
+    Outcome {
+        #[serde(borrow)]
+        event_type: Cow<'a, str>,
+        /// The product id.
+        #[serde(borrow)]
+        subject: Cow<'a, str>,
+    },
+    /// To the dead letters: key, value and headers as received, and why it was parked.
+    DeadLetter {
+        #[serde(borrow)]
+        reason: Cow<'a, str>,
+        #[serde(borrow)]
+        detail: Cow<'a, str>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryHeader<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    #[serde(borrow, with = "serde_bytes")]
+    pub value: Option<Cow<'a, [u8]>>,
+}
+
+impl OutboxEntry<'_> {
+    /// Identity of the entry: the position of its cause, and which of its entries it is.
+    pub fn event_id(&self) -> EventId {
+        EventId { cause: Position { partition: self.partition, offset: self.offset }, index: self.index }
+    }
+}

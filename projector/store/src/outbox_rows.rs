@@ -1,0 +1,83 @@
+//! The outbox's rows on the writer's side: one per batch and partition. Only the live store has it; a rebuild's store cannot
+//! publish anything by construction. Read next: `outbox.rs`, what a row holds; `relay/rows.rs`, who reads them.
+
+use ledger_database::statements::Shaped;
+use ledger_failpoints::FailPoint;
+use sqlx::mysql::MySqlArguments;
+use sqlx::{Arguments, MySqlConnection};
+
+use crate::batch::PartitionBatch;
+use crate::error::{StoreError, at};
+use crate::outbox;
+
+/// An outbox row of one partition.
+struct OutboxRow {
+    partition: i32,
+    generation: i32,
+    first_offset: i64,
+    next_offset: i64,
+    entry_count: i32,
+    entries: Vec<u8>,
+}
+
+/// Above this many bytes the outbox rows of a batch go one to a statement, to stay below `max_allowed_packet`.
+const MAX_SHARED_STATEMENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The statement on the outbox.
+#[derive(Debug, Clone)]
+pub(super) struct OutboxStatements {
+    replace: Shaped,
+}
+
+impl OutboxStatements {
+    pub(super) fn new() -> Self {
+        // REPLACE, not INSERT: where positions were restored with their tables, the same interval may be folded again while
+        // its row is still here, unpublished. Both rows are of the same generation and the same state, so they are equal.
+        let before = "REPLACE INTO outbox (kafka_partition, generation, first_offset, next_offset, entry_count, entries) \
+             VALUES";
+        Self { replace: Shaped::new(before, "(?, ?, ?, ?, ?, ?)", "") }
+    }
+
+    /// One row per partition that has something to publish (INV-6).
+    ///
+    /// # Errors
+    /// The database's, or [`StoreError::Encode`].
+    pub(super) async fn write(
+        &self,
+        connection: &mut MySqlConnection,
+        batch: &[PartitionBatch<'_>],
+    ) -> Result<(), StoreError> {
+        let rows = batch.iter().filter_map(|one| outbox_row(one).transpose()).collect::<Result<Vec<_>, _>>()?;
+        let size: usize = rows.iter().map(|row| row.entries.len()).sum();
+        let together = if size > MAX_SHARED_STATEMENT_BYTES { 1 } else { rows.len().max(1) };
+        for rows in rows.chunks(together) {
+            let done = self.replace.execute(connection, rows, bind, FailPoint::StoreOutbox).await;
+            done.map_err(at("writing the outbox"))?;
+        }
+        Ok(())
+    }
+}
+
+fn outbox_row(batch: &PartitionBatch<'_>) -> Result<Option<OutboxRow>, StoreError> {
+    let (partition, first_offset) = (batch.effects.partition, batch.effects.from_offset);
+    let encoded = outbox::encode(batch);
+    let encoded = encoded.map_err(|cause| StoreError::Encode { partition, from_offset: first_offset, cause })?;
+    let next_offset = batch.effects.next_offset;
+    Ok(encoded.map(|row| OutboxRow {
+        partition,
+        generation: batch.generation.number,
+        first_offset,
+        next_offset,
+        entry_count: row.entry_count,
+        entries: row.entries,
+    }))
+}
+
+fn bind(arguments: &mut MySqlArguments, row: &OutboxRow) -> Result<(), sqlx::error::BoxDynError> {
+    arguments.add(row.partition)?;
+    arguments.add(row.generation)?;
+    arguments.add(row.first_offset)?;
+    arguments.add(row.next_offset)?;
+    arguments.add(row.entry_count)?;
+    arguments.add(row.entries.as_slice())
+}

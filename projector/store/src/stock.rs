@@ -1,0 +1,96 @@
+//! The table `stock`: each changed product once per batch, and all products of a partition when it is taken over.
+
+use std::sync::Arc;
+
+use ledger_database::Tables;
+use ledger_database::statements::Shaped;
+use ledger_failpoints::FailPoint;
+use ledger_fold::StockRow;
+use ledger_schema::ProductId;
+use sqlx::mysql::MySqlArguments;
+use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
+
+use crate::batch::PartitionBatch;
+use crate::error::{StoreError, at};
+
+/// Products read per statement, so that memory holds one page of rows at a time.
+const PAGE: usize = 10_000;
+
+/// The statements on one table of stock.
+#[derive(Debug, Clone)]
+pub struct StockStatements {
+    write: Shaped,
+    page: SqlStr,
+}
+
+impl StockStatements {
+    pub fn new(tables: &Tables) -> Self {
+        let table = &tables.stock;
+        Self {
+            // The product id is the table's only unique key, so that nothing else can fire the update. The partition is
+            // left alone: it follows from the product id, and its index would be touched.
+            write: Shaped::new(
+                &format!("INSERT INTO {table} (product_id, available, kafka_partition, kafka_offset) VALUES"),
+                "(?, ?, ?, ?)",
+                " ON DUPLICATE KEY UPDATE available = VALUES(available), kafka_offset = VALUES(kafka_offset)",
+            ),
+            page: AssertSqlSafe(Arc::<str>::from(format!(
+                "SELECT product_id, available FROM {table} WHERE kafka_partition = ? AND product_id > ? \
+                 ORDER BY product_id LIMIT {PAGE}"
+            )))
+            .into_sql_str(),
+        }
+    }
+
+    /// Writes each changed product once, with its last value.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn write_stock(
+        &self,
+        connection: &mut MySqlConnection,
+        batch: &[PartitionBatch<'_>],
+    ) -> Result<(), StoreError> {
+        let effects = batch.iter().map(|one| &one.effects);
+        let rows: Vec<(i32, &StockRow)> =
+            effects.flat_map(|effects| effects.stock.iter().map(|row| (effects.partition, row))).collect();
+        let done = self.write.execute(connection, &rows, bind, FailPoint::StoreStock).await;
+        done.map_err(at("writing stock"))
+    }
+
+    /// All products of a partition.
+    ///
+    /// # Errors
+    /// The database's, or [`StoreError::CorruptRow`].
+    pub async fn of_partition(
+        &self,
+        connection: &mut MySqlConnection,
+        partition: i32,
+    ) -> Result<Vec<(ProductId, i64)>, StoreError> {
+        let mut stock: Vec<(ProductId, i64)> = Vec::new();
+        loop {
+            let after = stock.last().map_or("", |(product_id, _)| product_id.as_str());
+            let query = sqlx::query_as::<_, (String, i64)>(self.page.clone()).bind(partition).bind(after.to_owned());
+            let page = query.fetch_all(&mut *connection).await.map_err(at("reading stock"))?;
+            let is_last = page.len() < PAGE;
+            for (text, available) in page {
+                let product_id = ProductId::parse(&text).map_err(|violation| StoreError::CorruptRow {
+                    table: "stock",
+                    key: text,
+                    problem: violation.to_string(),
+                })?;
+                stock.push((product_id, available));
+            }
+            if is_last {
+                return Ok(stock);
+            }
+        }
+    }
+}
+
+fn bind(arguments: &mut MySqlArguments, (partition, row): &(i32, &StockRow)) -> Result<(), sqlx::error::BoxDynError> {
+    arguments.add(row.product_id.as_str())?;
+    arguments.add(row.available)?;
+    arguments.add(partition)?;
+    arguments.add(row.offset)
+}

@@ -1,0 +1,51 @@
+//! Which migrations the database has, and whether they are this program's. It only reads.
+
+use sqlx::MySqlConnection;
+use thiserror::Error;
+
+use crate::fault::{NO_SUCH_TABLE, number_of};
+use crate::migrations::MIGRATOR;
+
+/// The tables are not this program's.
+#[derive(Debug, Error)]
+pub enum SchemaVersionError {
+    #[error("the database has no tables: run `ledger migrate`")]
+    NotMigrated,
+    #[error("the tables are of version {found}, expected {expected}: run `ledger migrate`")]
+    Older { expected: i64, found: i64 },
+    #[error("the tables are of version {found}, expected {expected}: a newer `ledger` has migrated them")]
+    Newer { expected: i64, found: i64 },
+    #[error("migration {version} was interrupted: run `ledger migrate`")]
+    Interrupted { version: i64 },
+    #[error("reading the version of the tables: {0}")]
+    Sql(#[from] sqlx::Error),
+}
+
+/// Checks that the database has exactly the migrations that this program was built with.
+///
+/// # Errors
+/// [`SchemaVersionError`].
+pub async fn check(connection: &mut MySqlConnection) -> Result<(), SchemaVersionError> {
+    let rows = sqlx::query_as::<_, (i64, bool)>("SELECT version, success FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(connection)
+        .await;
+    let rows = match rows {
+        Err(error) if number_of(&error).is_some_and(|number| number == NO_SUCH_TABLE || number == SELECT_DENIED) => {
+            return Err(SchemaVersionError::NotMigrated);
+        }
+        rows => rows?,
+    };
+    if let Some((version, _)) = rows.iter().find(|(_, success)| !success) {
+        return Err(SchemaVersionError::Interrupted { version: *version });
+    }
+    let expected = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    match rows.last().map(|(version, _)| *version) {
+        None => Err(SchemaVersionError::NotMigrated),
+        Some(found) if found < expected => Err(SchemaVersionError::Older { expected, found }),
+        Some(found) if found > expected => Err(SchemaVersionError::Newer { expected, found }),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A user without any right on a table is not told whether it exists.
+const SELECT_DENIED: u16 = 1142;

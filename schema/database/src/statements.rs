@@ -1,0 +1,83 @@
+//! SQL texts with many rows, in a few fixed shapes, so that each is prepared once per connection. It must never put a
+//! value into a text: values are bound; only table names, which are ours, are put in.
+
+use std::sync::Arc;
+
+use ledger_failpoints::FailPoint;
+use sqlx::mysql::{MySqlArguments, MySqlConnection};
+use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
+
+/// Numbers of rows per statement. A batch is cut into the largest that fit: a handful of statements for any number of
+/// rows, since each costs a round trip. The largest times the columns stays far below the 65,535 placeholders of the
+/// protocol, and all shapes of all tables below the 100 statements that a connection keeps prepared.
+pub const SHAPES: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+
+/// One statement per shape.
+#[derive(Debug, Clone)]
+pub struct Shaped {
+    texts: [SqlStr; SHAPES.len()],
+}
+
+impl Shaped {
+    /// `before`, then one `row` per row with commas between, then `after`.
+    pub fn new(before: &str, row: &str, after: &str) -> Self {
+        let text = |rows: usize| {
+            let text = format!("{before} {}{after}", vec![row; rows].join(", "));
+            // Shared, so that an execution only counts a reference.
+            AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+        };
+        Self { texts: SHAPES.map(text) }
+    }
+
+    /// Binds and executes all of `rows`. `bind` adds the values of one row; `point` is reached after each statement.
+    ///
+    /// # Errors
+    /// Of the first statement that fails.
+    pub async fn execute<T: Sync>(
+        &self,
+        connection: &mut MySqlConnection,
+        rows: &[T],
+        bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
+        point: FailPoint,
+    ) -> Result<(), sqlx::Error> {
+        for (text, rows) in self.cut(rows) {
+            let mut arguments = MySqlArguments::default();
+            arguments.reserve(rows.len() * 12, rows.len() * 160);
+            for row in rows {
+                bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
+            }
+            sqlx::query_with(text, arguments).execute(&mut *connection).await?;
+            ledger_failpoints::reach(point);
+        }
+        Ok(())
+    }
+
+    /// Cuts `rows` into pieces that have a statement.
+    pub fn cut<'a, T>(&self, mut rows: &'a [T]) -> Vec<(SqlStr, &'a [T])> {
+        let mut pieces = Vec::new();
+        for (size, text) in SHAPES.iter().zip(&self.texts) {
+            while let Some(piece) = rows.split_off(..*size) {
+                pieces.push((text.clone(), piece));
+            }
+        }
+        pieces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_rows_is_cut_into_few_statements() {
+        let shaped = Shaped::new("INSERT INTO t VALUES", "(?, ?)", "");
+        for (count, expected) in
+            [(0, vec![]), (1, vec![1]), (7, vec![4, 2, 1]), (600, vec![512, 64, 16, 8]), (1024, vec![512, 512])]
+        {
+            let rows = vec![0; count];
+            let sizes: Vec<_> = shaped.cut(&rows).iter().map(|(_, rows)| rows.len()).collect();
+            assert_eq!(sizes, expected);
+        }
+        assert_eq!(shaped.cut(&[0; 4])[0].0.as_str(), "INSERT INTO t VALUES (?, ?), (?, ?), (?, ?), (?, ?)");
+    }
+}

@@ -1,0 +1,159 @@
+//! Facts about topics: identity, partition count, watermarks. It only asks, and belongs to no group. Every call blocks up
+//! to [`KAFKA_TIMEOUT`], so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ledger_schema::log::{LogIdentity, Watermarks};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::native;
+use crate::settings::KafkaSettings;
+use crate::{KAFKA_TIMEOUT, KafkaUseError, use_error};
+
+/// Routes librdkafka's own lines into our logs. A broker that is away is told once by whoever needs it; the client's
+/// own lines about it are for debugging.
+pub struct QuietContext;
+
+impl ClientContext for QuietContext {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        log_line(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "the Kafka client reports an error");
+    }
+}
+
+impl ConsumerContext for QuietContext {}
+
+pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(facility, "{message}");
+        }
+        _ => tracing::debug!(facility, "{message}"),
+    }
+}
+
+/// A client that asks. Cheap to clone.
+#[derive(Clone)]
+pub struct LogInspector {
+    client: Arc<BaseConsumer<QuietContext>>,
+    brokers: Arc<str>,
+}
+
+impl LogInspector {
+    /// # Errors
+    /// [`KafkaUseError`] when the settings are refused. It does not connect yet.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaUseError> {
+        let client = settings
+            .inspector()
+            .create_with_context(QuietContext)
+            .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
+        Ok(Self { client: Arc::new(client), brokers: Arc::from(settings.brokers()) })
+    }
+
+    /// How many partitions `topic` has.
+    ///
+    /// # Errors
+    /// [`KafkaUseError::MissingTopic`], or why it cannot be known.
+    pub fn partition_count(&self, topic: &str) -> Result<i32, KafkaUseError> {
+        let action = "reading the topic's metadata";
+        let failed = |cause| use_error(&self.brokers, action, cause);
+        let metadata = self.client.fetch_metadata(Some(topic), KAFKA_TIMEOUT).map_err(failed)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.map(|found| (found.error(), found.partitions().len())) {
+            None | Some((Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), _) | (None, 0)) => {
+                Err(KafkaUseError::MissingTopic { topic: topic.to_owned() })
+            }
+            Some((Some(error), _)) => {
+                let code = RDKafkaErrorCode::from(error);
+                Err(KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) })
+            }
+            Some((None, count)) => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+        }
+    }
+
+    /// What makes `topic` that topic and no other (INV-9).
+    ///
+    /// # Errors
+    /// As [`Self::partition_count`].
+    pub fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
+        let partition_count = self.partition_count(topic)?;
+        let cluster_id = self.client.client().fetch_cluster_id(KAFKA_TIMEOUT).ok_or_else(|| {
+            let cause = "no broker told the cluster id".to_owned();
+            KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
+        })?;
+        let topic_id = native::topic_id(self.client.client(), topic, KAFKA_TIMEOUT)
+            .map_err(|cause| KafkaUseError::Native { action: "reading the topic id", cause })?;
+        Ok(LogIdentity { cluster_id, topic_id, partition_count })
+    }
+
+    /// First offset and end of a partition.
+    ///
+    /// # Errors
+    /// [`KafkaUseError`] when no broker tells.
+    pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, KafkaUseError> {
+        let failed = |cause| use_error(&self.brokers, "reading the watermarks", cause);
+        let (low, high) = self.client.fetch_watermarks(topic, partition, KAFKA_TIMEOUT).map_err(failed)?;
+        Ok(Watermarks { low, high })
+    }
+
+    /// Per partition, the first offset whose record has at least that time (Kafka's, in milliseconds since 1970); none where no record
+    /// is so late.
+    ///
+    /// # Errors
+    /// [`KafkaUseError`] when no broker tells.
+    pub fn offsets_from(
+        &self,
+        topic: &str,
+        partitions: &[i32],
+        millis: i64,
+    ) -> Result<BTreeMap<i32, i64>, KafkaUseError> {
+        let failed = |cause| use_error(&self.brokers, "looking a time up", cause);
+        let mut times = TopicPartitionList::new();
+        for partition in partitions {
+            times.add_partition_offset(topic, *partition, Offset::Offset(millis)).map_err(failed)?;
+        }
+        let found = self.client.offsets_for_times(times, KAFKA_TIMEOUT).map_err(failed)?;
+        let mut offsets = BTreeMap::new();
+        for found in found.elements() {
+            found.error().map_err(failed)?;
+            if let Offset::Offset(offset) = found.offset() {
+                offsets.insert(found.partition(), offset);
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// How many brokers the cluster has.
+    ///
+    /// # Errors
+    /// [`KafkaUseError`] when none answers.
+    pub fn broker_count(&self) -> Result<usize, KafkaUseError> {
+        let failed = |cause| use_error(&self.brokers, "reading the cluster's metadata", cause);
+        // Asking for no topic by name means all of them; one name that nobody has keeps the answer small.
+        let metadata = self.client.fetch_metadata(Some("__consumer_offsets"), KAFKA_TIMEOUT).map_err(failed)?;
+        Ok(metadata.brokers().len())
+    }
+}
+
+/// Calls a blocking question on a thread for such.
+///
+/// # Errors
+/// What the question fails with.
+pub async fn ask<T, E>(question: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: Send + 'static + From<KafkaUseError>,
+{
+    tokio::task::spawn_blocking(question).await.unwrap_or_else(|error| {
+        Err(E::from(KafkaUseError::Native { action: "asking Kafka", cause: error.to_string() }))
+    })
+}
