@@ -17,9 +17,9 @@ FROM tools AS build
 COPY .cargo .cargo
 COPY xtask/bootstrap xtask/bootstrap
 COPY --from=recipe /ledger/recipe.json recipe.json
-RUN cargo chef cook --release --locked --package order-service --package projector --recipe-path recipe.json
+RUN cargo chef cook --release --locked --package order-service --package ledger --recipe-path recipe.json
 COPY . .
-RUN cargo build --release --locked --package order-service --package projector \
+RUN cargo build --release --locked --package order-service --package ledger \
     && strip --strip-debug target/release/order-service target/release/ledger
 
 FROM debian:bookworm-slim

@@ -18,9 +18,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// What users run, and what tests need.
 pub const BUILD_BINARIES: [&str; 4] = ["build", "--release", "--workspace", "--bins"];
 /// `ledger` once more, as `ledger-failpoints`. For the whole workspace, so that no dependency gets other features by it and is
-/// compiled again; only the projector is.
+/// compiled again; only the crates with a failpoint in them are.
 pub const BUILD_FAILPOINTS: [&str; 7] =
-    ["build", "--release", "--workspace", "--bin", "ledger-failpoints", "--features", "projector/failpoints"];
+    ["build", "--release", "--workspace", "--bin", "ledger-failpoints", "--features", "ledger/failpoints"];
 
 /// Runs cargo in a group of its own, so that an interrupt ends it with all that it started.
 ///

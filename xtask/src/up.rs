@@ -101,7 +101,7 @@ fn build() -> Result<()> {
     progress::section("Building the order service and the projector");
     let begin = Instant::now();
     let mut command = Command::new(repository::cargo());
-    command.args(["build", "--release", "--package", "order-service", "--package", "projector"]);
+    command.args(["build", "--release", "--package", "order-service", "--package", "ledger"]);
     let status = command.current_dir(repository::root()).stdin(Stdio::null()).status().context("cannot run cargo")?;
     ensure!(status.success(), "the build failed");
     progress::done("built", begin.elapsed());
