@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ledger_fold::{BatchEffects, PartitionState, Prior};
 use ledger_schema::{Movement, MovementId, Order, OrderId, ProductId};
+use ledger_store::GenerationKey;
 use tokio::time::Instant;
 
 use crate::log::Log;
@@ -33,6 +34,8 @@ pub struct PartitionTables {
 #[derive(Debug)]
 pub struct TableSet {
     pub partitions: Vec<PartitionTables>,
+    /// Its identity: like no other's, where numbers begin at 1 again after the database was lost.
+    pub id: u32,
     /// Somebody changed its stock by hand.
     pub tampered: bool,
     /// Complete: it was live, or is.
@@ -86,21 +89,30 @@ pub struct Database {
     pub guard: Option<u32>,
     /// A swap is under way, by whoever holds the named lock.
     pub swapping: bool,
-    /// How far any generation was ever folded.
+    /// `furthest_positions`: how far the live tables ever were, as far as this database knows.
     pub furthest: Vec<i64>,
+    /// How far any generation was ever folded, for the oracle: no loss of the database takes it back.
+    pub folded: Vec<i64>,
+    newest_id: u32,
+    /// How often everything was lost.
+    pub losses: u32,
     /// Requests whose clients are gone and that the server still carries out.
     pub late: Vec<TransactionId>,
     pub late_rename: Option<i32>,
 }
 
 impl TableSet {
-    pub fn empty(partitions: i32) -> Self {
+    pub fn empty(partitions: i32, id: u32) -> Self {
         let partitions = (0..partitions).map(|_| PartitionTables::default()).collect();
-        Self { partitions, tampered: false, kept: false }
+        Self { partitions, id, tampered: false, kept: false }
     }
 
     pub fn of(&self, partition: i32) -> Option<&PartitionTables> {
         usize::try_from(partition).ok().and_then(|partition| self.partitions.get(partition))
+    }
+
+    pub fn key(&self, number: i32) -> GenerationKey {
+        GenerationKey { number, id: uuid::Uuid::from_u128(u128::from(self.id)) }
     }
 
     pub fn positions(&self) -> BTreeMap<i32, i64> {
@@ -175,10 +187,42 @@ impl PartitionTables {
 
 impl Database {
     pub fn new(partitions: i32) -> Self {
-        let mut database = Self { live: 1, newest: 1, ..Self::default() };
-        database.sets.insert(1, TableSet { kept: true, ..TableSet::empty(partitions) });
-        database.furthest = (0..partitions).map(|_| 0).collect();
+        let mut database = Self { folded: (0..partitions).map(|_| 0).collect(), ..Self::default() };
+        database.begin_anew(partitions);
         database
+    }
+
+    /// Empty tables that are live, and nothing else.
+    fn begin_anew(&mut self, partitions: i32) {
+        (self.live, self.newest) = (0, 0);
+        self.live = self.create(partitions);
+        if let Some(set) = self.sets.get_mut(&self.live) {
+            set.kept = true;
+        }
+        self.furthest = (0..partitions).map(|_| 0).collect();
+    }
+
+    /// Creates a set of tables; gives its number.
+    pub fn create(&mut self, partitions: i32) -> i32 {
+        (self.newest, self.newest_id) = (self.newest + 1, self.newest_id + 1);
+        self.sets.insert(self.newest, TableSet::empty(partitions, self.newest_id));
+        self.newest
+    }
+
+    /// Everything is lost, and empty tables were created.
+    pub fn lose_everything(&mut self, partitions: i32) {
+        let (folded, losses) = (std::mem::take(&mut self.folded), self.losses + 1);
+        let (newest_id, next_transaction) = (self.newest_id, self.next_transaction);
+        *self = Self { folded, losses, newest_id, next_transaction, ..Self::default() };
+        self.begin_anew(partitions);
+    }
+
+    /// What is live may be observed: its positions are kept (INV-13).
+    pub fn raise_furthest(&mut self) {
+        let positions = self.live_set().map(TableSet::positions).unwrap_or_default();
+        for (furthest, position) in self.furthest.iter_mut().zip(positions.into_values()) {
+            *furthest = position.max(*furthest);
+        }
     }
 
     pub fn live_set(&self) -> Option<&TableSet> {
@@ -209,7 +253,7 @@ impl Database {
         &mut self,
         id: TransactionId,
         partition: i32,
-        may: impl FnOnce(i32, i64) -> bool,
+        may: impl FnOnce(GenerationKey, i64) -> bool,
     ) -> Compared {
         self.reap();
         let Some(set) = self.open.get(&id).map(|transaction| transaction.set) else { return Compared::Missed };
@@ -219,8 +263,9 @@ impl Database {
         if self.open.iter().any(holds) {
             return Compared::Locked;
         }
-        let position = self.sets.get(&set).and_then(|set| set.of(partition)).map_or(-1, |tables| tables.position);
-        if !may(set, position) {
+        let Some(found) = self.sets.get(&set) else { return Compared::Missed };
+        let position = found.of(partition).map_or(-1, |tables| tables.position);
+        if !may(found.key(set), position) {
             return Compared::Missed;
         }
         if let Some(transaction) = self.open.get_mut(&id) {
@@ -264,12 +309,15 @@ impl Database {
             if !keep_position {
                 tables.position = effects.next_offset;
             }
-            if let Some(furthest) = self.furthest.get_mut(partition) {
-                *furthest = effects.next_offset.max(*furthest);
+            if let Some(folded) = self.folded.get_mut(partition) {
+                *folded = effects.next_offset.max(*folded);
             }
             if !tampered {
                 check(tables, effects.partition, log, if live { "live" } else { "shadow" })?;
             }
+        }
+        if live {
+            self.raise_furthest();
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`schedule`] (one schedule from beginning to end), [`settings`], [`choice`] (what a seed decides),
 //! [`scheduler`], [`world`]; the servers: [`log`], [`database`] with [`store`], [`broker`], [`coordinator`] with [`member`]; who
-//! uses them: [`process`], [`operator`]; the judge: [`oracle`], [`published`]; then [`shrink`].
+//! uses them: [`process`], [`operator`]; the judge: [`oracle`], [`published`], [`reader`]; then [`shrink`].
 
 pub mod broker;
 pub mod choice;
@@ -19,6 +19,7 @@ pub mod operator;
 pub mod oracle;
 pub mod process;
 pub mod published;
+pub mod reader;
 pub mod schedule;
 pub mod scheduler;
 pub mod settings;

@@ -15,7 +15,7 @@ use rdkafka::error::KafkaError;
 use crate::coordinator::{Event, MemberId};
 use crate::log::{LogRecord, TOPIC};
 use crate::scheduler::give_way;
-use crate::store::{key_of, unreachable};
+use crate::store::unreachable;
 use crate::world::{Lost, World, lock};
 
 /// How long a poll waits.
@@ -141,12 +141,14 @@ impl PositionSource for MemoryPositions {
             topic_id: "memory".to_owned(),
             partition_count: self.world.shape.partitions,
         };
+        let generation =
+            database.live_set().map(|set| set.key(database.live)).ok_or_else(|| StoreError::from(unreachable()))?;
         let positions = database.live_set().map(crate::database::TableSet::positions).unwrap_or_default();
         let stored = positions.into_iter().map(|(partition, next_offset)| StoredPosition {
             partition,
             next_offset,
             identity: identity.clone(),
-            generation: key_of(database.live),
+            generation,
             fold_version: FOLD_VERSION,
         });
         Ok(of_partitions(TOPIC, stored.collect(), partitions)?)

@@ -49,6 +49,8 @@ pub struct Operator {
     pub world: Arc<World>,
     pub tasks: Tasks,
     pub process: ProcessId,
+    /// How often everything was lost when the command began.
+    pub losses: u32,
 }
 
 /// The named lock; it ends with its holder, unless the server still carries out a RENAME for it.
@@ -74,7 +76,9 @@ impl Operator {
     }
 
     async fn step(&self, what: &'static str) -> Result<(), Ended> {
-        Ok(self.world.statement(&self.who(), what).await?)
+        self.world.statement(&self.who(), what).await?;
+        // A server that lost everything has lost our connection, too.
+        if lock(&self.world.database).losses == self.losses { Ok(()) } else { Err(Ended::Lost) }
     }
 
     async fn take_guard(&self) -> Result<Guard, Ended> {
@@ -170,9 +174,7 @@ impl Operator {
         if let Some(found) = unfinished {
             return Ok(found);
         }
-        database.newest += 1;
-        let number = database.newest;
-        database.sets.insert(number, TableSet::empty(self.world.shape.partitions));
+        let number = database.create(self.world.shape.partitions);
         drop(database);
         self.world.note(|| format!("{}: builds generation {number}", self.who()));
         Ok(number)
@@ -251,6 +253,9 @@ impl Operator {
         }
         intake.tell(Control::Stop);
         if let Ok(Err(error)) = ended.await {
+            if lock(&world.database).losses != self.losses {
+                return Err(Ended::Lost);
+            }
             world.violated(|| format!("{} stopped: {error}", self.who()));
         }
         let found =
@@ -268,7 +273,13 @@ impl Operator {
         if request == Request::Dropped {
             return Err(Ended::Lost);
         }
-        lock(&self.world.database).renaming = true;
+        {
+            let mut database = lock(&self.world.database);
+            if database.losses != self.losses {
+                return Err(Ended::Lost);
+            }
+            database.renaming = true;
+        }
         if request == Request::Late {
             lock(&self.world.database).late_rename = Some(target);
             self.world.has_changed();
@@ -280,6 +291,9 @@ impl Operator {
             (!database.in_use(live) && !database.in_use(target)).then_some(())
         });
         free.await.ok_or(Ended::Busy)?;
+        if lock(&self.world.database).losses != self.losses {
+            return Err(Ended::Lost);
+        }
         rename_now(&self.world, target, built);
         drop(waiting);
         if request == Request::Unanswered { Err(Ended::Lost) } else { Ok(()) }

@@ -33,7 +33,7 @@ pub fn check(
         ));
     }
     let database = lock(&world.database);
-    let furthest = usize::try_from(partition).ok().and_then(|partition| database.furthest.get(partition).copied());
+    let furthest = usize::try_from(partition).ok().and_then(|partition| database.folded.get(partition).copied());
     if furthest.is_some_and(|furthest| after > furthest) {
         return Err(format!(
             "the cursor of partition {partition} is {after}, and nothing was folded after {furthest:?}"

@@ -16,7 +16,7 @@ use crate::process::Projector;
 use crate::scheduler::{ProcessId, Tasks};
 use crate::settings::{Disturbance, Mutant, Profile};
 use crate::world::{World, lock};
-use crate::{broker, store};
+use crate::{broker, reader, store};
 
 /// Polls after which a schedule is given up: it goes in a circle.
 const MOST_STEPS: u64 = 60_000;
@@ -72,6 +72,7 @@ async fn run(world: &Arc<World>) {
     tasks.spawn(OUTSIDE, "client", append(Rc::clone(&cast)));
     tasks.spawn(OUTSIDE, "disturber", disturb(Rc::clone(&cast)));
     tasks.spawn(OUTSIDE, "judge", judge(Rc::clone(&cast)));
+    tasks.spawn(OUTSIDE, "reader", reader::read(Arc::clone(world)));
     tasks
         .run(world, || {
             if world.steps() > MOST_STEPS {
@@ -153,7 +154,8 @@ impl Cast {
 
     fn command(&self, rebuild: bool) {
         let process = self.process();
-        let operator = Operator { world: Arc::clone(&self.world), tasks: self.tasks.clone(), process };
+        let losses = lock(&self.world.database).losses;
+        let operator = Operator { world: Arc::clone(&self.world), tasks: self.tasks.clone(), process, losses };
         let running = Running(Rc::clone(&self.commands));
         self.commands.set(self.commands.get() + 1);
         self.operator.set(Some(process));
@@ -268,7 +270,18 @@ async fn disturb(cast: Rc<Cast>) {
                     cast.tasks.kill(process);
                 }
             }
-            Disturbance::Tamper => cast.tamper(),
+            Disturbance::Tamper => {
+                cast.tamper();
+                // What is in memory is right still: only who loads the tables anew decides by them.
+                if world.happens(500) {
+                    cast.rebalance(true);
+                }
+            }
+            Disturbance::LoseDatabase => {
+                lock(&world.database).lose_everything(world.shape.partitions);
+                world.note(|| "the database is lost, and empty tables are created".to_owned());
+                world.has_changed();
+            }
             Disturbance::RelayStalls => world.begin_stall(Duration::from_secs(if world.happens(500) { 8 } else { 1 })),
         }
     }

@@ -14,6 +14,8 @@ pub enum Mutant {
     PositionLeftBehind,
     /// INV-10: the compare-and-set compares the offset alone.
     CompareWithoutGeneration,
+    /// INV-10: the compare-and-set compares the generation's number alone, which may be given anew after a loss.
+    CompareWithoutIdentity,
     /// INV-6: the cursor is read before earlier producers are fenced.
     CursorBeforeInit,
     /// INV-6: the cursor is committed as soon as it is sent.
@@ -24,6 +26,8 @@ pub enum Mutant {
     OutboxWithoutGeneration,
     /// INV-6: a swap fences no relay, and no relay waits for a swap.
     BarrierMissing,
+    /// INV-13: a reader does not look how far the tables were before.
+    ReaderForgets,
 }
 
 impl Mutant {
@@ -31,11 +35,13 @@ impl Mutant {
         Self::CompareAndSetIgnored,
         Self::PositionLeftBehind,
         Self::CompareWithoutGeneration,
+        Self::CompareWithoutIdentity,
         Self::CursorBeforeInit,
         Self::CursorOutsideTransaction,
         Self::RebuildEndsAtLogEnd,
         Self::OutboxWithoutGeneration,
         Self::BarrierMissing,
+        Self::ReaderForgets,
     ];
 }
 
@@ -84,12 +90,13 @@ pub enum Disturbance {
     KillOperator,
     Tamper,
     RelayStalls,
+    LoseDatabase,
 }
 
 pub const MOST_PARTITIONS: i32 = 2;
 /// Of each partition.
-pub const MOST_RECORDS: usize = 9;
-const MOST_DISTURBANCES: usize = 5;
+pub const MOST_RECORDS: usize = 14;
+const MOST_DISTURBANCES: usize = 7;
 
 /// The sizes of a schedule.
 #[derive(Debug, Clone)]
@@ -106,6 +113,8 @@ pub struct Shape {
     pub faults: usize,
     /// How likely each fault is, as a factor.
     pub harshness: u64,
+    /// How often, in a thousand, a step takes some milliseconds.
+    pub latency: u64,
     /// How often, in a thousand, a task runs before others that woke earlier.
     pub disorder: u64,
     pub disturbances: Vec<Disturbance>,
@@ -113,10 +122,14 @@ pub struct Shape {
 
 impl Shape {
     pub(crate) fn choose(choices: &mut Choices, profile: Profile) -> Self {
-        use Disturbance::{Kill, KillOperator, Outage, Rebalance, Rebuild, RelayStalls, Rollback, Tamper};
+        use Disturbance::{
+            Kill, KillOperator, LoseDatabase, Outage, Rebalance, Rebuild, RelayStalls, Rollback, Tamper,
+        };
         let kinds: &[Disturbance] = match profile {
-            Profile::Everything => &[Rebalance, Rebuild, Kill, Tamper, Outage, Rollback, KillOperator, RelayStalls],
-            Profile::Swaps => &[Rebuild, Tamper, Rollback, RelayStalls, Kill],
+            Profile::Everything => {
+                &[Rebalance, Rebuild, Kill, Tamper, Outage, Rollback, KillOperator, RelayStalls, LoseDatabase]
+            }
+            Profile::Swaps => &[Rebuild, Tamper, RelayStalls, Rollback, Rebuild, Tamper, RelayStalls, LoseDatabase],
             Profile::Owners => &[Rebalance, Kill, Outage],
         };
         let records = 1 + choices.below(MOST_RECORDS);
@@ -127,8 +140,9 @@ impl Shape {
             batch_records: 1 + choices.below(4),
             records,
             first_records: choices.below(MOST_RECORDS).min(records),
-            faults: choices.below(6),
+            faults: choices.below(8),
             harshness: [1, 3, 8].get(choices.below(3)).copied().unwrap_or(1),
+            latency: [0, 60, 300].get(choices.below(3)).copied().unwrap_or(0),
             disorder: [0, 150, 600].get(choices.below(3)).copied().unwrap_or(0),
             disturbances: Vec::new(),
         };

@@ -67,11 +67,6 @@ pub fn lost(step: &'static str) -> StoreError {
     StoreError::Database { step, cause: sqlx::Error::Io(io::Error::from(io::ErrorKind::UnexpectedEof)) }
 }
 
-/// The identity of a set of tables: as random as its number, since no number is given twice here.
-pub fn key_of(number: i32) -> GenerationKey {
-    GenerationKey { number, id: uuid::Uuid::from_u128(u128::from(number.unsigned_abs())) }
-}
-
 pub fn unreachable() -> DatabaseError {
     DatabaseError::Unreachable { server: "memory".to_owned(), cause: "it is away".to_owned() }
 }
@@ -119,10 +114,16 @@ impl MemoryStore {
         let mut missed = Vec::new();
         for one in batch {
             self.in_transaction(open, "moving the position").await?;
-            let (ignored, offset_only) =
-                (self.world.has(Mutant::CompareAndSetIgnored), self.world.has(Mutant::CompareWithoutGeneration));
-            let may = |set: i32, position: i64| {
-                ignored || position == one.effects.from_offset && (offset_only || key_of(set) == one.generation)
+            let has = |mutant| self.world.has(mutant);
+            let (ignored, offset_only, number_only) = (
+                has(Mutant::CompareAndSetIgnored),
+                has(Mutant::CompareWithoutGeneration),
+                has(Mutant::CompareWithoutIdentity),
+            );
+            let may = |key: GenerationKey, position: i64| {
+                let same_tables =
+                    offset_only || key == one.generation || number_only && key.number == one.generation.number;
+                ignored || position == one.effects.from_offset && same_tables
             };
             let compared = self.world.until(LOCK_WAIT, |database| {
                 let compared = database.compare_and_set(open.id, one.effects.partition, may);
@@ -196,15 +197,24 @@ pub(crate) fn commit_now(world: &World, id: TransactionId, who: &str) {
 impl Store for MemoryStore {
     async fn load(&mut self, partition: i32) -> Result<Loaded, StoreError> {
         self.connect().await?;
+        if self.target == Target::Live {
+            self.statement("raising the furthest position").await?;
+            lock(&self.world.database).raise_furthest();
+        }
         self.statement("loading").await?;
         let target = self.target;
         let loaded = self.world.until(LOCK_WAIT, |database| {
-            let generation = if let Target::Shadow(generation) = target { generation } else { database.live };
-            let tables = database.sets.get(&generation)?.of(partition)?;
-            (!database.renaming)
-                .then(|| (Standing { next_offset: tables.position, generation: key_of(generation) }, tables.state()))
+            let number = if let Target::Shadow(generation) = target { generation } else { database.live };
+            if database.renaming {
+                return None;
+            }
+            let Some(set) = database.sets.get(&number) else { return Some(None) };
+            let standing = |next_offset| Standing { next_offset, generation: set.key(number) };
+            Some(set.of(partition).map(|tables| (standing(tables.position), tables.state())))
         });
-        let (standing, state) = loaded.await.ok_or_else(|| lost("loading"))?;
+        let loaded = loaded.await.ok_or_else(|| lost("loading"))?;
+        let topic = crate::log::TOPIC.to_owned();
+        let (standing, state) = loaded.ok_or(StoreError::PositionGone { topic, partition })?;
         self.world.note(|| {
             format!(
                 "{}: loaded partition {partition} at {} of generation {}",
@@ -252,9 +262,10 @@ impl Store for MemoryStore {
         self.connect().await?;
         self.statement("reading the positions").await?;
         let database = lock(&self.world.database);
-        let generation = self.set_of(database.live);
-        let positions = database.sets.get(&generation).map(crate::database::TableSet::positions).unwrap_or_default();
-        let standing = |(partition, next_offset)| (partition, Standing { next_offset, generation: key_of(generation) });
-        Ok(positions.into_iter().map(standing).collect())
+        let number = self.set_of(database.live);
+        let Some(set) = database.sets.get(&number) else { return Ok(BTreeMap::new()) };
+        let generation = set.key(number);
+        let standing = |(partition, next_offset)| (partition, Standing { next_offset, generation });
+        Ok(set.positions().into_iter().map(standing).collect())
     }
 }

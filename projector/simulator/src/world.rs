@@ -114,6 +114,10 @@ impl World {
     /// [`Lost`], when it did not get through.
     pub async fn step(&self, who: &str, what: &'static str) -> Result<(), Lost> {
         give_way().await;
+        if self.happens(self.shape.latency) {
+            let wait = [1, 9, 60].get(self.below(3)).copied().unwrap_or(1);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
         if self.spend(4) {
             let wait = [20, 300, 2_000, 12_000].get(self.below(4)).copied().unwrap_or(20);
             self.note(|| format!("{who}: {what} takes {wait} ms"));
