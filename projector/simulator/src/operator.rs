@@ -268,6 +268,10 @@ impl Operator {
 
     /// RENAME TABLE: waits for open transactions, and others wait for it.
     async fn rename(&self, target: i32, built: bool) -> Result<(), Ended> {
+        if !self.world.has(Mutant::SwapForgetsFurthest) {
+            self.step("keeping what was observed").await?;
+            lock(&self.world.database).raise_furthest();
+        }
         self.step("swapping").await?;
         let request = self.world.request(&self.who(), "RENAME").await;
         if request == Request::Dropped {

@@ -223,12 +223,13 @@ async fn serve_late(world: Arc<World>) {
         if let Some((partition, epoch)) = kafka {
             broker::commit_now(&world, partition, epoch);
         }
-        if let Some(target) = rename {
+        // A server that lost everything meanwhile has nothing to rename.
+        if let Some(target) = rename.filter(|_| lock(&world.database).late_rename.is_some()) {
             let free = world.until(Duration::from_secs(1), |database| {
                 let live = database.live;
                 (!database.in_use(live) && !database.in_use(target)).then_some(())
             });
-            if free.await.is_some() {
+            if free.await.is_some() && lock(&world.database).late_rename.is_some() {
                 rename_now(&world, target, false);
             }
             let mut database = lock(&world.database);

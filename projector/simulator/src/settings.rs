@@ -28,6 +28,8 @@ pub enum Mutant {
     BarrierMissing,
     /// INV-13: a reader does not look how far the tables were before.
     ReaderForgets,
+    /// INV-13: a swap does not keep how far the tables are that it takes away.
+    SwapForgetsFurthest,
 }
 
 impl Mutant {
@@ -42,6 +44,7 @@ impl Mutant {
         Self::OutboxWithoutGeneration,
         Self::BarrierMissing,
         Self::ReaderForgets,
+        Self::SwapForgetsFurthest,
     ];
 }
 
