@@ -93,7 +93,12 @@ pub struct Database {
     pub furthest: Vec<i64>,
     /// How far any generation was ever folded, for the oracle: no loss of the database takes it back.
     pub folded: Vec<i64>,
+    /// What tables that somebody had changed by hand had decided when they were lost, by partition: it was in the outbox, and
+    /// a relay that had loaded it publishes it.
+    pub lost: Vec<BTreeMap<i64, Said>>,
     newest_id: u32,
+    /// Of a mutant: every set of tables has the same identity.
+    pub same_ids: bool,
     /// How often everything was lost.
     pub losses: u32,
     /// Requests whose clients are gone and that the server still carries out.
@@ -186,8 +191,8 @@ impl PartitionTables {
 }
 
 impl Database {
-    pub fn new(partitions: i32) -> Self {
-        let mut database = Self { folded: (0..partitions).map(|_| 0).collect(), ..Self::default() };
+    pub fn new(partitions: i32, same_ids: bool) -> Self {
+        let mut database = Self { same_ids, folded: (0..partitions).map(|_| 0).collect(), ..Self::default() };
         database.begin_anew(partitions);
         database
     }
@@ -204,7 +209,7 @@ impl Database {
 
     /// Creates a set of tables; gives its number.
     pub fn create(&mut self, partitions: i32) -> i32 {
-        (self.newest, self.newest_id) = (self.newest + 1, self.newest_id + 1);
+        (self.newest, self.newest_id) = (self.newest + 1, self.newest_id + u32::from(!self.same_ids));
         self.sets.insert(self.newest, TableSet::empty(partitions, self.newest_id));
         self.newest
     }
@@ -212,8 +217,11 @@ impl Database {
     /// Everything is lost, and empty tables were created.
     pub fn lose_everything(&mut self, partitions: i32) {
         let (folded, losses) = (std::mem::take(&mut self.folded), self.losses + 1);
-        let (newest_id, next_transaction) = (self.newest_id, self.next_transaction);
-        *self = Self { folded, losses, newest_id, next_transaction, ..Self::default() };
+        let Self { newest_id, next_transaction, same_ids, .. } = *self;
+        let tampered = self.live_set().filter(|live| live.tampered);
+        let lost = tampered.map(|live| live.partitions.iter().map(|tables| tables.said.clone()).collect());
+        let lost = lost.unwrap_or_else(|| std::mem::take(&mut self.lost));
+        *self = Self { folded, losses, lost, newest_id, next_transaction, same_ids, ..Self::default() };
         self.begin_anew(partitions);
     }
 

@@ -243,7 +243,12 @@ async fn serve_late(world: Arc<World>) {
 
 async fn append(cast: Rc<Cast>) {
     loop {
-        wait(&cast.world).await;
+        if cast.world.shape.slow_clients {
+            let millis = [5, 40, 300, 1_100].get(cast.world.below(4)).copied().unwrap_or(5);
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        } else {
+            wait(&cast.world).await;
+        }
         if !lock(&cast.world.log).append() {
             break;
         }
@@ -272,9 +277,14 @@ async fn disturb(cast: Rc<Cast>) {
                 }
             }
             Disturbance::Tamper => {
+                // What is in memory is right still: only who loads the tables anew decides by them. What is decided while no
+                // relay publishes is in the outbox when the tables are mended.
+                let (loaded_anew, unpublished) = (world.happens(700), world.happens(400));
+                if unpublished {
+                    world.begin_stall(Duration::from_secs(8));
+                }
                 cast.tamper();
-                // What is in memory is right still: only who loads the tables anew decides by them.
-                if world.happens(500) {
+                if loaded_anew {
                     cast.rebalance(true);
                 }
             }

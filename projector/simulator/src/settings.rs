@@ -14,8 +14,8 @@ pub enum Mutant {
     PositionLeftBehind,
     /// INV-10: the compare-and-set compares the offset alone.
     CompareWithoutGeneration,
-    /// INV-10: the compare-and-set compares the generation's number alone, which may be given anew after a loss.
-    CompareWithoutIdentity,
+    /// INV-10: a generation has a number alone, which is given anew after a loss of the database.
+    GenerationsWithoutIdentity,
     /// INV-6: the cursor is read before earlier producers are fenced.
     CursorBeforeInit,
     /// INV-6: the cursor is committed as soon as it is sent.
@@ -37,7 +37,7 @@ impl Mutant {
         Self::CompareAndSetIgnored,
         Self::PositionLeftBehind,
         Self::CompareWithoutGeneration,
-        Self::CompareWithoutIdentity,
+        Self::GenerationsWithoutIdentity,
         Self::CursorBeforeInit,
         Self::CursorOutsideTransaction,
         Self::RebuildEndsAtLogEnd,
@@ -67,6 +67,8 @@ pub enum Profile {
     Swaps,
     /// Crashes and rebalances.
     Owners,
+    /// The database is lost, and rebuilt.
+    Losses,
 }
 
 impl FromStr for Profile {
@@ -77,7 +79,8 @@ impl FromStr for Profile {
             "everything" => Ok(Self::Everything),
             "swaps" => Ok(Self::Swaps),
             "owners" => Ok(Self::Owners),
-            _ => Err(format!("{text}: expected everything, swaps or owners")),
+            "losses" => Ok(Self::Losses),
+            _ => Err(format!("{text}: expected everything, swaps, owners or losses")),
         }
     }
 }
@@ -100,6 +103,8 @@ pub const MOST_PARTITIONS: i32 = 2;
 /// Of each partition.
 pub const MOST_RECORDS: usize = 14;
 const MOST_DISTURBANCES: usize = 7;
+/// What a draw of a kind is taken from: so large that each kind is as likely as the others, nearly.
+const MOST_KINDS: usize = 360;
 
 /// The sizes of a schedule.
 #[derive(Debug, Clone)]
@@ -113,11 +118,15 @@ pub struct Shape {
     pub records: usize,
     /// How many of them are there at the start.
     pub first_records: usize,
+    /// Whether clients take their time.
+    pub slow_clients: bool,
     pub faults: usize,
     /// How likely each fault is, as a factor.
     pub harshness: u64,
     /// How often, in a thousand, a step takes some milliseconds.
     pub latency: u64,
+    /// Whose steps take long.
+    pub slow: Option<&'static str>,
     /// How often, in a thousand, a task runs before others that woke earlier.
     pub disorder: u64,
     pub disturbances: Vec<Disturbance>,
@@ -132,8 +141,9 @@ impl Shape {
             Profile::Everything => {
                 &[Rebalance, Rebuild, Kill, Tamper, Outage, Rollback, KillOperator, RelayStalls, LoseDatabase]
             }
-            Profile::Swaps => &[Rebuild, Tamper, RelayStalls, Rollback, Rebuild, Tamper, RelayStalls, LoseDatabase],
+            Profile::Swaps => &[Rebuild, Tamper, Rollback, RelayStalls, Kill],
             Profile::Owners => &[Rebalance, Kill, Outage],
+            Profile::Losses => &[Rebuild, Tamper, LoseDatabase, Rollback],
         };
         let records = 1 + choices.below(MOST_RECORDS);
         let shape = Self {
@@ -143,17 +153,27 @@ impl Shape {
             batch_records: 1 + choices.below(4),
             records,
             first_records: choices.below(MOST_RECORDS).min(records),
+            slow_clients: choices.happens(600),
             faults: choices.below(8),
             harshness: [1, 3, 8].get(choices.below(3)).copied().unwrap_or(1),
             latency: [0, 60, 300].get(choices.below(3)).copied().unwrap_or(0),
+            slow: [None, Some("relay"), Some("writer"), Some("operator"), Some("consumer")]
+                .get(choices.below(5))
+                .copied()
+                .flatten(),
             disorder: [0, 150, 600].get(choices.below(3)).copied().unwrap_or(0),
             disturbances: Vec::new(),
         };
         // Always as many choices, so that what follows does not depend on how many count.
         let count = choices.below(MOST_DISTURBANCES + 1);
-        let drawn: Vec<_> =
-            (0..MOST_DISTURBANCES).filter_map(|_| kinds.get(choices.below(kinds.len())).copied()).collect();
-        let disturbances = drawn.into_iter().take(count).collect();
+        // Few kinds of disturbances, and these often, meet each other more than all of them together.
+        let mut chosen: Vec<_> = kinds.iter().copied().filter(|_| choices.happens(500)).collect();
+        if chosen.is_empty() {
+            chosen = kinds.to_vec();
+        }
+        let draws: Vec<_> = (0..MOST_DISTURBANCES).map(|_| choices.below(MOST_KINDS)).collect();
+        let drawn = draws.into_iter().filter_map(|draw| chosen.get(draw % chosen.len()).copied());
+        let disturbances = drawn.take(count).collect();
         Self { disturbances, ..shape }
     }
 }

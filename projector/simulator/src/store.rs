@@ -114,16 +114,10 @@ impl MemoryStore {
         let mut missed = Vec::new();
         for one in batch {
             self.in_transaction(open, "moving the position").await?;
-            let has = |mutant| self.world.has(mutant);
-            let (ignored, offset_only, number_only) = (
-                has(Mutant::CompareAndSetIgnored),
-                has(Mutant::CompareWithoutGeneration),
-                has(Mutant::CompareWithoutIdentity),
-            );
+            let ignored = self.world.has(Mutant::CompareAndSetIgnored);
+            let offset_only = self.world.has(Mutant::CompareWithoutGeneration);
             let may = |key: GenerationKey, position: i64| {
-                let same_tables =
-                    offset_only || key == one.generation || number_only && key.number == one.generation.number;
-                ignored || position == one.effects.from_offset && same_tables
+                ignored || position == one.effects.from_offset && (offset_only || key == one.generation)
             };
             let compared = self.world.until(LOCK_WAIT, |database| {
                 let compared = database.compare_and_set(open.id, one.effects.partition, may);

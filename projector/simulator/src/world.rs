@@ -68,7 +68,10 @@ impl World {
         let log = Log::choose(&mut choices, &shape);
         let left = shape.faults;
         Self {
-            database: Mutex::new(Database::new(shape.partitions)),
+            database: Mutex::new(Database::new(
+                shape.partitions,
+                mutants.contains(&Mutant::GenerationsWithoutIdentity),
+            )),
             broker: Mutex::new(Broker::new(shape.partitions)),
             coordinator: Mutex::default(),
             log: Mutex::new(log),
@@ -116,6 +119,10 @@ impl World {
         give_way().await;
         if self.happens(self.shape.latency) {
             let wait = [1, 9, 60].get(self.below(3)).copied().unwrap_or(1);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        if self.shape.slow.is_some_and(|slow| who.contains(slow)) && self.happens(400) {
+            let wait = [5, 50, 400, 1_500].get(self.below(4)).copied().unwrap_or(5);
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
         if self.spend(4) {
