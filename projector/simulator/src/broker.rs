@@ -140,14 +140,14 @@ impl RelayBroker for MemoryBroker {
     type Producer = MemoryProducer;
 
     async fn check_topics(&self) -> Result<(), RelayError> {
+        self.step("checking the topics").await?;
+        if self.world.has(Mutant::CursorBeforeInit) {
+            *lock(&self.read_early) = Some(lock(&self.world.broker).cursor(self.partition));
+        }
         Ok(())
     }
 
     async fn open(&self, _received_limit: usize) -> Result<MemoryProducer, RelayError> {
-        if self.world.has(Mutant::CursorBeforeInit) {
-            self.step("reading the cursor").await?;
-            *lock(&self.read_early) = Some(lock(&self.world.broker).cursor(self.partition));
-        }
         self.step("init_transactions").await?;
         let epoch = lock(&self.world.broker).fence(self.partition);
         self.world.note(|| format!("{}: fenced earlier producers, epoch {epoch}", self.who));

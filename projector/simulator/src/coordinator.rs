@@ -3,6 +3,9 @@
 //! wait for a member that the schedule calls late.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 pub type MemberId = u32;
 
@@ -18,6 +21,8 @@ struct Member {
     events: VecDeque<Event>,
     /// It was given an assignment, and has not given it back.
     holds: bool,
+    /// It does not poll before then.
+    asleep_until: Option<Instant>,
     /// What it gets when the round allows it.
     next: Option<Vec<i32>>,
 }
@@ -73,6 +78,18 @@ impl Coordinator {
         }
         self.owned = shares;
         self.progress();
+    }
+
+    /// Members that hold something do not poll for so long.
+    pub fn put_to_sleep(&mut self, length: Duration) {
+        for member in self.members.values_mut().filter(|member| member.holds) {
+            member.asleep_until = Some(Instant::now() + length);
+        }
+    }
+
+    /// Until when `member` does not poll.
+    pub fn asleep(&mut self, member: MemberId) -> Option<Instant> {
+        self.members.get_mut(&member).and_then(|member| member.asleep_until.take())
     }
 
     /// What `member` learns at this poll.

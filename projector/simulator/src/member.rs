@@ -48,6 +48,11 @@ impl MemoryClient {
 
     pub async fn poll(&self) -> Polled {
         give_way().await;
+        let asleep = lock(&self.world.coordinator).asleep(self.member);
+        if let Some(until) = asleep {
+            self.world.note(|| format!("{}: does not poll for a while", self.who));
+            tokio::time::sleep_until(until).await;
+        }
         let mut changes = self.world.changes();
         if let Some(event) = lock(&self.world.coordinator).poll(self.member) {
             self.world.note(|| format!("{}: {event:?}", self.who));

@@ -168,7 +168,25 @@ impl Cast {
         });
     }
 
+    fn lose_database(&self) {
+        lock(&self.world.database).lose_everything(self.world.shape.partitions);
+        self.world.note(|| "the database is lost, and empty tables are created".to_owned());
+        self.world.has_changed();
+    }
+
+    /// Somebody changes stock by hand. What is in memory is right still: only who loads the tables anew decides by it. And what
+    /// is decided while no relay publishes is in the outbox when the tables are mended.
     fn tamper(&self) {
+        if self.world.happens(400) {
+            self.world.begin_stall(Duration::from_secs(if self.world.happens(500) { 8 } else { 1 }));
+        }
+        self.change_stock();
+        if self.world.happens(800) {
+            self.rebalance(true);
+        }
+    }
+
+    fn change_stock(&self) {
         let partition = self.world.below(usize::try_from(self.world.shape.partitions).unwrap_or(1));
         let delta = if self.world.happens(500) { -1 } else { 2 };
         let mut database = lock(&self.world.database);
@@ -263,7 +281,15 @@ async fn disturb(cast: Rc<Cast>) {
     for disturbance in world.shape.disturbances.clone() {
         wait(world).await;
         match disturbance {
-            Disturbance::Rebalance => cast.rebalance(!world.happens(500)),
+            Disturbance::Rebalance => {
+                let patient = !world.happens(500);
+                if !patient {
+                    // Passed over because it does not poll: a zombie, whose writers and relays go on.
+                    let millis = [0, 700, 6_000].get(world.below(3)).copied().unwrap_or(0);
+                    lock(&world.coordinator).put_to_sleep(Duration::from_millis(millis));
+                }
+                cast.rebalance(patient);
+            }
             Disturbance::Kill => cast.kill().await,
             Disturbance::Outage => {
                 world.begin_outage(Duration::from_millis(if world.happens(500) { 3_000 } else { 400 }));
@@ -276,22 +302,17 @@ async fn disturb(cast: Rc<Cast>) {
                     cast.tasks.kill(process);
                 }
             }
-            Disturbance::Tamper => {
-                // What is in memory is right still: only who loads the tables anew decides by them. What is decided while no
-                // relay publishes is in the outbox when the tables are mended.
-                let (loaded_anew, unpublished) = (world.happens(700), world.happens(400));
-                if unpublished {
-                    world.begin_stall(Duration::from_secs(8));
-                }
+            Disturbance::Tamper => cast.tamper(),
+            Disturbance::LoseDatabase => cast.lose_database(),
+            Disturbance::WrongThenRebuilt => {
                 cast.tamper();
-                if loaded_anew {
-                    cast.rebalance(true);
-                }
+                wait(world).await;
+                cast.command(true);
             }
-            Disturbance::LoseDatabase => {
-                lock(&world.database).lose_everything(world.shape.partitions);
-                world.note(|| "the database is lost, and empty tables are created".to_owned());
-                world.has_changed();
+            Disturbance::LostThenRebuilt => {
+                cast.lose_database();
+                wait(world).await;
+                cast.command(true);
             }
             Disturbance::RelayStalls => world.begin_stall(Duration::from_secs(if world.happens(500) { 8 } else { 1 })),
         }

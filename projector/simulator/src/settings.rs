@@ -97,12 +97,18 @@ pub enum Disturbance {
     Tamper,
     RelayStalls,
     LoseDatabase,
+    /// Tables are changed by hand, loaded anew and folded into, then rebuilt.
+    WrongThenRebuilt,
+    /// The database is lost and rebuilt.
+    LostThenRebuilt,
 }
 
 pub const MOST_PARTITIONS: i32 = 2;
 /// Of each partition.
 pub const MOST_RECORDS: usize = 14;
 const MOST_DISTURBANCES: usize = 7;
+/// Stands in the name of every part.
+const EVERYBODY: &str = "";
 /// What a draw of a kind is taken from: so large that each kind is as likely as the others, nearly.
 const MOST_KINDS: usize = 360;
 
@@ -135,30 +141,31 @@ pub struct Shape {
 impl Shape {
     pub(crate) fn choose(choices: &mut Choices, profile: Profile) -> Self {
         use Disturbance::{
-            Kill, KillOperator, LoseDatabase, Outage, Rebalance, Rebuild, RelayStalls, Rollback, Tamper,
+            Kill, KillOperator, LoseDatabase, LostThenRebuilt, Outage, Rebalance, Rebuild, RelayStalls, Rollback,
+            Tamper, WrongThenRebuilt,
         };
         let kinds: &[Disturbance] = match profile {
             Profile::Everything => {
                 &[Rebalance, Rebuild, Kill, Tamper, Outage, Rollback, KillOperator, RelayStalls, LoseDatabase]
             }
-            Profile::Swaps => &[Rebuild, Tamper, Rollback, RelayStalls, Kill],
+            Profile::Swaps => &[Rebuild, WrongThenRebuilt, Rollback, RelayStalls, Kill],
             Profile::Owners => &[Rebalance, Kill, Outage],
-            Profile::Losses => &[Rebuild, Tamper, LoseDatabase, Rollback],
+            Profile::Losses => &[WrongThenRebuilt, LostThenRebuilt, Tamper, Rollback],
         };
         let records = 1 + choices.below(MOST_RECORDS);
         let shape = Self {
             partitions: if choices.happens(500) { MOST_PARTITIONS } else { 1 },
             projectors: 1 + u32::from(choices.happens(600)),
             writers: 1 + choices.below(2),
-            batch_records: 1 + choices.below(4),
+            batch_records: 1 + choices.below(5),
             records,
             first_records: choices.below(MOST_RECORDS).min(records),
             slow_clients: choices.happens(600),
             faults: choices.below(8),
             harshness: [1, 3, 8].get(choices.below(3)).copied().unwrap_or(1),
             latency: [0, 60, 300].get(choices.below(3)).copied().unwrap_or(0),
-            slow: [None, Some("relay"), Some("writer"), Some("operator"), Some("consumer")]
-                .get(choices.below(5))
+            slow: [None, Some("relay"), Some("writer"), Some("operator"), Some("consumer"), Some(EVERYBODY)]
+                .get(choices.below(6))
                 .copied()
                 .flatten(),
             disorder: [0, 150, 600].get(choices.below(3)).copied().unwrap_or(0),
