@@ -1,11 +1,10 @@
 //! How much may go wrong in one exploration.
+//!
+//! It must never decide what can go wrong in a state: that is [`crate::system`]'s. Next: [`crate::log`].
 
-use crate::broker::BrokerAction;
-use crate::database::DatabaseAction;
-use crate::projector::ProjectorAction;
-use crate::rebuild::RebuildAction;
-use crate::relay::RelayAction;
-use crate::system::Action;
+use crate::actions::{
+    Action, BrokerAction, Command, DatabaseAction, ProjectorAction, RelayAction, SwapAction,
+};
 
 /// How much may go wrong. Without limits the states would be infinitely many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,11 +29,12 @@ impl Limits {
         let budget = match action {
             Action::Rebalance => &mut self.rebalances,
             Action::Broker(BrokerAction::NeighbourBegins) => &mut self.neighbours,
-            Action::Rebuild(RebuildAction::Start) => &mut self.rebuilds,
-            Action::Rebuild(RebuildAction::RollBack) => &mut self.rollbacks,
+            Action::Swap(SwapAction::Begin(Command::Rebuild)) => &mut self.rebuilds,
+            Action::Swap(SwapAction::Begin(Command::RollBack)) => &mut self.rollbacks,
             Action::Database(DatabaseAction::Tamper) => &mut self.tamperings,
             Action::Database(DatabaseAction::LoseEverything) => &mut self.database_losses,
             Action::Crash(_)
+            | Action::Swap(SwapAction::Die)
             | Action::Broker(BrokerAction::TimeOutTransaction)
             | Action::Projector(_, ProjectorAction::FailStatement | ProjectorAction::LoseCommitReply)
             | Action::Relay(_, RelayAction::Doubt | RelayAction::LoseCommitReply) => &mut self.faults,

@@ -3,31 +3,28 @@
 //!
 //! Receiving and folding are part of the compare-and-set's step: they touch nothing that anybody else sees. The log is
 //! complete from the start, and where each batch ends is the checker's to choose.
+//!
+//! It must never decide what the code decides elsewhere: an unknown commit is [`ledger_fold::commit`]'s. Next:
+//! [`crate::relay`].
 
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 
+use crate::actions::ProjectorAction;
 use crate::coverage::Event;
 use crate::database::{Database, Tables, Transaction};
 use crate::log::{BATCH_MAX, FoldInput, Ids, LOG_END, Log, RECORD_COUNT};
 use crate::protocol::{
-    Generation, Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit,
+    Furthest, GenerationCheck, Idling, OutboxInsert, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit,
 };
-use crate::system::{Process, System};
+use crate::vocabulary::{Batch, Generation, Process};
 
 /// The partition's state in memory: the position, and the stock as of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// Of the tables that both were read from.
-    pub generation: u8,
+    pub generation: Generation,
     pub position: u8,
     pub available: Option<u8>,
-}
-
-/// A batch, and the generation of the tables whose stock it was folded from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Batch {
-    pub generation: u8,
-    pub input: FoldInput,
 }
 
 /// How far the projector is with its batch.
@@ -48,31 +45,9 @@ pub enum Projector {
     RowsWritten(Batch),
     /// COMMIT was sent, and the connection died.
     CommitUnknown(Batch),
-    /// The batch is committed without its outbox row (only [`OutboxWrite::AfterCommit`] comes here).
-    OutboxOwed(Batch),
-}
-
-/// A step of the projector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProjectorAction {
-    ReadPositionAndStock,
-    ReadStock,
-    ReadPosition,
-    /// Receive and fold up to `next_offset`, BEGIN, and the first statement.
-    CompareAndSet {
-        next_offset: u8,
-    },
-    WriteRows,
-    Commit,
-    /// After a lost reply.
-    ReadPositionAgain,
-    WriteOutbox,
-    /// Nothing arrives: is the position still ours?
-    CheckPosition,
-    /// A fault: a deadlock, a lock timeout, a connection lost before COMMIT. The whole transaction is tried again.
-    FailStatement,
-    /// A fault: COMMIT is sent, and the connection dies.
-    LoseCommitReply,
+    /// The batch is committed without its outbox row, or without the furthest position (only
+    /// [`OutboxWrite::AfterCommit`] and [`Furthest::AfterCommit`] come here).
+    Owed(Batch),
 }
 
 impl Projector {
@@ -99,7 +74,7 @@ impl Projector {
             Self::PositionWritten(_) => offer(ProjectorAction::WriteRows),
             Self::RowsWritten(_) => offer(ProjectorAction::Commit),
             Self::CommitUnknown(_) => offer(ProjectorAction::ReadPositionAgain),
-            Self::OutboxOwed(_) => offer(ProjectorAction::WriteOutbox),
+            Self::Owed(_) => offer(ProjectorAction::WriteWhatIsOwed),
         }
     }
 
@@ -122,12 +97,12 @@ impl Projector {
 
     pub fn step(
         &mut self,
-        system: &System,
+        log: &Log,
+        protocol: &Protocol,
         database: &mut Database,
         process: Process,
         action: ProjectorAction,
     ) -> Option<Event> {
-        let System { protocol, log, .. } = system;
         let Tables { generation, position, stock, .. } = database.tables;
         let read = Standing { generation, position, available: stock.map(|stock| stock.available) };
         match (*self, action) {
@@ -149,7 +124,7 @@ impl Projector {
             (Self::PositionWritten(batch) | Self::RowsWritten(batch), _) if !database.serves(process) => {
                 *self = Self::Ready(Standing::before(&batch)); // the server lost everything, this connection too
             }
-            (Self::PositionWritten(batch), _) => return self.write_rows(system, database, process, batch),
+            (Self::PositionWritten(batch), _) => return self.write_rows(log, protocol, database, process, batch),
             (Self::RowsWritten(batch), ProjectorAction::LoseCommitReply) => {
                 if let Some(transaction) = &mut database.transaction {
                     transaction.commit_in_flight = true;
@@ -160,9 +135,12 @@ impl Projector {
                 database.commit(log, protocol);
                 *self = Self::committed(log, protocol, batch);
             }
-            (Self::CommitUnknown(batch), _) => return self.resolve_commit(system, database, batch),
-            (Self::OutboxOwed(batch), _) => {
-                database.put_in_outbox(log, &batch.input);
+            (Self::CommitUnknown(batch), _) => return self.resolve_commit(log, protocol, database, batch),
+            (Self::Owed(batch), _) => {
+                if protocol.outbox_write == OutboxWrite::AfterCommit {
+                    database.put_in_outbox(log, protocol, &batch);
+                }
+                database.raise_furthest(batch.input.to);
                 *self = Self::Ready(Standing::after(log, &batch));
             }
         }
@@ -178,12 +156,16 @@ impl Projector {
         process: Process,
         batch: Batch,
     ) -> Option<Event> {
-        let position_is_ours = database.tables.position == batch.input.from;
         let hit = protocol.position_write == PositionWrite::Overwrite
             || Standing::before(&batch).is_of(protocol, &database.tables);
         if !hit {
             *self = Self::Unread;
-            return Some(if position_is_ours { Event::MissedByGeneration } else { Event::CompareAndSetMissed });
+            let Tables { generation, position, .. } = database.tables;
+            return Some(match (position == batch.input.from, generation.number == batch.generation.number) {
+                (false, _) => Event::CompareAndSetMissed,
+                (true, false) => Event::MissedByGeneration,
+                (true, true) => Event::MissedByGenerationId,
+            });
         }
         database.transaction = Some(Transaction { by: process, batch, commit_in_flight: false });
         *self = Self::PositionWritten(batch);
@@ -194,15 +176,16 @@ impl Projector {
     /// folded again knowing them.
     fn write_rows(
         &mut self,
-        system: &System,
+        log: &Log,
+        protocol: &Protocol,
         database: &mut Database,
         process: Process,
         batch: Batch,
     ) -> Option<Event> {
-        let System { protocol, log, .. } = system;
         let input = batch.input;
         let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
-        let outbox_objects = protocol.outbox_key == OutboxKey::Object && database.outbox_objects(log, &input);
+        let met_its_equal = database.outbox_objects(log, protocol, &batch);
+        let outbox_objects = protocol.outbox_insert == OutboxInsert::Objects && met_its_equal;
         if database.stored(log, inserted).is_empty() && !outbox_objects {
             *self = Self::RowsWritten(batch);
             return None;
@@ -215,21 +198,24 @@ impl Projector {
     }
 
     fn committed(log: &Log, protocol: &Protocol, batch: Batch) -> Self {
-        match protocol.outbox_write {
-            OutboxWrite::InTransaction => Self::Ready(Standing::after(log, &batch)),
-            OutboxWrite::AfterCommit => Self::OutboxOwed(batch),
+        match (protocol.outbox_write, protocol.furthest) {
+            (OutboxWrite::InTransaction, Furthest::InTransaction) => Self::Ready(Standing::after(log, &batch)),
+            (OutboxWrite::AfterCommit, _) | (_, Furthest::AfterCommit) => Self::Owed(batch),
         }
     }
 
     /// The connection died inside COMMIT; reconnected. Under another generation the position says nothing about the batch.
-    fn resolve_commit(&mut self, system: &System, database: &Database, batch: Batch) -> Option<Event> {
-        let System { protocol, log, .. } = system;
+    fn resolve_commit(
+        &mut self,
+        log: &Log,
+        protocol: &Protocol,
+        database: &Database,
+        batch: Batch,
+    ) -> Option<Event> {
         let Batch { generation, input } = batch;
         let stored = i64::from(database.tables.position);
         let outcome = match protocol.unknown_commit {
-            UnknownCommit::ReadAgain
-                if protocol.generation == Generation::Compared && database.tables.generation != generation =>
-            {
+            UnknownCommit::ReadAgain if !same_tables(protocol, generation, &database.tables) => {
                 CommitOutcome::Superseded
             }
             UnknownCommit::ReadAgain => after_unknown_commit(i64::from(input.from), i64::from(input.to), stored),
@@ -249,8 +235,7 @@ impl Projector {
 impl Standing {
     /// Whether the tables are those that it was read from, and nobody advanced them since.
     fn is_of(&self, protocol: &Protocol, tables: &Tables) -> bool {
-        let same_tables = protocol.generation == Generation::Ignored || tables.generation == self.generation;
-        same_tables && tables.position == self.position
+        same_tables(protocol, self.generation, tables) && tables.position == self.position
     }
 
     fn fold(self, next_offset: u8) -> Batch {
@@ -267,6 +252,14 @@ impl Standing {
         let Batch { generation, input } = *batch;
         let changed = log.fold(&input).stock.map(|stock| stock.available);
         Self { generation, position: input.to, available: changed.or(input.available) }
+    }
+}
+
+fn same_tables(protocol: &Protocol, known: Generation, tables: &Tables) -> bool {
+    match protocol.generation_check {
+        GenerationCheck::NumberAndId => tables.generation == known,
+        GenerationCheck::NumberAlone => tables.generation.number == known.number,
+        GenerationCheck::Nothing => true,
     }
 }
 

@@ -49,25 +49,46 @@ fn another_relay_in_the_cursor_topic() {
 
 #[test]
 fn tables_swapped_under_a_live_projector() {
-    let events = [Event::SwapWentBack, Event::IdleAndOvertaken, Event::CompareAndSetMissed];
+    let events = [
+        Event::SwapWentBack,
+        Event::IdleAndOvertaken,
+        Event::CompareAndSetMissed,
+        Event::HeldByBarrier,
+        Event::TransactionCutBySwap,
+        Event::ReadsWait,
+    ];
     check("swap and faults", Limits { faults: 2, rebuilds: 1, ..Limits::default() }, &events);
+    check("swap after a swap that died", Limits { faults: 1, rebuilds: 2, ..Limits::default() }, &events);
     check("swap and zombies", Limits { rebalances: 1, rebuilds: 1, ..Limits::default() }, &events);
 }
 
 #[test]
 fn tables_that_were_tampered_with_are_mended_by_a_swap() {
-    let events = [Event::Mended, Event::MissedByGeneration];
-    check("tampering", Limits { faults: 1, rebuilds: 1, tamperings: 1, ..Limits::default() }, &events);
+    let limits = Limits { rebuilds: 1, tamperings: 1, ..Limits::default() };
+    let events = [Event::Mended, Event::MissedByGeneration, Event::PublishedFromTampered, Event::HeldByBarrier];
+    check("tampering and faults", Limits { faults: 1, ..limits }, &events);
+    check("tampering and rollback", Limits { rollbacks: 1, ..limits }, &[Event::RolledBack, Event::KeptRowsStay]);
 }
 
 #[test]
 fn tables_brought_back_by_a_rollback() {
-    let events = [Event::RolledBack, Event::SwapWentBack, Event::CompareAndSetMissed, Event::MissedByGeneration];
+    let events = [
+        Event::RolledBack,
+        Event::SwapWentBack,
+        Event::CompareAndSetMissed,
+        Event::MissedByGeneration,
+        Event::HeldByBarrier,
+        Event::KeptRowsStay,
+        Event::ReadsWait,
+    ];
     check("rollback", Limits { faults: 1, rebuilds: 1, rollbacks: 1, ..Limits::default() }, &events);
 }
 
 #[test]
 fn the_database_lost_with_outcomes_unpublished() {
-    let limits = Limits { faults: 1, rebuilds: 1, database_losses: 1, ..Limits::default() };
-    check("loss", limits, &[Event::CompareAndSetMissed, Event::IdleAndOvertaken]);
+    let limits = Limits { database_losses: 1, ..Limits::default() };
+    let events = [Event::CompareAndSetMissed, Event::IdleAndOvertaken, Event::ReadsWait];
+    check("loss and rebuild", Limits { faults: 1, rebuilds: 1, ..limits }, &events);
+    let events = [Event::MissedByGenerationId, Event::PublishedFromTampered];
+    check("loss and zombies", Limits { rebalances: 1, tamperings: 1, ..limits }, &events);
 }
