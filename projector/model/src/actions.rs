@@ -28,11 +28,10 @@ pub enum ProjectorAction {
     ReadPositionAndStock,
     ReadStock,
     ReadPosition,
-    /// Receive and fold up to `next_offset`, BEGIN, and the first statement.
-    CompareAndSet {
+    /// Receive and fold up to `next_offset`, BEGIN, the compare-and-set, and the rows.
+    Write {
         next_offset: u8,
     },
-    WriteRows,
     Commit,
     /// After a lost reply.
     ReadPositionAgain,
@@ -98,7 +97,7 @@ pub enum SwapAction {
     SetBarrier,
     /// `init_transactions` with the relay's transactional.id.
     Fence,
-    /// Read the relay's cursor, and fold the shadow up to it.
+    /// Read the relay's cursor, prune what it covers, and fold the shadow up to it.
     CatchUp,
     /// `RENAME TABLE`.
     Rename,

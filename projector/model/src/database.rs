@@ -8,7 +8,7 @@
 //! It must never know who reads or writes it, but by name. Next: [`crate::projector`].
 
 use crate::actions::DatabaseAction;
-use crate::log::{FoldInput, Ids, LEVEL_MAX, LOG_END, Log, Outcome, PerOffset, RECORD_COUNT, Row, Stock};
+use crate::log::{FoldInput, Ids, LEVEL_MAX, Log, Outcome, PerOffset, RECORD_COUNT, Row, Stock};
 use crate::protocol::{
     BarrierEnd, FirstStart, Furthest, OutboxGeneration, OutboxWrite, Protocol, Pruning, Reading, Swap,
 };
@@ -108,7 +108,7 @@ impl Database {
             DatabaseAction::RollBack => self.transaction = None,
             DatabaseAction::LoseEverything => {
                 // Nobody can have seen more than what the log held by now.
-                let furthest = if protocol.first_start == FirstStart::FurthestIsZero { 0 } else { LOG_END };
+                let furthest = if protocol.first_start == FirstStart::FurthestIsZero { 0 } else { log.end() };
                 *self = Self::empty(self.generation_count, furthest);
             }
             DatabaseAction::Tamper => {

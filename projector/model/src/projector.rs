@@ -1,8 +1,9 @@
 //! The projector: receive, fold, compare-and-set, write, commit; and what it does when the compare-and-set misses, a
 //! unique key objects, a statement fails, the reply to COMMIT is lost, or nothing arrives.
 //!
-//! Receiving and folding are part of the compare-and-set's step: they touch nothing that anybody else sees. The log is
-//! complete from the start, and where each batch ends is the checker's to choose.
+//! Receiving, folding, the compare-and-set and the rows are one step: nobody sees a row before COMMIT, others wait for the
+//! lock, and a transaction that fails halfway is rolled back as one that fails at its end. The log is complete from the
+//! start, and where each batch ends is the checker's to choose.
 //!
 //! It must never decide what the code decides elsewhere: an unknown commit is [`ledger_fold::commit`]'s. Next:
 //! [`crate::relay`].
@@ -12,7 +13,7 @@ use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 use crate::actions::ProjectorAction;
 use crate::coverage::Event;
 use crate::database::{Database, Tables, Transaction};
-use crate::log::{BATCH_MAX, FoldInput, Ids, LOG_END, Log, RECORD_COUNT};
+use crate::log::{BATCH_MAX, FoldInput, Ids, Log, RECORD_COUNT};
 use crate::protocol::{
     Furthest, GenerationCheck, Idling, OutboxInsert, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit,
 };
@@ -39,9 +40,7 @@ pub enum Projector {
     Ready(Standing),
     /// A batch is folded again, knowing what is stored under its ids. Nothing is written yet.
     FoldedAgain(Batch),
-    /// The compare-and-set found its row: the transaction is open, the lock is ours.
-    PositionWritten(Batch),
-    /// Every row of the batch is written; only COMMIT is missing.
+    /// The compare-and-set found its row, so the lock is ours, and every row of the batch is written; only COMMIT is missing.
     RowsWritten(Batch),
     /// COMMIT was sent, and the connection died.
     CommitUnknown(Batch),
@@ -52,26 +51,25 @@ pub enum Projector {
 
 impl Projector {
     /// Offers the steps that the state of the database allows. A compare-and-set waits for the lock.
-    pub fn actions(&self, protocol: &Protocol, database: &Database, mut offer: impl FnMut(ProjectorAction)) {
+    pub fn actions(&self, log: &Log, protocol: &Protocol, database: &Database, mut offer: impl FnMut(ProjectorAction)) {
         match self {
             Self::Unread => offer(match protocol.state_reading {
                 StateReading::OneSnapshot => ProjectorAction::ReadPositionAndStock,
                 StateReading::StockThenPosition => ProjectorAction::ReadStock,
             }),
             Self::StockRead(_) => offer(ProjectorAction::ReadPosition),
-            Self::Ready(standing @ Standing { position: LOG_END, .. }) => {
+            Self::Ready(standing @ Standing { position, .. }) if *position == log.end() => {
                 if protocol.idling == Idling::ChecksPosition && !standing.is_of(protocol, &database.tables) {
                     offer(ProjectorAction::CheckPosition);
                 }
             }
             Self::Ready(_) | Self::FoldedAgain(_) if database.transaction.is_some() => {}
             Self::Ready(Standing { position, .. }) => {
-                for next_offset in position + 1..=LOG_END.min(position + BATCH_MAX) {
-                    offer(ProjectorAction::CompareAndSet { next_offset });
+                for next_offset in position + 1..=log.end().min(position + BATCH_MAX) {
+                    offer(ProjectorAction::Write { next_offset });
                 }
             }
-            Self::FoldedAgain(batch) => offer(ProjectorAction::CompareAndSet { next_offset: batch.input.to }),
-            Self::PositionWritten(_) => offer(ProjectorAction::WriteRows),
+            Self::FoldedAgain(batch) => offer(ProjectorAction::Write { next_offset: batch.input.to }),
             Self::RowsWritten(_) => offer(ProjectorAction::Commit),
             Self::CommitUnknown(_) => offer(ProjectorAction::ReadPositionAgain),
             Self::Owed(_) => offer(ProjectorAction::WriteWhatIsOwed),
@@ -80,13 +78,9 @@ impl Projector {
 
     /// Offers what can go wrong.
     pub fn faults(&self, mut offer: impl FnMut(ProjectorAction)) {
-        match self {
-            Self::PositionWritten(_) => offer(ProjectorAction::FailStatement),
-            Self::RowsWritten(_) => {
-                offer(ProjectorAction::FailStatement);
-                offer(ProjectorAction::LoseCommitReply);
-            }
-            _ => {}
+        if matches!(self, Self::RowsWritten(_)) {
+            offer(ProjectorAction::FailStatement);
+            offer(ProjectorAction::LoseCommitReply);
         }
     }
 
@@ -109,22 +103,21 @@ impl Projector {
             (Self::Unread, ProjectorAction::ReadStock) => *self = Self::StockRead(read.available),
             (Self::Unread, _) => *self = Self::Ready(read),
             (Self::StockRead(available), _) => *self = Self::Ready(Standing { available, ..read }),
-            (Self::Ready(standing), ProjectorAction::CompareAndSet { next_offset }) => {
-                return self.compare_and_set(protocol, database, process, standing.fold(next_offset));
+            (Self::Ready(standing), ProjectorAction::Write { next_offset }) => {
+                return self.write(log, protocol, database, process, standing.fold(next_offset));
             }
             (Self::Ready(_), _) => {
                 *self = Self::Unread;
                 return Some(Event::IdleAndOvertaken);
             }
-            (Self::FoldedAgain(batch), _) => return self.compare_and_set(protocol, database, process, batch),
-            (Self::PositionWritten(batch) | Self::RowsWritten(batch), ProjectorAction::FailStatement) => {
+            (Self::FoldedAgain(batch), _) => return self.write(log, protocol, database, process, batch),
+            (Self::RowsWritten(batch), ProjectorAction::FailStatement) => {
                 database.roll_back(process);
                 *self = Self::Ready(Standing::before(&batch));
             }
-            (Self::PositionWritten(batch) | Self::RowsWritten(batch), _) if !database.serves(process) => {
+            (Self::RowsWritten(batch), _) if !database.serves(process) => {
                 *self = Self::Ready(Standing::before(&batch)); // the server lost everything, this connection too
             }
-            (Self::PositionWritten(batch), _) => return self.write_rows(log, protocol, database, process, batch),
             (Self::RowsWritten(batch), ProjectorAction::LoseCommitReply) => {
                 if let Some(transaction) = &mut database.transaction {
                     transaction.commit_in_flight = true;
@@ -147,10 +140,11 @@ impl Projector {
         None
     }
 
-    /// BEGIN, and the first statement. No row: somebody else advanced the position, or other tables were swapped in; drop
-    /// everything and read it anew.
-    fn compare_and_set(
+    /// BEGIN, the first statement, and the rows. No row changed by the first: somebody else advanced the position, or other
+    /// tables were swapped in; drop everything and read it anew.
+    fn write(
         &mut self,
+        log: &Log,
         protocol: &Protocol,
         database: &mut Database,
         process: Process,
@@ -167,34 +161,13 @@ impl Projector {
                 (true, true) => Event::MissedByGenerationId,
             });
         }
-        database.transaction = Some(Transaction { by: process, batch, commit_in_flight: false });
-        *self = Self::PositionWritten(batch);
-        None
-    }
-
-    /// The rows. When a unique key objects, the batch's ids are looked up, the transaction is rolled back, and the batch
-    /// folded again knowing them.
-    fn write_rows(
-        &mut self,
-        log: &Log,
-        protocol: &Protocol,
-        database: &mut Database,
-        process: Process,
-        batch: Batch,
-    ) -> Option<Event> {
-        let input = batch.input;
-        let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
-        let met_its_equal = database.outbox_objects(log, protocol, &batch);
-        let outbox_objects = protocol.outbox_insert == OutboxInsert::Objects && met_its_equal;
-        if database.stored(log, inserted).is_empty() && !outbox_objects {
-            *self = Self::RowsWritten(batch);
-            return None;
+        if let Some(known) = objection(log, protocol, database, &batch) {
+            *self = Self::FoldedAgain(Batch { input: FoldInput { known, ..batch.input }, ..batch });
+            return Some(Event::FoldedAgain);
         }
-        let looked_up = ids(log, usize::from(input.from)..usize::from(input.to));
-        let input = FoldInput { known: database.stored(log, looked_up), ..input };
-        *self = Self::FoldedAgain(Batch { input, ..batch });
-        database.roll_back(process);
-        Some(Event::FoldedAgain)
+        database.transaction = Some(Transaction { by: process, batch, commit_in_flight: false });
+        *self = Self::RowsWritten(batch);
+        None
     }
 
     fn committed(log: &Log, protocol: &Protocol, batch: Batch) -> Self {
@@ -205,13 +178,7 @@ impl Projector {
     }
 
     /// The connection died inside COMMIT; reconnected. Under another generation the position says nothing about the batch.
-    fn resolve_commit(
-        &mut self,
-        log: &Log,
-        protocol: &Protocol,
-        database: &Database,
-        batch: Batch,
-    ) -> Option<Event> {
+    fn resolve_commit(&mut self, log: &Log, protocol: &Protocol, database: &Database, batch: Batch) -> Option<Event> {
         let Batch { generation, input } = batch;
         let stored = i64::from(database.tables.position);
         let outcome = match protocol.unknown_commit {
@@ -253,6 +220,19 @@ impl Standing {
         let changed = log.fold(&input).stock.map(|stock| stock.available);
         Self { generation, position: input.to, available: changed.or(input.available) }
     }
+}
+
+/// When a unique key objects, the transaction is rolled back, and the batch folded again knowing which of its ids are
+/// stored: these.
+fn objection(log: &Log, protocol: &Protocol, database: &Database, batch: &Batch) -> Option<Ids> {
+    let input = batch.input;
+    let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
+    let met_its_equal = database.outbox_objects(log, protocol, batch);
+    let outbox_objects = protocol.outbox_insert == OutboxInsert::Objects && met_its_equal;
+    if database.stored(log, inserted).is_empty() && !outbox_objects {
+        return None;
+    }
+    Some(database.stored(log, ids(log, usize::from(input.from)..usize::from(input.to))))
 }
 
 fn same_tables(protocol: &Protocol, known: Generation, tables: &Tables) -> bool {

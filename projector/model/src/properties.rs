@@ -10,7 +10,7 @@
 
 use crate::broker::{Basis, Published};
 use crate::database::Database;
-use crate::log::{LOG_END, Outcome, RECORD_COUNT, Row};
+use crate::log::{Outcome, RECORD_COUNT, Row};
 use crate::recovery;
 use crate::state::State;
 use crate::system::System;
@@ -49,12 +49,14 @@ pub const ALWAYS: [(&str, Condition); 13] = [
     (RECOVERS, |system, state| is_finished(system, &recovery::run(system, state))),
 ];
 
-/// Everything is folded, published and pruned, and reads are answered.
+/// Everything is folded, published and pruned, and reads are answered. (What a replaced generation decided after the
+/// cursor may stay.)
 pub fn is_finished(system: &System, state: &State) -> bool {
     let State { database, broker, .. } = state;
-    database.tables.position == LOG_END
+    let live = database.tables.generation.number;
+    database.tables.position == system.log.end()
         && database.answers_reads(&system.protocol)
-        && database.outbox.is_empty()
+        && database.outbox.iter().all(|row| row.next > broker.cursor && row.generation != live)
         && broker.outcomes.len() == system.log.outcomes().count()
         && outcomes_are_right(system, state)
 }
@@ -104,7 +106,7 @@ fn ids_take_effect_once(system: &System, state: &State) -> bool {
         let published = broker.outcomes.iter().filter(|found| is_of(id, usize::from(found.outcome.offset)));
         stored.count() <= 1 && published.count() <= 1
     };
-    (0..LOG_END).all(at_most_once)
+    (0..system.log.end()).all(at_most_once)
 }
 
 /// What the log says; or of the same record, where it was published while tables that were tampered with said so.
@@ -133,12 +135,14 @@ fn none_is_unpublished(system: &System, state: &State) -> bool {
     let State { database, broker, .. } = state;
     let Database { tables, .. } = database;
     let published = |offset: u8| broker.outcomes.iter().any(|found| found.outcome.offset == offset);
+    // The relay takes the first row that has the offset.
     let in_outbox = |offset: u8| {
         let mut rows = database.outbox_after(&system.protocol, broker.cursor);
-        rows.any(|row| row.outcomes[usize::from(offset)].map(|outcome| outcome.row) == tables.rows[usize::from(offset)])
+        let taken = rows.find_map(|row| row.outcomes[usize::from(offset)]);
+        taken.is_some_and(|outcome| tables.rows[usize::from(offset)] == Some(outcome.row))
     };
-    let effects = (0..tables.position).filter(|offset| tables.rows[usize::from(*offset)].is_some());
-    effects.into_iter().all(|offset| published(offset) || in_outbox(offset))
+    let mut effects = (0..tables.position).filter(|offset| tables.rows[usize::from(*offset)].is_some());
+    effects.all(|offset| published(offset) || in_outbox(offset))
 }
 
 fn reads_never_go_back(system: &System, state: &State) -> bool {

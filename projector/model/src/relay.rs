@@ -1,6 +1,8 @@
 //! The relay: init_transactions, THEN the look at the barrier of a swap, THEN the cursor, THEN publish; after any doubt a
 //! new producer and all of it again.
 //!
+//! Outcomes and cursor are sent in one step: nobody sees them before the commit.
+//!
 //! It must never hold a Kafka transaction open over a statement to the database: rows are read before it begins, and
 //! pruned after it is committed. So nothing that it reads there can tell it whether to commit: that is the fence's. Next:
 //! [`crate::swap`].
@@ -40,9 +42,9 @@ pub enum Relay {
     Standing { cursor: u8 },
     /// Outbox rows are read. The Kafka transaction has not begun.
     RowsRead(Load),
-    /// Begun, and outcomes sent.
+    /// Begun, and outcomes sent without the cursor (only a [`CursorWrite`] apart from them comes here).
     OutcomesSent(Load),
-    /// The cursor sent, too.
+    /// Outcomes and cursor are sent.
     CursorSent(Load),
     /// Committed, without the cursor (only [`CursorWrite::AfterCommit`] comes here).
     CursorOwed(Load),
@@ -139,16 +141,17 @@ impl Relay {
             (Self::RowsRead(load), _) => {
                 broker.send(load.outcomes.into_iter().flatten());
                 *self = Self::OutcomesSent(load);
+                if protocol.cursor_write == CursorWrite::InTransaction {
+                    broker.send_cursor(load.next_cursor);
+                    *self = Self::CursorSent(load);
+                }
             }
             (Self::OutcomesSent(load), RelayAction::Commit) => {
                 broker.commit();
                 *self = Self::CursorOwed(load);
             }
             (Self::OutcomesSent(load), _) => {
-                match protocol.cursor_write {
-                    CursorWrite::InTransaction => broker.send_cursor(load.next_cursor),
-                    CursorWrite::BeforeCommit | CursorWrite::AfterCommit => broker.cursor = load.next_cursor,
-                }
+                broker.cursor = load.next_cursor;
                 *self = Self::CursorSent(load);
             }
             (Self::CursorSent(_), RelayAction::LoseCommitReply) => {
@@ -169,6 +172,11 @@ impl Relay {
             (state, action) => unreachable!("a relay in {state:?} does not {action:?}"),
         }
         None
+    }
+
+    /// Whether that is its next step.
+    pub fn looks_at_barrier(&self) -> bool {
+        matches!(self, Self::Initialised | Self::CursorWithProducer(_))
     }
 
     fn with_producer(self) -> Self {

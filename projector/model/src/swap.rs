@@ -10,8 +10,8 @@ use crate::actions::{Command, SwapAction};
 use crate::broker::Broker;
 use crate::coverage::Event;
 use crate::database::{Database, Tables};
-use crate::log::{LOG_END, Log};
-use crate::protocol::{BarrierEnd, Protocol, RebuildEnd, SwapOrder};
+use crate::log::Log;
+use crate::protocol::{BarrierEnd, Protocol, Pruning, RebuildEnd, SwapOrder};
 
 /// How far the command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -88,19 +88,15 @@ impl Swapper {
             (Self::Idle, _) => unreachable!("a command that does not run takes no step"),
             (Self::Running { .. }, SwapAction::Die) => self.die(protocol, database),
             (Self::Running { command, done, shadow }, _) => {
-                let mut next_shadow = shadow;
-                let event = match action {
-                    SwapAction::CatchUp if command == Command::Rebuild => {
-                        next_shadow = Some(database.build(log, shadow_end(protocol, broker)));
-                        None
-                    }
+                let (shadow, event) = match action {
+                    SwapAction::CatchUp => (Some(catch_up(log, protocol, database, broker, shadow)), None),
                     SwapAction::Rename => {
-                        let shadow = shadow.expect("the shadow is caught up, or was kept, before the RENAME");
-                        Some(rename(protocol, database, shadow, command, keep)).flatten()
+                        let shadow = shadow.expect("CatchUp comes before Rename");
+                        (Some(shadow), rename(protocol, database, shadow, command, keep))
                     }
-                    _ => prepare(database, broker, action),
+                    _ => (shadow, prepare(database, broker, action)),
                 };
-                *self = Self::Running { command, done: done + 1, shadow: next_shadow };
+                *self = Self::Running { command, done: done + 1, shadow };
                 if done + 1 == steps(protocol.swap_order).len() {
                     self.end(database);
                 }
@@ -150,20 +146,20 @@ fn prepare(database: &mut Database, broker: &mut Broker, action: SwapAction) -> 
     None
 }
 
-fn shadow_end(protocol: &Protocol, broker: &Broker) -> u8 {
-    match protocol.rebuild_end {
-        RebuildEnd::Cursor => broker.cursor,
-        RebuildEnd::LogEnd => LOG_END,
+/// Reads the cursor. What it covers is pruned here, too: a relay that was fenced while it had nothing to publish never
+/// learns the newer cursor, and rows of the replaced generation would not make it look.
+fn catch_up(log: &Log, protocol: &Protocol, database: &mut Database, broker: &Broker, kept: Option<Tables>) -> Tables {
+    if protocol.pruning != Pruning::ByRelaysAlone {
+        database.outbox.retain(|row| row.next > broker.cursor);
     }
+    let end = match protocol.rebuild_end {
+        RebuildEnd::Cursor => broker.cursor,
+        RebuildEnd::LogEnd => log.end(),
+    };
+    kept.unwrap_or_else(|| database.build(log, end))
 }
 
-fn rename(
-    protocol: &Protocol,
-    database: &mut Database,
-    shadow: Tables,
-    command: Command,
-    keep: bool,
-) -> Option<Event> {
+fn rename(protocol: &Protocol, database: &mut Database, shadow: Tables, command: Command, keep: bool) -> Option<Event> {
     let old = database.swap(protocol, shadow);
     database.kept = Some(old).filter(|_| keep);
     match (command, old) {

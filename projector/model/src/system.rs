@@ -5,7 +5,7 @@
 //!
 //! It must never judge a state. Next: [`crate::properties`].
 
-use crate::actions::{Action, BrokerAction, Command, DatabaseAction, SwapAction};
+use crate::actions::{Action, BrokerAction, Command, DatabaseAction, RelayAction, SwapAction};
 use crate::coverage::{Coverage, Event};
 use crate::limits::Limits;
 use crate::log::Log;
@@ -25,7 +25,7 @@ pub struct System {
 
 impl System {
     pub fn new(protocol: Protocol, limits: Limits) -> Self {
-        Self { protocol, limits, log: Log::new(), coverage: Coverage::default() }
+        Self { protocol, limits, log: Log::new(limits.records), coverage: Coverage::default() }
     }
 
     /// Appends what can happen without anything going wrong.
@@ -39,7 +39,7 @@ impl System {
             }
             if memory.assigned {
                 let database = &state.database;
-                memory.projector.actions(&self.protocol, database, |action| {
+                memory.projector.actions(&self.log, &self.protocol, database, |action| {
                     actions.push(Action::Projector(process, action));
                 });
                 memory.relay.actions(&self.protocol, database, &state.broker, |action| {
@@ -95,7 +95,7 @@ impl System {
         let published = state.broker.outcomes.len();
         let event = self.act(state, action);
         let observed = state.observe(&self.log, &self.protocol, published);
-        observed.or(event)
+        event.or(observed)
     }
 
     fn act(&self, state: &mut State, action: Action) -> Option<Event> {
@@ -109,8 +109,15 @@ impl System {
                 return memories[process.index()].projector.step(log, protocol, database, process, action);
             }
             Action::Relay(process, action) => {
+                let swap_may_come = Self::swap_may_come(state);
                 let State { memories, database, broker, .. } = state;
-                return memories[process.index()].relay.step(protocol, database, broker, process, action);
+                let relay = &mut memories[process.index()].relay;
+                let event = relay.step(protocol, database, broker, process, action);
+                if !swap_may_come && relay.looks_at_barrier() {
+                    // Where there is none to find, the look is no step of its own: fewer states, and the same answers.
+                    return relay.step(protocol, database, broker, process, RelayAction::LookAtBarrier).or(event);
+                }
+                return event;
             }
             Action::Database(action) => {
                 let event = self.late_commit(state, action);
@@ -130,6 +137,11 @@ impl System {
             }
         }
         None
+    }
+
+    fn swap_may_come(state: &State) -> bool {
+        let State { left, swapper, database, .. } = state;
+        left.rebuilds > 0 || left.rollbacks > 0 || *swapper != Swapper::Idle || database.swapping
     }
 
     /// Whether a COMMIT takes effect after its sender had already read the position again.
