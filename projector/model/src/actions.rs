@@ -92,7 +92,7 @@ pub enum BrokerAction {
 /// A step of the command that swaps tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwapAction {
-    /// `ledger rebuild` or `ledger rollback` takes the guard, and does the first of the steps below.
+    /// `ledger rebuild` or `ledger rollback` takes the guard.
     Begin(Command),
     SetBarrier,
     /// `init_transactions` with the relay's transactional.id.

@@ -25,6 +25,7 @@ pub struct Protocol {
     pub swap_order: SwapOrder,
     pub swap: Swap,
     pub barrier_end: BarrierEnd,
+    pub guard_taking: GuardTaking,
     pub first_start: FirstStart,
 }
 
@@ -240,6 +241,16 @@ pub enum BarrierEnd {
     OnlyWhenCleared,
     /// With the process that set it, though its RENAME may still be executing.
     WithTheProcess,
+}
+
+/// What whoever takes the guard does with a barrier that a dead command left: now somebody holds the lock again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardTaking {
+    /// It clears it.
+    #[default]
+    ClearsOldBarrier,
+    /// It leaves it until its own swap.
+    LeavesOldBarrier,
 }
 
 /// What a first start on empty tables does before it gives them positions.

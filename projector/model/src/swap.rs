@@ -11,7 +11,7 @@ use crate::broker::Broker;
 use crate::coverage::Event;
 use crate::database::{Database, Tables};
 use crate::log::Log;
-use crate::protocol::{BarrierEnd, Protocol, Pruning, RebuildEnd, SwapOrder};
+use crate::protocol::{BarrierEnd, GuardTaking, Protocol, Pruning, RebuildEnd, SwapOrder};
 
 /// How far the command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -64,6 +64,11 @@ impl Swapper {
         *self == Self::Idle && (command == Command::Rebuild || database.kept.is_some())
     }
 
+    /// Whether it is filling its shadow, which may take hours.
+    pub fn is_loading(&self) -> bool {
+        matches!(self, Self::Running { done: 0, .. })
+    }
+
     pub fn may_die(&self) -> bool {
         matches!(self, Self::Running { .. })
     }
@@ -80,10 +85,11 @@ impl Swapper {
         match (*self, action) {
             (Self::Idle, SwapAction::Begin(command)) => {
                 database.guarded = true;
+                if protocol.guard_taking == GuardTaking::ClearsOldBarrier {
+                    database.swapping = false;
+                }
                 let shadow = database.kept.filter(|_| command == Command::RollBack);
                 *self = Self::Running { command, done: 0, shadow };
-                let first = steps(protocol.swap_order)[0];
-                return self.step(log, protocol, database, broker, (first, keep));
             }
             (Self::Idle, _) => unreachable!("a command that does not run takes no step"),
             (Self::Running { .. }, SwapAction::Die) => self.die(protocol, database),

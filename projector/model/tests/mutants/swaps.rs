@@ -4,7 +4,7 @@ use ledger_model::properties::{
     FOLD_OF_PREFIX, NONE_SKIPPED, NONE_UNPUBLISHED, OUTCOMES_OF_LIVE_TABLES, OUTCOMES_RIGHT, RECOVERS,
 };
 use ledger_model::protocol::{
-    BarrierEnd, FirstStart, GenerationCheck, Idling, RebuildEnd, SessionStart, Swap, SwapOrder,
+    BarrierEnd, FirstStart, GenerationCheck, GuardTaking, Idling, RebuildEnd, SessionStart, Swap, SwapOrder,
 };
 use ledger_model::{Limits, Protocol};
 
@@ -73,6 +73,13 @@ fn a_swap_without_positions_loses_what_was_folded_meanwhile() {
 fn a_barrier_that_outlives_its_holder_stops_the_relay_for_ever() {
     let mutant = Protocol { barrier_end: BarrierEnd::OnlyWhenCleared, ..Protocol::default() };
     breaks(mutant, Limits { faults: 1, ..ONE_REBUILD }, &[RECOVERS]);
+}
+
+/// The next rebuild takes the lock for all of its load, which may take hours, and the dead one's barrier counts again.
+#[test]
+fn a_barrier_left_by_a_dead_command_counts_again_when_the_next_one_takes_the_guard() {
+    let mutant = Protocol { guard_taking: GuardTaking::LeavesOldBarrier, ..Protocol::default() };
+    breaks(mutant, Limits { rebuilds: 2, faults: 1, ..NOTHING }, &[RECOVERS]);
 }
 
 /// The named lock ends with the connection, and that not before the RENAME that it is executing.
