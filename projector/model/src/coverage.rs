@@ -1,7 +1,7 @@
 //! What happened while the checker explored. A property that holds proves nothing when the case it is about never came
 //! up; the tests demand that each of these did.
 //!
-//! It must never be asked by a part. Next: [`crate::broker`].
+//! It must never decide a step: the parts only name events. Next: [`crate::broker`].
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

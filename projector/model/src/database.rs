@@ -122,7 +122,7 @@ impl Database {
 
     /// The open transaction takes effect, all of it.
     pub fn commit(&mut self, log: &Log, protocol: &Protocol) {
-        let Some(Transaction { batch, .. }) = self.transaction.take() else { return };
+        let Transaction { batch, .. } = self.transaction.take().expect("only an open transaction is committed");
         let effects = log.fold(&batch.input);
         for (stored, new) in self.tables.rows.iter_mut().zip(effects.rows) {
             *stored = new.or(*stored);
@@ -186,6 +186,12 @@ impl Database {
     /// Whether `process` has a transaction open that it can still use.
     pub fn serves(&self, process: Process) -> bool {
         self.transaction.is_some_and(|transaction| transaction.by == process && !transaction.commit_in_flight)
+    }
+
+    /// The connection of the open transaction's client dies inside COMMIT.
+    pub fn lose_commit_reply(&mut self) {
+        let transaction = self.transaction.as_mut().expect("only an open transaction is committed");
+        transaction.commit_in_flight = true;
     }
 
     /// Ends the transaction of a client that died before it sent COMMIT.

@@ -111,23 +111,7 @@ impl Projector {
                 return Some(Event::IdleAndOvertaken);
             }
             (Self::FoldedAgain(batch), _) => return self.write(log, protocol, database, process, batch),
-            (Self::RowsWritten(batch), ProjectorAction::FailStatement) => {
-                database.roll_back(process);
-                *self = Self::Ready(Standing::before(&batch));
-            }
-            (Self::RowsWritten(batch), _) if !database.serves(process) => {
-                *self = Self::Ready(Standing::before(&batch)); // the server lost everything, this connection too
-            }
-            (Self::RowsWritten(batch), ProjectorAction::LoseCommitReply) => {
-                if let Some(transaction) = &mut database.transaction {
-                    transaction.commit_in_flight = true;
-                }
-                *self = Self::CommitUnknown(batch);
-            }
-            (Self::RowsWritten(batch), _) => {
-                database.commit(log, protocol);
-                *self = Self::committed(log, protocol, batch);
-            }
+            (Self::RowsWritten(batch), _) => self.finish(log, protocol, database, process, (batch, action)),
             (Self::CommitUnknown(batch), _) => return self.resolve_commit(log, protocol, database, batch),
             (Self::Owed(batch), _) => {
                 if protocol.outbox_write == OutboxWrite::AfterCommit {
@@ -138,6 +122,32 @@ impl Projector {
             }
         }
         None
+    }
+
+    /// COMMIT, or what comes in its place.
+    fn finish(
+        &mut self,
+        log: &Log,
+        protocol: &Protocol,
+        database: &mut Database,
+        process: Process,
+        (batch, action): (Batch, ProjectorAction),
+    ) {
+        *self = match action {
+            ProjectorAction::FailStatement => {
+                database.roll_back(process);
+                Self::Ready(Standing::before(&batch))
+            }
+            _ if !database.serves(process) => Self::Ready(Standing::before(&batch)), // all was lost, the connection too
+            ProjectorAction::LoseCommitReply => {
+                database.lose_commit_reply();
+                Self::CommitUnknown(batch)
+            }
+            _ => {
+                database.commit(log, protocol);
+                Self::committed(log, protocol, batch)
+            }
+        };
     }
 
     /// BEGIN, the first statement, and the rows. No row changed by the first: somebody else advanced the position, or other

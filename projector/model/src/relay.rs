@@ -4,8 +4,8 @@
 //! Outcomes and cursor are sent in one step: nobody sees them before the commit.
 //!
 //! It must never hold a Kafka transaction open over a statement to the database: rows are read before it begins, and
-//! pruned after it is committed. So nothing that it reads there can tell it whether to commit: that is the fence's. Next:
-//! [`crate::swap`].
+//! pruned after it is committed. So the database cannot stop it before its commit: only the fence can.
+//! Next: [`crate::swap`].
 
 use crate::actions::RelayAction;
 use crate::broker::{Broker, Neighbour};
@@ -115,63 +115,84 @@ impl Relay {
         process: Process,
         action: RelayAction,
     ) -> Option<Event> {
-        match (*self, action) {
-            (_, RelayAction::InitTransactions) => {
+        match action {
+            RelayAction::InitTransactions => {
                 broker.init_transactions(process);
                 *self = self.with_producer();
             }
-            (_, RelayAction::LookAtBarrier) if database.barrier_is_up(protocol) => {
+            RelayAction::LookAtBarrier if database.barrier_is_up(protocol) => {
                 *self = Self::NoProducer; // it waits, and begins anew
                 return Some(Event::HeldByBarrier);
             }
-            (_, RelayAction::LookAtBarrier) => *self = self.admitted(),
-            (Self::NoProducer, _) => *self = Self::CursorWithoutProducer(broker.cursor),
-            (Self::Admitted, _) => *self = Self::Standing { cursor: read_cursor(protocol, broker) },
-            (Self::Standing { cursor } | Self::CursorSent(Load { next_cursor: cursor, .. }), RelayAction::Prune) => {
-                return prune(protocol, database, cursor);
-            }
-            (Self::Standing { cursor }, _) => *self = Self::RowsRead(load(protocol, database, cursor)),
-            (Self::RowsRead(_) | Self::OutcomesSent(_) | Self::CursorSent(_), RelayAction::Doubt) => {
-                *self = Self::NoProducer;
-            }
-            (Self::RowsRead(_) | Self::OutcomesSent(_) | Self::CursorSent(_), _) if broker.fences(process) => {
+            RelayAction::LookAtBarrier => *self = self.admitted(),
+            RelayAction::ReadCursor if *self == Self::NoProducer => *self = Self::CursorWithoutProducer(broker.cursor),
+            RelayAction::ReadCursor => *self = Self::Standing { cursor: read_cursor(protocol, broker) },
+            RelayAction::ReadOutbox => *self = Self::RowsRead(load(protocol, database, self.cursor())),
+            RelayAction::Prune => return prune(protocol, database, self.cursor()),
+            RelayAction::Doubt => *self = Self::NoProducer,
+            RelayAction::SendOutcomes
+            | RelayAction::SendCursor
+            | RelayAction::Commit
+            | RelayAction::LoseCommitReply
+                if broker.fences(process) && !matches!(self, Self::CursorOwed(_)) =>
+            {
                 *self = Self::NoProducer;
                 return Some(Event::Fenced);
             }
-            (Self::RowsRead(load), _) => {
+            RelayAction::SendOutcomes
+            | RelayAction::SendCursor
+            | RelayAction::Commit
+            | RelayAction::LoseCommitReply => {
+                *self = self.publish(protocol, broker, action);
+            }
+        }
+        None
+    }
+
+    /// A request to the broker, which takes it. Where it leads.
+    fn publish(self, protocol: &Protocol, broker: &mut Broker, action: RelayAction) -> Self {
+        match (self, action) {
+            (Self::RowsRead(load), RelayAction::SendOutcomes) => {
                 broker.send(load.outcomes.into_iter().flatten());
-                *self = Self::OutcomesSent(load);
-                if protocol.cursor_write == CursorWrite::InTransaction {
-                    broker.send_cursor(load.next_cursor);
-                    *self = Self::CursorSent(load);
+                if protocol.cursor_write != CursorWrite::InTransaction {
+                    return Self::OutcomesSent(load);
                 }
+                broker.send_cursor(load.next_cursor);
+                Self::CursorSent(load)
             }
             (Self::OutcomesSent(load), RelayAction::Commit) => {
                 broker.commit();
-                *self = Self::CursorOwed(load);
+                Self::CursorOwed(load)
             }
-            (Self::OutcomesSent(load), _) => {
+            (Self::OutcomesSent(load), RelayAction::SendCursor) => {
                 broker.cursor = load.next_cursor;
-                *self = Self::CursorSent(load);
+                Self::CursorSent(load)
             }
             (Self::CursorSent(_), RelayAction::LoseCommitReply) => {
                 broker.commit_in_flight = true;
-                *self = match protocol.doubt {
+                match protocol.doubt {
                     Doubt::NewProducer => Self::NoProducer,
                     Doubt::SameProducer => Self::Admitted,
-                };
+                }
             }
-            (Self::CursorSent(load), _) => {
+            (Self::CursorSent(load), RelayAction::Commit) => {
                 broker.commit();
-                *self = Self::Standing { cursor: load.next_cursor };
+                Self::Standing { cursor: load.next_cursor }
             }
-            (Self::CursorOwed(load), _) => {
+            (Self::CursorOwed(load), RelayAction::SendCursor) => {
                 broker.cursor = load.next_cursor;
-                *self = Self::Standing { cursor: load.next_cursor };
+                Self::Standing { cursor: load.next_cursor }
             }
             (state, action) => unreachable!("a relay in {state:?} does not {action:?}"),
         }
-        None
+    }
+
+    /// Up to where it may load or prune.
+    fn cursor(&self) -> u8 {
+        match self {
+            Self::Standing { cursor } | Self::CursorSent(Load { next_cursor: cursor, .. }) => *cursor,
+            state => unreachable!("a relay in {state:?} has no cursor"),
+        }
     }
 
     /// Whether that is its next step.

@@ -73,7 +73,7 @@ impl Swapper {
         matches!(self, Self::Running { .. })
     }
 
-    /// `keep`: the replaced tables may still be asked for.
+    /// `keep`: a rollback to the replaced tables may still come.
     pub fn step(
         &mut self,
         log: &Log,
@@ -147,7 +147,9 @@ fn prepare(database: &mut Database, broker: &mut Broker, action: SwapAction) -> 
             broker.fence();
             return interrupted.then_some(Event::TransactionCutBySwap);
         }
-        _ => {}
+        SwapAction::Begin(_) | SwapAction::CatchUp | SwapAction::Rename | SwapAction::Die => {
+            unreachable!("{action:?} touches tables, or is no step of a running command")
+        }
     }
     None
 }
