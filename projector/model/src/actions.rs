@@ -97,7 +97,7 @@ pub enum SwapAction {
     SetBarrier,
     /// `init_transactions` with the relay's transactional.id.
     Fence,
-    /// Read the relay's cursor, prune what it covers, and fold the shadow up to it.
+    /// Read the relay's cursor, and fold the shadow up to it.
     CatchUp,
     /// `RENAME TABLE`.
     Rename,

@@ -39,7 +39,7 @@ impl Limits {
 
     /// The explorations of `tests/protocol.rs`, each by its name. A mutant is looked for within one of them, so that what is
     /// found can come from the mutation alone.
-    pub const EXPLORED: [(&str, Self); 15] = [
+    pub const EXPLORED: [(&str, Self); 16] = [
         ("faults and zombies", Self { faults: 2, rebalances: 2, ..Self::NONE }),
         ("neighbour and faults", Self { neighbours: 2, faults: 2, ..Self::NONE }),
         ("neighbour and zombies", Self { neighbours: 2, rebalances: 1, ..Self::NONE }),
@@ -54,6 +54,10 @@ impl Limits {
         ("loss and rebuild", Self { database_losses: 1, rebuilds: 1, faults: 1, ..Self::NONE }),
         ("loss and rollback", Self { database_losses: 1, rebuilds: 1, rollbacks: 1, records: 3, ..Self::NONE }),
         ("loss and zombies", Self { database_losses: 1, rebalances: 1, ..Self::NONE }),
+        (
+            "loss, rebuild and zombies",
+            Self { database_losses: 1, rebuilds: 1, rebalances: 1, records: 2, ..Self::NONE },
+        ),
         ("loss of wrong tables", Self { database_losses: 1, tamperings: 1, rebalances: 1, records: 3, ..Self::NONE }),
     ];
 

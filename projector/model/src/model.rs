@@ -24,12 +24,8 @@ impl Model for System {
 
     fn next_state(&self, last_state: &State, action: Action) -> Option<State> {
         let mut state = last_state.clone();
-        let event = self.step(&mut state, action);
-        if state == *last_state {
-            return None;
-        }
-        self.coverage.count(event);
-        Some(state)
+        self.coverage.count(self.step(&mut state, action));
+        (state != *last_state).then_some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -181,12 +181,9 @@ pub enum Doubt {
 /// Which outbox rows are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pruning {
-    /// Those of any generation that end at or before the cursor that is known to be committed: by a relay after its
-    /// commit, and by a swap when it has read the cursor.
+    /// Those of any generation that end at or before the cursor that is known to be committed.
     #[default]
     AfterCommit,
-    /// A swap does not prune.
-    ByRelaysAlone,
     /// Those at or before the cursor that is about to be committed.
     BeforeCommit,
     /// Also what a kept generation decided after the cursor.

@@ -120,10 +120,7 @@ impl Relay {
                 broker.init_transactions(process);
                 *self = self.with_producer();
             }
-            RelayAction::LookAtBarrier if database.barrier_is_up(protocol) => {
-                *self = Self::NoProducer; // it waits, and begins anew
-                return Some(Event::HeldByBarrier);
-            }
+            RelayAction::LookAtBarrier if database.barrier_is_up(protocol) => return Some(Event::HeldByBarrier), // it waits
             RelayAction::LookAtBarrier => *self = self.admitted(),
             RelayAction::ReadCursor if *self == Self::NoProducer => *self = Self::CursorWithoutProducer(broker.cursor),
             RelayAction::ReadCursor => *self = Self::Standing { cursor: read_cursor(protocol, broker) },

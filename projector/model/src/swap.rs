@@ -11,7 +11,7 @@ use crate::broker::Broker;
 use crate::coverage::Event;
 use crate::database::{Database, Tables};
 use crate::log::Log;
-use crate::protocol::{BarrierEnd, GuardTaking, Protocol, Pruning, RebuildEnd, SwapOrder};
+use crate::protocol::{BarrierEnd, GuardTaking, Protocol, RebuildEnd, SwapOrder};
 
 /// How far the command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -154,12 +154,8 @@ fn prepare(database: &mut Database, broker: &mut Broker, action: SwapAction) -> 
     None
 }
 
-/// Reads the cursor. What it covers is pruned here, too: a relay that was fenced while it had nothing to publish never
-/// learns the newer cursor, and rows of the replaced generation would not make it look.
+/// Reads the cursor, and folds up to it; tables that are brought back stand where they stand.
 fn catch_up(log: &Log, protocol: &Protocol, database: &mut Database, broker: &Broker, kept: Option<Tables>) -> Tables {
-    if protocol.pruning != Pruning::ByRelaysAlone {
-        database.outbox.retain(|row| row.next > broker.cursor);
-    }
     let end = match protocol.rebuild_end {
         RebuildEnd::Cursor => broker.cursor,
         RebuildEnd::LogEnd => log.end(),

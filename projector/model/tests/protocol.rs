@@ -93,6 +93,7 @@ fn the_database_lost_with_outcomes_unpublished() {
     let events = [Event::CompareAndSetMissed, Event::IdleAndOvertaken, Event::ReadsWait];
     check("loss and rebuild", &events);
     check("loss and rollback", &events);
+    check("loss, rebuild and zombies", &events);
     check("loss and zombies", &[Event::MissedByGenerationId, Event::CompareAndSetMissed]);
     check("loss of wrong tables", &[Event::MissedByGenerationId, Event::PublishedFromTampered]);
 }

@@ -60,14 +60,6 @@ fn rows_of_a_kept_generation_pruned_after_the_cursor_are_missing_when_it_is_brou
     breaks(mutant, Limits { faults: 1, rollbacks: 1, ..ONE_REBUILD }, &[NONE_UNPUBLISHED, OUTCOMES_RIGHT, RECOVERS]);
 }
 
-/// A relay that was fenced while it had nothing to publish does not know how far the other one came. It would find out
-/// when it loads rows, but those that are left are of the replaced generation.
-#[test]
-fn rows_that_a_swap_does_not_prune_may_stay_though_published() {
-    let mutant = Protocol { pruning: Pruning::ByRelaysAlone, ..Protocol::default() };
-    breaks(mutant, Limits { rebuilds: 1, ..ONE_REBALANCE }, &[RECOVERS]);
-}
-
 /// Right tables were swapped in, and decide otherwise; but the row that the wrong ones left is the first of its offset.
 #[test]
 fn an_outbox_without_generation_publishes_what_replaced_tables_decided() {
