@@ -26,7 +26,7 @@ pub const CURSOR_AND_TOPIC: &str = "INV-6 what is published is exactly what the 
 pub const NONE_UNPUBLISHED: &str = "INV-6 an effect of the live tables is published, or in their outbox";
 pub const CURSOR_BEFORE_FURTHEST: &str = "INV-6 the cursor is at or before the furthest position";
 pub const NONE_SKIPPED: &str = "INV-8 every record before the position has taken effect";
-pub const READS_NEVER_GO_BACK: &str = "INV-10 nobody is shown tables older than what was observed";
+pub const READS_NEVER_GO_BACK: &str = "INV-13 nobody is shown tables older than what was observed";
 pub const RECOVERS: &str = "from here, if nothing more goes wrong, everything is folded, published and answered";
 pub const FINISHES: &str = "everything is folded, published and answered";
 
