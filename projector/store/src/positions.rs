@@ -247,11 +247,12 @@ pub async fn create(
     topic: &str,
     identity: &LogIdentity,
     origin: Origin,
+    furthest: &[i64],
 ) -> Result<(), StoreError> {
-    create_in(connection, &Tables::live(), topic, identity, origin).await
+    create_all(connection, &Tables::live(), topic, identity, origin, furthest).await
 }
 
-/// As [`create`], in the positions of `tables`.
+/// As [`create`], in the positions of `tables`, which nobody reads.
 ///
 /// # Errors
 /// As there.
@@ -262,8 +263,22 @@ pub async fn create_in(
     identity: &LogIdentity,
     origin: Origin,
 ) -> Result<(), StoreError> {
+    create_all(connection, tables, topic, identity, origin, &[]).await
+}
+
+async fn create_all(
+    connection: &mut MySqlConnection,
+    tables: &Tables,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+    furthest: &[i64],
+) -> Result<(), StoreError> {
     connection.execute("START TRANSACTION").await.map_err(at("creating the positions"))?;
-    let inserted = insert_all(connection, &tables.positions, topic, identity, origin).await;
+    let inserted = match insert_all(connection, &tables.positions, topic, identity, origin).await {
+        Ok(()) => insert_furthest(connection, topic, furthest).await,
+        failed => failed,
+    };
     if let Err(error) = inserted {
         // The cause matters more than a roll-back that fails, too: the connection is dropped then.
         let _ = connection.execute("ROLLBACK").await;
@@ -296,6 +311,22 @@ async fn insert_all(
             .bind(origin.fold_version)
             .execute(&mut *connection)
             .await?;
+    }
+    Ok(())
+}
+
+/// Where a partition has a row already, it is never lowered.
+async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
+    for (partition, next_offset) in (0_i32..).zip(furthest) {
+        sqlx::query(
+            "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
+             ON DUPLICATE KEY UPDATE next_offset = GREATEST(next_offset, VALUES(next_offset))",
+        )
+        .bind(topic)
+        .bind(partition)
+        .bind(next_offset)
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(())
 }
