@@ -5,14 +5,16 @@
 //!
 //! It must never be part of a running system, and never change what the real code decides.
 //!
-//! Reading order: [`schedule`] (one schedule from beginning to end), [`settings`], [`choice`] (what a seed decides),
-//! [`scheduler`], [`world`]; the servers: [`log`], [`database`] with [`store`], [`broker`], [`coordinator`] with [`member`]; who
-//! uses them: [`process`], [`operator`]; the judge: [`oracle`], [`published`], [`reader`]; then [`shrink`].
+//! Reading order: [`schedule`] with `cast` and `judge` (one schedule from beginning to end), [`settings`], [`choice`] (what a seed decides),
+//! [`scheduler`], [`world`]; the servers: [`log`], [`database`] with [`tables`] and [`store`], [`broker`], [`coordinator`] with [`member`]; who
+//! uses them: [`process`], [`operator`] with [`swap`]; the judge: [`oracle`], [`published`], [`reader`]; then [`shrink`].
 
 pub mod broker;
+mod cast;
 pub mod choice;
 pub mod coordinator;
 pub mod database;
+mod judge;
 pub mod log;
 pub mod member;
 pub mod operator;
@@ -26,4 +28,6 @@ pub mod settings;
 pub mod shown;
 pub mod shrink;
 pub mod store;
+pub mod swap;
+pub mod tables;
 pub mod world;

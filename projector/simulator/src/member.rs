@@ -148,7 +148,7 @@ impl PositionSource for MemoryPositions {
         };
         let generation =
             database.live_set().map(|set| set.key(database.live)).ok_or_else(|| StoreError::from(unreachable()))?;
-        let positions = database.live_set().map(crate::database::TableSet::positions).unwrap_or_default();
+        let positions = database.live_set().map(crate::tables::TableSet::positions).unwrap_or_default();
         let stored = positions.into_iter().map(|(partition, next_offset)| StoredPosition {
             partition,
             next_offset,

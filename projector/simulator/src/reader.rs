@@ -25,7 +25,7 @@ pub async fn read(world: Arc<World>) {
         if database.renaming {
             continue;
         }
-        let positions = database.live_set().map(crate::database::TableSet::positions).unwrap_or_default();
+        let positions = database.live_set().map(crate::tables::TableSet::positions).unwrap_or_default();
         let furthest = database.furthest.clone();
         drop(database);
         for ((partition, position), furthest) in positions.into_iter().zip(furthest) {

@@ -1,29 +1,21 @@
 //! One schedule from its first choice to its end: the processes, what disturbs them, and what must be true when nothing disturbs
 //! them any more. It must never judge by anything but the servers and the projectors' own readiness.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use crate::cast::{Cast, OUTSIDE, wait};
 use crate::choice::Choices;
-use crate::database;
-use crate::operator::{Operator, rename_now};
-use crate::oracle::Naive;
-use crate::process::Projector;
-use crate::scheduler::{ProcessId, Tasks};
+use crate::judge::judge;
+use crate::scheduler::Tasks;
 use crate::settings::{Disturbance, Mutant, Profile};
+use crate::swap::rename_now;
 use crate::world::{World, lock};
 use crate::{broker, reader, store};
 
 /// Polls after which a schedule is given up: it goes in a circle.
 const MOST_STEPS: u64 = 60_000;
-/// How long the system may take to come to rest once nothing disturbs it.
-const REST_LIMIT: Duration = Duration::from_secs(150);
-/// The server, the client and the judge.
-const OUTSIDE: ProcessId = 0;
 
 /// What came of one schedule.
 #[derive(Debug)]
@@ -63,7 +55,7 @@ pub fn play(choices: Choices, setting: &Setting, traced: bool) -> Played {
 async fn run(world: &Arc<World>) {
     world.note(|| format!("{:?}", world.shape));
     let tasks = Tasks::default();
-    let cast = Rc::new(Cast { world: Arc::clone(world), tasks: tasks.clone(), ..Cast::new(world, &tasks) });
+    let cast = Rc::new(Cast::new(world, &tasks));
     for number in 0..world.shape.projectors {
         cast.start(number);
     }
@@ -81,144 +73,6 @@ async fn run(world: &Arc<World>) {
             cast.over.get() || world.violation().is_some()
         })
         .await;
-}
-
-/// Who takes part.
-struct Cast {
-    world: Arc<World>,
-    tasks: Tasks,
-    projectors: RefCell<Vec<Projector>>,
-    next_process: Cell<ProcessId>,
-    /// The newest command, and how many run.
-    operator: Cell<Option<ProcessId>>,
-    commands: Rc<Cell<u32>>,
-    appended: Cell<bool>,
-    disturbed: Cell<bool>,
-    over: Cell<bool>,
-}
-
-impl Cast {
-    fn new(world: &Arc<World>, tasks: &Tasks) -> Self {
-        Self {
-            world: Arc::clone(world),
-            tasks: tasks.clone(),
-            projectors: RefCell::default(),
-            next_process: Cell::new(OUTSIDE + 1),
-            operator: Cell::new(None),
-            commands: Rc::default(),
-            appended: Cell::new(false),
-            disturbed: Cell::new(false),
-            over: Cell::new(false),
-        }
-    }
-
-    fn process(&self) -> ProcessId {
-        self.next_process.replace(self.next_process.get() + 1)
-    }
-
-    fn start(&self, number: u32) {
-        let name = char::from_u32(u32::from('A') + number).unwrap_or('Z').to_string();
-        let started = Projector::start(&self.world, &self.tasks, self.process(), &name);
-        self.projectors.borrow_mut().push(started);
-    }
-
-    /// The group deals its partitions out anew.
-    fn rebalance(&self, patient: bool) {
-        let partitions = self.world.shape.partitions;
-        lock(&self.world.coordinator).rebalance(partitions, patient, |partition, members| {
-            let first = usize::try_from(partition).unwrap_or(0) + self.world.below(members.len());
-            members.get(first % members.len()).copied().unwrap_or_default()
-        });
-        self.world.note(|| format!("the group rebalances: {:?}", lock(&self.world.coordinator).owned));
-        self.world.has_changed();
-    }
-
-    /// Kills a projector, starts it anew, and has the group notice both.
-    async fn kill(&self) {
-        let at = self.world.below(self.projectors.borrow().len());
-        let killed = self.projectors.borrow_mut().remove(at);
-        self.world.note(|| format!("{} is killed", killed.name));
-        self.tasks.kill(killed.process);
-        if self.world.happens(300) {
-            wait(&self.world).await;
-        }
-        lock(&self.world.coordinator).leave(killed.member);
-        if self.world.happens(500) {
-            self.rebalance(true);
-            wait(&self.world).await;
-        }
-        let started = Projector::start(&self.world, &self.tasks, self.process(), &killed.name);
-        self.projectors.borrow_mut().insert(at, started);
-        self.rebalance(true);
-    }
-
-    fn command(&self, rebuild: bool) {
-        let process = self.process();
-        let losses = lock(&self.world.database).losses;
-        let operator = Operator { world: Arc::clone(&self.world), tasks: self.tasks.clone(), process, losses };
-        let running = Running(Rc::clone(&self.commands));
-        self.commands.set(self.commands.get() + 1);
-        self.operator.set(Some(process));
-        let world = Arc::clone(&self.world);
-        world.note(|| format!("operator-{process}: {}", if rebuild { "rebuild" } else { "rollback" }));
-        self.tasks.spawn(process, "operator", async move {
-            let ended = if rebuild { operator.rebuild().await } else { operator.roll_back().await };
-            world.note(|| format!("operator-{process}: {ended:?}"));
-            drop(running);
-        });
-    }
-
-    fn lose_database(&self) {
-        lock(&self.world.database).lose_everything(self.world.shape.partitions);
-        self.world.note(|| "the database is lost, and empty tables are created".to_owned());
-        self.world.has_changed();
-    }
-
-    /// Somebody changes stock by hand. What is in memory is right still: only who loads the tables anew decides by it. And what
-    /// is decided while no relay publishes is in the outbox when the tables are mended.
-    fn tamper(&self) {
-        if self.world.happens(400) {
-            self.world.begin_stall(Duration::from_secs(if self.world.happens(500) { 8 } else { 1 }));
-        }
-        self.change_stock();
-        if self.world.happens(800) {
-            self.rebalance(true);
-        }
-    }
-
-    fn change_stock(&self) {
-        let partition = self.world.below(usize::try_from(self.world.shape.partitions).unwrap_or(1));
-        let delta = if self.world.happens(500) { -1 } else { 2 };
-        let mut database = lock(&self.world.database);
-        let live = database.live;
-        let Some(set) = database.sets.get_mut(&live) else { return };
-        if set.partitions.get_mut(partition).is_some_and(|tables| tables.tamper(delta)) {
-            set.tampered = true;
-            drop(database);
-            self.world.note(|| format!("the stock of partition {partition} is changed by hand ({delta})"));
-        }
-    }
-}
-
-/// Counts a command for as long as it runs, also when it is killed.
-struct Running(Rc<Cell<u32>>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
-/// A while: some steps of the others, or some time.
-async fn wait(world: &World) {
-    if world.happens(500) {
-        let millis = [1, 60, 400, 1_500, 4_000].get(world.below(5)).copied().unwrap_or(1);
-        tokio::time::sleep(Duration::from_millis(millis)).await;
-    } else {
-        for _ in 0..world.below(60) {
-            crate::scheduler::give_way().await;
-        }
-    }
 }
 
 /// Requests that the servers carry out though nobody waits for their answers.
@@ -318,71 +172,4 @@ async fn disturb(cast: Rc<Cast>) {
         }
     }
     cast.disturbed.set(true);
-}
-
-/// Waits until nothing disturbs any more, then for rest, then looks at everything once.
-async fn judge(cast: Rc<Cast>) {
-    let world = &cast.world;
-    while !(cast.appended.get() && cast.disturbed.get()) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    world.be_kind();
-    world.note(|| "nothing goes wrong from here on".to_owned());
-    let deadline = Instant::now() + REST_LIMIT;
-    // Twice: what has just settled may be about to move once more.
-    let mut settled = 0;
-    while settled < 2 {
-        if Instant::now() > deadline {
-            let missing = cast.missing();
-            world.violated(|| format!("it does not come to rest: {missing:?}"));
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
-        settled = if cast.missing().is_none() { settled + 1 } else { 0 };
-    }
-    cast.check_tables();
-    cast.over.set(true);
-}
-
-impl Cast {
-    /// What is still to come.
-    fn missing(&self) -> Option<String> {
-        if self.commands.get() > 0 {
-            return Some("a command still runs".to_owned());
-        }
-        let ends = lock(&self.world.log).ends();
-        for (partition, end) in ends {
-            let position =
-                lock(&self.world.database).live_set().and_then(|set| set.of(partition)).map(|one| one.position);
-            if position != Some(end) {
-                return Some(format!("partition {partition} stands at {position:?}, and its log ends at {end}"));
-            }
-            let log = lock(&self.world.log).between(partition, 0, end);
-            let last = Naive::of(&log).said.keys().next_back().copied();
-            let published =
-                lock(&self.world.broker).of(partition).and_then(|topic| topic.published.last().map(|one| one.0));
-            if published != last {
-                return Some(format!("of partition {partition} {last:?} is to be published, and {published:?} is"));
-            }
-        }
-        for projector in self.projectors.borrow().iter() {
-            let readiness = projector.shared.readiness();
-            if !readiness.ready {
-                return Some(format!("{} is not ready: {:?}", projector.name, readiness.reasons));
-            }
-        }
-        None
-    }
-
-    fn check_tables(&self) {
-        let database = lock(&self.world.database);
-        let log = lock(&self.world.log);
-        for (number, set) in database.sets.iter().filter(|(_, set)| !set.tampered) {
-            for (partition, tables) in (0..).zip(&set.partitions) {
-                if let Err(wrong) = database::check(tables, partition, &log, &format!("generation {number}'s")) {
-                    self.world.violated(|| wrong);
-                }
-            }
-        }
-    }
 }

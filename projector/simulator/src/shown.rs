@@ -5,7 +5,7 @@ use crate::world::{World, lock};
 /// Positions of all generations, and the cursors.
 pub fn positions(world: &World) -> String {
     let database = lock(&world.database);
-    let set = |(number, set): (&i32, &crate::database::TableSet)| {
+    let set = |(number, set): (&i32, &crate::tables::TableSet)| {
         let live = if *number == database.live { " (live)" } else { "" };
         let positions: Vec<String> = set.partitions.iter().map(|tables| tables.position.to_string()).collect();
         format!("generation {number}{live} at {}", positions.join(" "))

@@ -46,20 +46,20 @@ fn inv_1_position_and_rows_are_one_transaction() {
 
 #[test]
 fn inv_6_outcomes_and_cursor_are_one_transaction_after_the_fence() {
-    check(Mutant::CursorBeforeInit, Profile::Owners, 20_000, "published again");
+    check(Mutant::CursorBeforeInit, Profile::Owners, 80_000, "published again");
     check(Mutant::CursorOutsideTransaction, Profile::Everything, 2_000, "");
 }
 
 #[test]
 fn inv_6_what_replaced_tables_decided_is_not_published() {
     check(Mutant::OutboxWithoutGeneration, Profile::Swaps, 10_000, "and the live tables (generation");
-    check(Mutant::BarrierMissing, Profile::Swaps, 20_000, "and the live tables (generation");
+    check(Mutant::BarrierMissing, Profile::Swaps, 80_000, "and the live tables (generation");
 }
 
 #[test]
 fn inv_10_state_of_replaced_tables_is_not_committed() {
     check(Mutant::CompareWithoutGeneration, Profile::Swaps, 2_000, "");
-    check(Mutant::GenerationsWithoutIdentity, Profile::Losses, 20_000, "");
+    check(Mutant::GenerationsWithoutIdentity, Profile::Losses, 60_000, "");
 }
 
 #[test]
