@@ -10,6 +10,9 @@ GRANT SELECT, INSERT ON stock_movements TO ledger_projector;
 GRANT SELECT, INSERT ON dead_letters TO ledger_projector;
 GRANT SELECT, INSERT, DELETE ON outbox TO ledger_projector;
 
+-- Raised with every commit; never lowered, never deleted.
+GRANT SELECT, INSERT, UPDATE ON furthest_positions TO ledger_projector;
+
 -- Its start checks that the tables are of the version that it knows.
 GRANT SELECT ON _sqlx_migrations TO ledger_projector;
 
@@ -19,6 +22,7 @@ GRANT SELECT ON generation_guard TO ledger_projector;
 
 -- The services and dashboards read what others may read; the outbox is the projector's own.
 GRANT SELECT ON positions TO ledger_reader;
+GRANT SELECT ON furthest_positions TO ledger_reader;
 GRANT SELECT ON orders TO ledger_reader;
 GRANT SELECT ON stock TO ledger_reader;
 GRANT SELECT ON stock_movements TO ledger_reader;
