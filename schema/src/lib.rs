@@ -13,8 +13,9 @@ pub mod topics;
 pub mod wire;
 
 pub use domain::{
-    AdjustmentNote, Channel, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementId, MovementKind, Order,
-    OrderId, ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation,
+    AdjustmentNote, Channel, Contents, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementContents, MovementId,
+    MovementKind, Note, Order, OrderContents, OrderId, ProductId, Quantity, Sameness, TotalPrice, UnitPrice, UserId,
+    Violation,
 };
 pub use position::{EventId, Position};
 pub use reason::{ParkReason, RejectionReason, Status};

@@ -2,6 +2,7 @@
 //! derives serde, so no wire format can make one behind the constructor's back. Wire types: [`crate::wire`].
 
 mod amount;
+mod contents;
 mod id;
 mod movement;
 mod order;
@@ -10,7 +11,9 @@ mod timestamp;
 mod violation;
 
 pub use amount::{Delta, MAX_QUANTITY, MAX_SAFE_INTEGER, Quantity, TotalPrice, UnitPrice};
+pub use contents::{Contents, Difference, MovementContents, Note, OrderContents, Part, Sameness};
 pub use id::{MovementId, OrderId};
+pub(crate) use movement::ADJUSTMENT;
 pub use movement::{Movement, MovementKind};
 pub use order::{Order, WrongTotal};
 pub use text::{AdjustmentNote, Channel, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId};

@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{AdjustmentNote, Delta, MovementId, ProductId, Quantity};
+use super::{AdjustmentNote, Delta, MovementContents, MovementId, Note, ProductId, Quantity};
+
+/// The words of the column `kind`.
+pub(crate) const RECEIPT: &str = "receipt";
+pub(crate) const ADJUSTMENT: &str = "adjustment";
 
 /// What moved the stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +66,24 @@ impl Movement {
     /// `receipt` or `adjustment`, as in the column `kind`.
     pub fn kind_word(&self) -> &'static str {
         match self.kind {
-            MovementKind::Receipt(_) => "receipt",
-            MovementKind::Adjustment { .. } => "adjustment",
+            MovementKind::Receipt(_) => RECEIPT,
+            MovementKind::Adjustment { .. } => ADJUSTMENT,
         }
     }
 
-    /// Whether `other` asks for the same thing: all but the time, which differs between a request and its retry.
+    /// What it asks for under its id.
+    pub fn contents(&self) -> MovementContents<'_> {
+        MovementContents {
+            product_id: self.product_id.as_str(),
+            kind: self.kind_word(),
+            delta: self.delta().get(),
+            note: Note::Held(self.note().map(AdjustmentNote::as_str)),
+        }
+    }
+
+    /// Whether `other` is the same movement: the same id, and the same contents under it. The time, which differs between
+    /// a request and its retry, is no part of them ([`MovementContents`]).
     pub fn same_contents(&self, other: &Self) -> bool {
-        self.movement_id == other.movement_id && self.product_id == other.product_id && self.kind == other.kind
+        self.movement_id == other.movement_id && self.contents() == other.contents()
     }
 }

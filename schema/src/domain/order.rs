@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Channel, OrderId, ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation};
+use super::{Channel, OrderContents, OrderId, ProductId, Quantity, TotalPrice, UnitPrice, UserId, Violation};
 
 /// A placed order. Its total is quantity times unit price by construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,13 +85,19 @@ impl Order {
         self.channel.as_ref()
     }
 
-    /// Whether `other` asks for the same thing: all but the time, which differs between a request and its retry, and the
-    /// channel, which is not stored: a fold that took it into account would decide by where a batch was cut.
+    /// What it asks for under its id.
+    pub fn contents(&self) -> OrderContents<'_> {
+        OrderContents {
+            user_id: self.user_id.as_str(),
+            product_id: self.product_id.as_str(),
+            quantity: self.quantity.get(),
+            unit_price: self.unit_price.get(),
+        }
+    }
+
+    /// Whether `other` is the same order: the same id, and the same contents under it. Neither the time, which differs
+    /// between a request and its retry, nor the channel, which is not stored, are contents ([`OrderContents`]).
     pub fn same_contents(&self, other: &Self) -> bool {
-        self.order_id == other.order_id
-            && self.user_id == other.user_id
-            && self.product_id == other.product_id
-            && self.quantity == other.quantity
-            && self.unit_price == other.unit_price
+        self.order_id == other.order_id && self.contents() == other.contents()
     }
 }

@@ -10,7 +10,7 @@ pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
 pub use encode::encode;
 pub use outcome::{AdjustmentRejected, OrderConfirmed, OrderRejected, Outcome, OutcomeError, StockChanged};
 
-use crate::domain::{Movement, MovementKind, Order, ProductId};
+use crate::domain::{Contents, Movement, MovementKind, Order, ProductId};
 
 /// An event of the log, decoded: the past tense of what a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,14 @@ impl Event {
         match self {
             Self::OrderPlaced(order) => order.product_id(),
             Self::StockMoved(movement) => movement.product_id(),
+        }
+    }
+
+    /// What it asks for under its id.
+    pub fn contents(&self) -> Contents<'_> {
+        match self {
+            Self::OrderPlaced(order) => Contents::Order(order.contents()),
+            Self::StockMoved(movement) => Contents::Movement(movement.contents()),
         }
     }
 

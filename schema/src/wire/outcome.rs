@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::encode::json;
+use crate::domain::{ADJUSTMENT, Contents, MovementContents, Note, OrderContents};
 
 /// An effect of one record of the log. `type` tells the variants apart; every one carries its `version` and its
 /// `event_id` (`PARTITION-OFFSET-INDEX` of the cause), by which a consumer can deduplicate.
@@ -134,6 +135,22 @@ impl Outcome {
             Self::OrderRejected(outcome) => &outcome.product_id,
             Self::StockChanged(outcome) => &outcome.product_id,
             Self::AdjustmentRejected(outcome) => &outcome.product_id,
+        }
+    }
+
+    /// What the record that was decided asks for under its id. (An outcome does not hold an adjustment's note.)
+    pub fn contents(&self) -> Contents<'_> {
+        let movement = |product_id, kind, delta| {
+            Contents::Movement(MovementContents { product_id, kind, delta, note: Note::NotHeld })
+        };
+        match self {
+            Self::OrderConfirmed(OrderConfirmed { user_id, product_id, quantity, unit_price, .. })
+            | Self::OrderRejected(OrderRejected { user_id, product_id, quantity, unit_price, .. }) => {
+                Contents::Order(OrderContents { user_id, product_id, quantity: *quantity, unit_price: *unit_price })
+            }
+            Self::StockChanged(outcome) => movement(&outcome.product_id, &outcome.kind, outcome.delta),
+            // Only an adjustment can be rejected: a receipt introduces its product and takes nothing.
+            Self::AdjustmentRejected(outcome) => movement(&outcome.product_id, ADJUSTMENT, outcome.delta),
         }
     }
 
