@@ -1,10 +1,11 @@
 //! Whether the projector is alive and ready, as its parts report it. It must never decide by asking the database itself:
-//! a probe has to answer also when everything hangs.
+//! a probe has to answer also when everything hangs. Which partitions are loaded is known by `shared.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ledger_kafka::record::Epoch;
 use serde::Serialize;
 
 /// Shared by all parts of a projector.
@@ -12,15 +13,18 @@ use serde::Serialize;
 pub struct Health {
     joined: AtomicBool,
     stopping: AtomicBool,
-    inner: Mutex<Inner>,
+    /// Parts that wait for the database, by name.
+    waiting: Mutex<BTreeMap<String, Waiting>>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    /// Assigned partitions whose state is not loaded yet.
-    loading: BTreeSet<i32>,
-    /// Parts that wait for the database, by name.
-    waiting: BTreeSet<String>,
+/// For what a part waits for the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// For itself: until it is answered.
+    Always,
+    /// For partitions in these epochs: only while one of them is current. A writer whose partitions were given away asks the
+    /// database nothing any more, so nothing would ever end its wait.
+    For(Vec<(i32, Epoch)>),
 }
 
 /// What `/readyz` answers.
@@ -41,26 +45,18 @@ impl Health {
         self.stopping.store(true, Ordering::Release);
     }
 
-    pub fn loading(&self, partition: i32) {
-        self.with(|inner| inner.loading.insert(partition));
-    }
-
-    /// The partition is loaded, or not ours any more.
-    pub fn loaded(&self, partition: i32) {
-        self.with(|inner| inner.loading.remove(&partition));
-    }
-
     /// A part waits for the database; true when it did not before.
-    pub fn waits_for_database(&self, part: &str) -> bool {
-        self.with(|inner| inner.waiting.insert(part.to_owned()))
+    pub fn waits_for_database(&self, part: &str, waiting: Waiting) -> bool {
+        self.waiting().insert(part.to_owned(), waiting).is_none()
     }
 
     /// The database answered a part; true when it had waited.
     pub fn database_answered(&self, part: &str) -> bool {
-        self.with(|inner| inner.waiting.remove(part))
+        self.waiting().remove(part).is_some()
     }
 
-    pub fn readiness(&self) -> Readiness {
+    /// `loading`: partitions that are ours and not loaded.
+    pub(crate) fn readiness(&self, loading: &[i32], is_current: impl Fn(i32, Epoch) -> bool) -> Readiness {
         let mut reasons = Vec::new();
         if self.stopping.load(Ordering::Acquire) {
             reasons.push("stopping".to_owned());
@@ -68,19 +64,21 @@ impl Health {
         if !self.joined.load(Ordering::Acquire) {
             reasons.push("the consumer group has not assigned partitions yet".to_owned());
         }
-        self.with(|inner| {
-            if !inner.waiting.is_empty() {
-                reasons.push("the database does not answer".to_owned());
-            }
-            if !inner.loading.is_empty() {
-                reasons.push(format!("partitions {:?} are being loaded", inner.loading));
-            }
-        });
+        let counts = |waiting: &Waiting| match waiting {
+            Waiting::Always => true,
+            Waiting::For(epochs) => epochs.iter().any(|(partition, epoch)| is_current(*partition, *epoch)),
+        };
+        if self.waiting().values().any(counts) {
+            reasons.push("the database does not answer".to_owned());
+        }
+        if !loading.is_empty() {
+            reasons.push(format!("partitions {loading:?} are being loaded"));
+        }
         Readiness { ready: reasons.is_empty(), reasons }
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
-        change(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,18 +89,20 @@ mod tests {
     #[test]
     fn ready_means_joined_loaded_and_a_database() {
         let health = Health::default();
-        assert!(!health.readiness().ready);
+        let readiness = |loading: &[i32]| health.readiness(loading, |_, epoch| epoch == 7);
+        assert!(!readiness(&[]).ready);
         health.joined();
-        assert!(health.readiness().ready);
-        health.loading(3);
-        assert_eq!(health.readiness().reasons, ["partitions {3} are being loaded"]);
-        health.loaded(3);
-        assert!(health.waits_for_database("writer-0"));
-        assert!(!health.waits_for_database("writer-0"));
-        assert_eq!(health.readiness().reasons, ["the database does not answer"]);
-        assert!(health.database_answered("writer-0"));
-        assert!(health.readiness().ready);
+        assert!(readiness(&[]).ready);
+        assert_eq!(readiness(&[3]).reasons, ["partitions [3] are being loaded"]);
+        assert!(health.waits_for_database("monitor", Waiting::Always));
+        assert!(!health.waits_for_database("monitor", Waiting::Always));
+        assert_eq!(readiness(&[]).reasons, ["the database does not answer"]);
+        assert!(health.database_answered("monitor"));
+        for (waiting, ready) in [(vec![(0, 7)], false), (vec![(0, 6)], true), (vec![], true)] {
+            health.waits_for_database("writer-0", Waiting::For(waiting));
+            assert_eq!(readiness(&[]).ready, ready);
+        }
         health.stopping();
-        assert_eq!(health.readiness().reasons, ["stopping"]);
+        assert_eq!(readiness(&[]).reasons, ["stopping"]);
     }
 }

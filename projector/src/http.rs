@@ -43,7 +43,7 @@ async fn healthz() -> Response {
 }
 
 async fn readyz(State(sources): State<Sources>) -> Response {
-    let readiness = sources.shared.health.readiness();
+    let readiness = sources.shared.readiness();
     let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(readiness)).into_response()
 }

@@ -7,6 +7,7 @@ use ledger_fold::BatchEffects;
 use ledger_store::generations::Phase;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 
 use crate::status::Status;
 
@@ -43,6 +44,10 @@ const REBUILD_PHASE: &str = "ledger_rebuild_phase";
 /// Upper limits of the buckets of transactions, in seconds.
 const SECONDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 
+/// A gauge that nobody sets any more disappears after this long. Whoever owns one sets it more often: writers and relays every
+/// second, the monitor every two. So what a projector shows is of the partitions that are its own.
+const GAUGE_LIFE: Duration = Duration::from_secs(10);
+
 /// Starts collecting, for the process. The handle renders what was collected.
 ///
 /// # Errors
@@ -55,6 +60,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         )?
         .set_buckets_for_metric(Matcher::Full(COMMIT_SECONDS.to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full(RELAY_SECONDS.to_owned()), &SECONDS)?
+        .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_LIFE))
         .install_recorder()?;
     describe();
     Ok(handle)
@@ -112,7 +118,6 @@ pub fn generations(status: &Status) {
 
 /// A partition's share of a committed batch.
 pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
-    let partition = effects.partition.to_string();
     counter!(RECORDS).increment(u64_of(records));
     counter!(DUPLICATES).increment(effects.duplicate_count);
     for status in ledger_schema::Status::ALL {
@@ -128,7 +133,13 @@ pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
     for parked in &effects.parked {
         counter!(PARKED, "reason" => parked.reason.as_str()).increment(1);
     }
-    gauge!(POSITION, "partition" => partition.clone()).set(f64_of(effects.next_offset));
+    stands(effects.partition, effects.next_offset, products);
+}
+
+/// Where a partition of ours stands.
+pub fn stands(partition: i32, next_offset: i64, products: usize) {
+    let partition = partition.to_string();
+    gauge!(POSITION, "partition" => partition.clone()).set(f64_of(next_offset));
     gauge!(PRODUCTS, "partition" => partition).set(f64_of(i64::try_from(products).unwrap_or(i64::MAX)));
 }
 
@@ -166,9 +177,16 @@ pub fn lag(partition: i32, lag: i64) {
     gauge!(LAG, "partition" => partition.to_string()).set(f64_of(lag));
 }
 
-/// The partition is not ours any more: its gauges must not stand still as if it were.
+/// The partition is not ours any more: its gauges have no value, until they disappear.
 pub fn given_away(partition: i32) {
-    gauge!(PRODUCTS, "partition" => partition.to_string()).set(0.0);
+    for name in [POSITION, PRODUCTS, LAG] {
+        gauge!(name, "partition" => partition.to_string()).set(f64::NAN);
+    }
+}
+
+/// As [`given_away`], for what a relay shows.
+pub fn relay_ended(partition: i32) {
+    gauge!(RELAY_CURSOR, "partition" => partition.to_string()).set(f64::NAN);
 }
 
 /// A relay published this many entries in one Kafka transaction.
@@ -200,6 +218,32 @@ fn f64_of(count: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gauges_of_a_partition_that_was_given_away_disappear() {
+        let recorder = PrometheusBuilder::new()
+            .idle_timeout(MetricKindMask::GAUGE, Some(Duration::from_millis(1)))
+            .build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            stands(3, 17, 2);
+            relay_cursor(3, 16);
+            lag(3, 0);
+            assert!(handle.render().contains("ledger_position{partition=\"3\"} 17"));
+            given_away(3);
+            relay_ended(3);
+            let shown = handle.render();
+            for name in [POSITION, PRODUCTS, LAG, RELAY_CURSOR] {
+                assert!(shown.contains(&format!("{name}{{partition=\"3\"}} NaN")), "{shown}");
+            }
+            let began = std::time::Instant::now();
+            while handle.render().contains("partition=") {
+                assert!(began.elapsed() < Duration::from_secs(60), "they stay");
+            }
+            stands(3, 18, 2);
+            assert!(handle.render().contains("ledger_position{partition=\"3\"} 18"), "it came back");
+        });
+    }
 
     #[test]
     fn counts_convert_exactly() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::health::Waiting;
 use crate::http::Sources;
 use crate::meters;
 use crate::projection::ProjectionError;
@@ -22,6 +23,8 @@ pub async fn run(sources: Sources, stop: CancellationToken) -> Result<(), Projec
     while !stop.is_cancelled() {
         look(&sources).await;
         sources.metrics.run_upkeep();
+        // Rendering is what lets gauges that nobody sets any more disappear, also where nobody scrapes.
+        drop(sources.metrics.render());
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
             () = stop.cancelled() => {}
@@ -35,16 +38,17 @@ async fn look(sources: &Sources) {
     match status::read(&sources.database, &sources.inspector, &sources.topic).await {
         Ok(status) => {
             health.database_answered(PART);
-            for partition in &status.partitions {
+            let ours = |partition: i32| sources.shared.owns(partition);
+            for partition in status.partitions.iter().filter(|partition| ours(partition.partition)) {
                 meters::lag(partition.partition, partition.lag);
             }
             meters::generations(&status);
         }
         Err(StatusError::Database(error)) => {
-            if health.waits_for_database(PART) {
+            if health.waits_for_database(PART, Waiting::Always) {
                 tracing::warn!(%error, "the database does not answer");
             }
         }
-        Err(error) => tracing::debug!(%error, "the lag cannot be told"),
+        Err(error) => tracing::debug!(%error, "the lag cannot be read"),
     }
 }

@@ -1,5 +1,6 @@
-//! What the consumer's thread and the writers both know: which epoch of a partition is current, how far it was
-//! committed, and the projector's health. It must never hold records.
+//! What the consumer's thread and the writers both know: which epoch of a partition is current, which was loaded, how far
+//! it was committed, and the projector's health. Whether it is ready follows from the epochs, so nobody who is late can make it
+//! untrue. It must never hold records.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +9,23 @@ use std::sync::{Mutex, PoisonError};
 use ledger_kafka::record::Epoch;
 use tokio::sync::watch;
 
-use crate::health::Health;
+use crate::health::{Health, Readiness};
 
 /// Nobody's epoch: the partition is not ours.
 const NOT_OURS: Epoch = 0;
 
+/// Of one partition.
+#[derive(Debug, Default)]
+struct Epochs {
+    current: AtomicU64,
+    /// The one that its writer has loaded. Of an older one it says nothing.
+    loaded: AtomicU64,
+}
+
 /// Shared by one projector's parts.
 #[derive(Debug)]
 pub struct Shared {
-    epochs: Vec<AtomicU64>,
+    epochs: Vec<Epochs>,
     next_epoch: AtomicU64,
     /// Positions committed since they were last taken.
     committed: Mutex<BTreeMap<i32, i64>>,
@@ -35,7 +44,7 @@ pub struct Resync {
 impl Shared {
     pub fn new(partition_count: i32) -> Self {
         Self {
-            epochs: (0..partition_count).map(|_| AtomicU64::new(NOT_OURS)).collect(),
+            epochs: (0..partition_count).map(|_| Epochs::default()).collect(),
             next_epoch: AtomicU64::new(NOT_OURS + 1),
             committed: Mutex::default(),
             commits: (0..partition_count).map(|_| watch::Sender::new(0)).collect(),
@@ -43,29 +52,64 @@ impl Shared {
         }
     }
 
-    fn epoch(&self, partition: i32) -> Option<&AtomicU64> {
+    fn epochs(&self, partition: i32) -> Option<&Epochs> {
         usize::try_from(partition).ok().and_then(|index| self.epochs.get(index))
     }
 
     /// Whether records of that epoch may still be folded.
     pub fn is_current(&self, partition: i32, epoch: Epoch) -> bool {
-        epoch != NOT_OURS && self.epoch(partition).is_some_and(|current| current.load(Ordering::Acquire) == epoch)
+        epoch != NOT_OURS
+            && self.epochs(partition).is_some_and(|epochs| epochs.current.load(Ordering::Acquire) == epoch)
     }
 
-    /// Begins a new epoch of a partition.
+    /// Begins a new epoch of a partition. Until its writer has loaded it, the projector is not ready.
     pub fn begin_epoch(&self, partition: i32) -> Epoch {
         let epoch = self.next_epoch.fetch_add(1, Ordering::AcqRel);
-        if let Some(current) = self.epoch(partition) {
-            current.store(epoch, Ordering::Release);
+        if let Some(epochs) = self.epochs(partition) {
+            epochs.current.store(epoch, Ordering::Release);
         }
         epoch
     }
 
-    /// Ends the partition's epoch: what is queued of it is dropped.
+    /// The partition is not ours any more: what is queued of it is dropped.
     pub fn end_epoch(&self, partition: i32) {
-        if let Some(current) = self.epoch(partition) {
-            current.store(NOT_OURS, Ordering::Release);
+        if let Some(epochs) = self.epochs(partition) {
+            epochs.current.store(NOT_OURS, Ordering::Release);
         }
+    }
+
+    /// A writer has loaded the partition for that epoch.
+    pub fn loaded(&self, partition: i32, epoch: Epoch) {
+        if let Some(epochs) = self.epochs(partition) {
+            epochs.loaded.store(epoch, Ordering::Release);
+        }
+    }
+
+    /// A writer has lost what it had loaded for that epoch. Where another one has begun, that changes nothing.
+    pub fn lost(&self, partition: i32, epoch: Epoch) {
+        if let Some(epochs) = self.epochs(partition) {
+            // A failed exchange: it was not loaded in that epoch.
+            let _ = epochs.loaded.compare_exchange(epoch, NOT_OURS, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    /// Whether the partition is ours, loaded or not.
+    pub fn owns(&self, partition: i32) -> bool {
+        self.epochs(partition).is_some_and(|epochs| epochs.current.load(Ordering::Acquire) != NOT_OURS)
+    }
+
+    /// Partitions that are ours, and not loaded in their current epoch.
+    fn loading(&self) -> Vec<i32> {
+        let is_loading = |epochs: &Epochs| {
+            let current = epochs.current.load(Ordering::Acquire);
+            current != NOT_OURS && epochs.loaded.load(Ordering::Acquire) != current
+        };
+        (0..).zip(&self.epochs).filter(|(_, epochs)| is_loading(epochs)).map(|(partition, _)| partition).collect()
+    }
+
+    /// What `/readyz` answers: the group gave us our share, all of it is loaded, and nothing of it waits for the database.
+    pub fn readiness(&self) -> Readiness {
+        self.health.readiness(&self.loading(), |partition, epoch| self.is_current(partition, epoch))
     }
 
     pub fn committed(&self, partition: i32, next_offset: i64) {
@@ -89,6 +133,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Waiting;
 
     #[test]
     fn only_the_newest_epoch_is_current() {
@@ -102,6 +147,38 @@ mod tests {
         shared.end_epoch(0);
         assert!(!shared.is_current(0, second));
         assert!(!shared.is_current(9, second));
+    }
+
+    #[test]
+    fn ready_means_loaded_in_the_current_epoch() {
+        let shared = Shared::new(2);
+        shared.health.joined();
+        assert!(shared.readiness().ready, "without partitions");
+        let first = shared.begin_epoch(1);
+        assert_eq!(shared.readiness().reasons, ["partitions [1] are being loaded"]);
+        shared.loaded(1, first);
+        assert!(shared.readiness().ready);
+        let second = shared.begin_epoch(1);
+        assert!(!shared.readiness().ready);
+        shared.loaded(1, second);
+        shared.lost(1, first);
+        assert!(shared.readiness().ready, "whoever is late with the first epoch changes nothing");
+        shared.lost(1, second);
+        assert!(!shared.readiness().ready);
+        shared.end_epoch(1);
+        assert!(shared.readiness().ready && !shared.owns(1), "it is not ours any more");
+    }
+
+    #[test]
+    fn a_wait_counts_while_its_epoch_is_current() {
+        let shared = Shared::new(2);
+        shared.health.joined();
+        let epoch = shared.begin_epoch(0);
+        shared.loaded(0, epoch);
+        shared.health.waits_for_database("writer-0", Waiting::For(vec![(0, epoch)]));
+        assert_eq!(shared.readiness().reasons, ["the database does not answer"]);
+        shared.end_epoch(0);
+        assert!(shared.readiness().ready);
     }
 
     #[test]

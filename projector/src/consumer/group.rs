@@ -1,5 +1,6 @@
 //! Our share of the consumer group: partitions are assigned, re-read, paused, and given away. All of it runs on the
-//! consumer's thread, in the client's callbacks and between its polls. Read next: `client.rs` and `positions.rs`, what it
+//! consumer's thread, in the client's callbacks and between its polls. Read next: `rebalance.rs` (how
+//! they come and go), `client.rs` and `positions.rs`, what it
 //! needs of Kafka and of MariaDB.
 //!
 //! Every time a partition's records begin anew (assignment, re-read), it gets a new epoch; records carry theirs, and the
@@ -11,9 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ledger_kafka::record::{Epoch, OwnedRecord};
-use ledger_store::log_check::LogCheckError;
 use ledger_store::positions::StoredPosition;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,16 +27,10 @@ use crate::shared::{Resync, Shared};
 /// How long a full intake is waited for before its partition is paused. Short outages of the database pass unnoticed, and
 /// the group is served again before anybody misses us.
 const FULL_WAIT: Duration = Duration::from_millis(500);
-/// How long a hand-over waits for the writers' batches in flight. Whoever takes over needs no such wait to be safe: the
-/// compare-and-set fences us. It only spares both a miss.
-const HAND_OVER_WAIT: Duration = Duration::from_secs(5);
 /// Between attempts to read positions while a server is away.
-const RETRY_WAIT: Duration = Duration::from_millis(200);
+pub(super) const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// Between warnings about a cluster that is away: the client reports every attempt to reach it.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
-/// The name under which this part waits for the database.
-const PART: &str = "consumer";
-
 /// What a [`Group`] is made of.
 pub struct GroupParts<P, R> {
     pub topic: String,
@@ -51,18 +44,18 @@ pub struct GroupParts<P, R> {
 }
 
 pub struct Group<P, R> {
-    parts: GroupParts<P, R>,
+    pub(super) parts: GroupParts<P, R>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Assigned partitions; without an epoch while the position is being read anew.
-    assigned: BTreeMap<i32, Option<Epoch>>,
+    pub(super) assigned: BTreeMap<i32, Option<Epoch>>,
     /// Paused because their writer does not keep up.
-    paused: BTreeSet<i32>,
+    pub(super) paused: BTreeSet<i32>,
     /// What went wrong in a callback, which cannot return it.
-    failure: Option<ConsumerError>,
+    pub(super) failure: Option<ConsumerError>,
     resync_tried: Option<Instant>,
     complained: Option<Instant>,
 }
@@ -149,7 +142,8 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
             && *current == Some(epoch)
         {
             *current = None;
-            self.parts.shared.end_epoch(partition);
+            // Still ours, so not ready: an epoch under which nothing is delivered and nothing can be loaded.
+            self.parts.shared.begin_epoch(partition);
         }
     }
 
@@ -203,107 +197,13 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         }
     }
 
-    /// Takes part in a rebalance: partitions are assigned, or all are taken away.
-    pub async fn rebalance(&self, client: &impl LogClient, assigned: Option<Vec<i32>>) {
-        let done = match assigned {
-            Some(partitions) => self.take_over(client, &partitions).await,
-            None => {
-                self.hand_over(client).await;
-                client.unassign()
-            }
-        };
-        if let Err(error) = done {
-            // The client waits for an answer to its callback, whatever it is.
-            let _ = client.unassign();
-            self.state().failure = Some(error);
-        }
-    }
-
-    /// Gives all partitions away: ends their epochs, so that what is queued is dropped, and waits for batches in flight.
-    pub async fn hand_over(&self, client: &impl LogClient) {
-        let (assigned, paused) = {
-            let mut state = self.state();
-            (std::mem::take(&mut state.assigned), std::mem::take(&mut state.paused))
-        };
-        if assigned.is_empty() {
-            return;
-        }
-        for partition in assigned.keys() {
-            self.parts.shared.end_epoch(*partition);
-            self.parts.shared.health.loaded(*partition);
-        }
-        self.wait_for_writers().await;
-        // After the last batch in flight, so that its outcomes are not left to the next owner without need.
-        self.parts.relays.stop().await;
-        self.hint(client);
-        // The client keeps the flag with the partition, also until we are assigned it again.
-        if !paused.is_empty()
-            && let Err(error) = client.resume(&Vec::from_iter(paused))
-        {
-            tracing::debug!(%error, "paused partitions were not resumed before they were given away");
-        }
-    }
-
-    async fn wait_for_writers(&self) {
-        let deadline = Instant::now() + HAND_OVER_WAIT;
-        let barrier = |intake: &Arc<Intake>| {
-            let (done, wait) = oneshot::channel();
-            intake.tell(Control::Barrier(done));
-            wait
-        };
-        let barriers: Vec<oneshot::Receiver<()>> = self.parts.intakes.iter().map(barrier).collect();
-        for barrier in barriers {
-            if !matches!(tokio::time::timeout_at(deadline, barrier).await, Ok(Ok(()))) {
-                tracing::info!("a batch in flight did not end in time: the compare-and-set will tell");
-            }
-        }
-    }
-
-    /// Takes partitions over: positions from MariaDB, checked against the log, assigned once.
-    async fn take_over(&self, client: &impl LogClient, partitions: &[i32]) -> Result<(), ConsumerError> {
-        let Some(stored) = self.read_until_answered(partitions).await? else { return Ok(()) };
-        let starts: Vec<_> = stored.iter().map(|position| (position.partition, position.next_offset)).collect();
-        client.assign(&starts)?;
-        for (partition, start_offset) in starts {
-            self.begin(partition, start_offset);
-        }
-        self.parts.relays.start(partitions)?;
-        self.parts.shared.health.joined();
-        tracing::info!(?partitions, "partitions taken over");
-        Ok(())
-    }
-
     /// Begins an epoch of a partition whose next record is the one at `start_offset`.
-    fn begin(&self, partition: i32, start_offset: i64) {
+    pub(super) fn begin(&self, partition: i32, start_offset: i64) {
         let epoch = self.parts.shared.begin_epoch(partition);
         self.state().assigned.insert(partition, Some(epoch));
-        self.parts.shared.health.loading(partition);
         if let Some(intake) = self.intake_of(partition) {
             intake.tell(Control::Assigned { partition, epoch, start_offset });
         }
-    }
-
-    /// Positions, once both servers answer; `None` when the projector stops first. The group waits for us meanwhile, and would
-    /// wait in vain for anybody else: the servers that we wait for are theirs, too.
-    async fn read_until_answered(&self, partitions: &[i32]) -> Result<Option<Vec<StoredPosition>>, LogCheckError> {
-        while !self.parts.stop.is_cancelled() {
-            match self.parts.positions.read(partitions).await {
-                Ok(stored) => {
-                    if self.parts.shared.health.database_answered(PART) {
-                        tracing::info!("positions can be read again");
-                    }
-                    return Ok(Some(stored));
-                }
-                Err(error) if error.is_retryable() => {
-                    if self.parts.shared.health.waits_for_database(PART) {
-                        tracing::warn!(%error, "positions cannot be read: trying again");
-                    }
-                    tokio::time::sleep(RETRY_WAIT).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
     }
 
     fn intake_of(&self, partition: i32) -> Option<&Arc<Intake>> {
@@ -328,7 +228,7 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         due
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

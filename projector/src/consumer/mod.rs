@@ -6,6 +6,7 @@ mod client;
 mod errors;
 mod group;
 mod positions;
+mod rebalance;
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

@@ -106,6 +106,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             self.pause("waiting before it begins anew", backoff).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
+        meters::relay_ended(self.partition);
         Ok(())
     }
 
@@ -128,7 +129,6 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         }
         self.step.begin("reading its cursor");
         let mut cursor = self.broker.read_cursor().await?;
-        meters::relay_cursor(self.partition, cursor);
         // What another relay had published, but not yet removed.
         self.prune(&mut connection, cursor).await?;
         let mut pruned_at = Instant::now();
@@ -139,6 +139,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             // Seen before looking: a commit that comes while we look is looked for again.
             prunable |= self.commits.has_changed().unwrap_or(false);
             self.commits.borrow_and_update();
+            meters::relay_cursor(self.partition, cursor);
             let begun = Instant::now();
             match self.publish_next(&producer, &mut connection, &mut cursor).await? {
                 Next::Nothing => prunable |= self.wait().await,
@@ -176,7 +177,6 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         })?;
         *cursor = publication.next_offset;
         meters::published(publication.entries.len(), begun.elapsed());
-        meters::relay_cursor(self.partition, *cursor);
         Ok(if is_backlog { Next::PublishedSome } else { Next::Published })
     }
 

@@ -1,6 +1,6 @@
 //! A writer: takes records of its partitions, folds them, has them written in one transaction, and only then takes the
 //! new state over. It must never touch a partition's state before the commit, and never fold a record of an epoch that
-//! ended. Read next: `pending.rs` (a batch while it is tried), `store/live.rs` (the transaction).
+//! ended. Read next: `doubt.rs` (what is found out before a batch is tried again), `pending.rs` (a batch while it is tried), `store/live.rs` (the transaction).
 //!
 //! What can happen to a batch, and what follows (INV-1):
 //! - committed: the state takes its effects over;
@@ -15,6 +15,7 @@
 //! the generation of the tables, too: others that stand at the very same offset are others all the same.
 
 mod backoff;
+mod doubt;
 mod pending;
 
 use std::collections::BTreeMap;
@@ -24,10 +25,9 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use backoff::Backoff;
-use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
+use doubt::needs_prior;
 use ledger_fold::{BatchEffects, Partition, PartitionState};
 use ledger_kafka::record::{Epoch, OwnedRecord};
-use ledger_schema::ParkReason;
 use ledger_store::{PartitionBatch, Standing, Store, StoreError, Written};
 use pending::Pending;
 use thiserror::Error;
@@ -140,15 +140,16 @@ impl<S: Store> Writer<S> {
                 Ok(loaded) => {
                     self.database_answered();
                     if loaded.standing.next_offset == start_offset {
+                        meters::stands(partition, start_offset, loaded.state.product_count());
                         self.slots.insert(partition, Slot { epoch, standing: loaded.standing, state: loaded.state });
-                        self.parts.shared.health.loaded(partition);
+                        self.parts.shared.loaded(partition, epoch);
                     } else {
                         self.resync(partition, epoch);
                     }
                     return Ok(GO_ON);
                 }
                 Err(error) => {
-                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                    if self.wait_for(error, &mut backoff, vec![(partition, epoch)]).await?.is_break() {
                         return Ok(STOPPED);
                     }
                 }
@@ -199,28 +200,6 @@ impl<S: Store> Writer<S> {
         }
     }
 
-    /// Compares what is held with what is stored. A position that was moved is a compare-and-set that would miss.
-    async fn compare_positions(&mut self) -> Flow {
-        self.compared = Instant::now();
-        self.drop_ended();
-        if self.slots.is_empty() {
-            return Ok(GO_ON);
-        }
-        match self.parts.store.positions().await {
-            Ok(stored) => {
-                self.database_answered();
-                let moved = |(partition, slot): (&i32, &Slot)| {
-                    (stored.get(partition) != Some(&slot.standing)).then_some(*partition)
-                };
-                let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
-                self.lose_all(&moved);
-                Ok(GO_ON)
-            }
-            // Once: records that came meanwhile must not wait for this look, and there is a next one.
-            Err(error) => self.wait_after(error, &mut Backoff::new()).await,
-        }
-    }
-
     /// Records by partition, without those of epochs that ended or of partitions that are being re-read.
     fn sort_out(&self, records: Vec<OwnedRecord>) -> BTreeMap<i32, Pending> {
         let mut pending: BTreeMap<i32, Pending> = BTreeMap::new();
@@ -247,78 +226,6 @@ impl<S: Store> Writer<S> {
             (!effects.is_empty()).then_some(PartitionBatch { generation, effects, records: &pending.records })
         };
         pending.iter().filter_map(fold_one).collect()
-    }
-
-    async fn after_known_id(&mut self, pending: &mut BTreeMap<i32, Pending>, effects: &[BatchEffects]) -> Flow {
-        meters::ids_known();
-        let known = |effects: &&BatchEffects| pending.get(&effects.partition).is_some_and(|pending| pending.looked_up);
-        if let (Some(BatchEffects { partition, from_offset, .. }), true) =
-            (effects.first(), effects.iter().all(|effects| known(&effects)))
-        {
-            let (partition, from_offset) = (*partition, *from_offset);
-            return Err(StoreError::IdsNotFound { partition, from_offset }.into());
-        }
-        self.look_up_ids(pending).await
-    }
-
-    /// Asks what is stored under every id of the batch.
-    async fn look_up_ids(&mut self, pending: &mut BTreeMap<i32, Pending>) -> Flow {
-        let mut backoff = Backoff::new();
-        for (partition, pending) in pending.iter_mut() {
-            let (orders, movements) = pending.ids();
-            while !pending.looked_up {
-                match self.parts.store.prior(*partition, &orders, &movements).await {
-                    Ok(prior) => {
-                        pending.prior = prior;
-                        pending.looked_up = true;
-                    }
-                    Err(error) => {
-                        if self.wait_after(error, &mut backoff).await?.is_break() {
-                            return Ok(STOPPED);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(GO_ON)
-    }
-
-    /// COMMIT gave no answer. Position and effects share one transaction, so the position alone tells.
-    async fn settle(
-        &mut self,
-        pending: &mut BTreeMap<i32, Pending>,
-        effects: Vec<BatchEffects>,
-        error: StoreError,
-    ) -> Flow {
-        meters::commit_unknown();
-        tracing::info!(writer = self.parts.name, %error, "a commit gave no answer: the positions decide");
-        let mut backoff = Backoff::new();
-        let stored = loop {
-            match self.parts.store.positions().await {
-                Ok(stored) => break stored,
-                Err(error) => {
-                    if self.wait_after(error, &mut backoff).await?.is_break() {
-                        return Ok(STOPPED);
-                    }
-                }
-            }
-        };
-        self.database_answered();
-        for effects in effects {
-            let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
-            // In another generation any offset is somebody else's: our state is not of those tables.
-            let generation = self.slots.get(&partition).map(|slot| slot.standing.generation);
-            let stored = stored.get(&partition).filter(|stored| Some(stored.generation) == generation);
-            match stored.map(|stored| after_unknown_commit(from, to, stored.next_offset)) {
-                Some(CommitOutcome::Done) => {
-                    self.advance_all(&[effects]);
-                    pending.remove(&partition);
-                }
-                Some(CommitOutcome::NotDone) => {}
-                Some(CommitOutcome::Superseded) | None => self.lose_all(&[partition]),
-            }
-        }
-        Ok(GO_ON)
     }
 
     /// The batch stands: only now the state takes it over.
@@ -349,7 +256,7 @@ impl<S: Store> Writer<S> {
     }
 
     fn resync(&self, partition: i32, epoch: Epoch) {
-        self.parts.shared.health.loading(partition);
+        self.parts.shared.lost(partition, epoch);
         // The consumer's thread is gone only when the projector stops.
         let _ = self.parts.resyncs.send(Resync { partition, epoch });
     }
@@ -365,38 +272,6 @@ impl<S: Store> Writer<S> {
             current
         });
     }
-
-    /// Waits before the next attempt, longer each time; or gives the error back when another attempt would not help.
-    async fn wait_after(&mut self, error: StoreError, backoff: &mut Backoff) -> Flow {
-        if !error.is_retryable() {
-            return Err(error.into());
-        }
-        meters::retried();
-        if self.parts.shared.health.waits_for_database(&self.parts.name) {
-            tracing::warn!(writer = self.parts.name, %error, "the database does not take batches: trying again");
-        }
-        // A timer against a token, never against the database.
-        tokio::select! {
-            biased;
-            () = self.parts.stop.cancelled() => Ok(STOPPED),
-            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
-        }
-    }
-
-    fn database_answered(&self) {
-        if self.parts.shared.health.database_answered(&self.parts.name) {
-            tracing::info!(writer = self.parts.name, "the database takes batches again");
-        }
-    }
-}
-
-/// Whether ids must be looked up before the batch is written: a duplicate stands before a stock overflow in the rules, and
-/// a parked record inserts no id that a unique key could object to.
-fn needs_prior(batch: &[PartitionBatch<'_>], pending: &BTreeMap<i32, Pending>) -> bool {
-    batch.iter().any(|PartitionBatch { effects, .. }| {
-        pending.get(&effects.partition).is_some_and(|pending| !pending.looked_up)
-            && effects.parked.iter().any(|parked| parked.reason == ParkReason::StockOverflow)
-    })
 }
 
 /// Each record is exactly one of these (INV-8).

@@ -143,9 +143,24 @@ async fn swap_locked(
     if let Some(live) = live {
         let (topic, identity, fold_version) = (plan.topic, &live.identity, live.fold_version);
         record::ensure_live(connection, &New { generation: old, topic, identity, fold_version }).await?;
+        keep_what_was_observed(connection, topic, live).await?;
     }
     let took = rename(connection, old, plan).await?;
     Ok(Swapped::Now { old: live.map(|live| live.generation), took })
+}
+
+/// Whatever a reader was shown of the live tables is kept before others take their place (INV-13). A projector keeps what it
+/// folds, but tables that were swapped in may stand further than any projector has folded in this database.
+async fn keep_what_was_observed(
+    connection: &mut MySqlConnection,
+    topic: &str,
+    live: &Live,
+) -> Result<(), GenerationsError> {
+    let statements = PositionStatements::new(&Tables::live());
+    for position in &live.positions {
+        statements.ensure_furthest(connection, topic, position.partition).await?;
+    }
+    Ok(())
 }
 
 /// Whether the target may be live: whole, of the same shape, and a fold of this log.

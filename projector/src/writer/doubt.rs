@@ -1,0 +1,165 @@
+//! What a writer finds out before a batch is tried again: which ids are stored, whether a COMMIT without an answer stands, whether its
+//! positions were moved, when
+//! the database answers once more. It must never take anything for committed that a position does not say.
+
+use std::collections::BTreeMap;
+
+use ledger_fold::BatchEffects;
+use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
+use ledger_kafka::record::Epoch;
+use ledger_schema::ParkReason;
+use ledger_store::{PartitionBatch, Store, StoreError};
+use tokio::time::Instant;
+
+use super::backoff::Backoff;
+use super::pending::Pending;
+use super::{Flow, GO_ON, STOPPED, Slot, Writer};
+use crate::health::Waiting;
+use crate::meters;
+
+impl<S: Store> Writer<S> {
+    /// Compares what is held with what is stored. A position that was moved is a compare-and-set that would miss.
+    pub(super) async fn compare_positions(&mut self) -> Flow {
+        self.compared = Instant::now();
+        self.drop_ended();
+        if self.slots.is_empty() {
+            return Ok(GO_ON);
+        }
+        for (partition, slot) in &self.slots {
+            meters::stands(*partition, slot.standing.next_offset, slot.state.product_count());
+        }
+        match self.parts.store.positions().await {
+            Ok(stored) => {
+                self.database_answered();
+                let moved = |(partition, slot): (&i32, &Slot)| {
+                    (stored.get(partition) != Some(&slot.standing)).then_some(*partition)
+                };
+                let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
+                self.lose_all(&moved);
+                Ok(GO_ON)
+            }
+            // Once: records that came meanwhile must not wait for this look, and there is a next one.
+            Err(error) => self.wait_after(error, &mut Backoff::new()).await,
+        }
+    }
+
+    pub(super) async fn after_known_id(
+        &mut self,
+        pending: &mut BTreeMap<i32, Pending>,
+        effects: &[BatchEffects],
+    ) -> Flow {
+        meters::ids_known();
+        let known = |effects: &&BatchEffects| pending.get(&effects.partition).is_some_and(|pending| pending.looked_up);
+        if let (Some(BatchEffects { partition, from_offset, .. }), true) =
+            (effects.first(), effects.iter().all(|effects| known(&effects)))
+        {
+            let (partition, from_offset) = (*partition, *from_offset);
+            return Err(StoreError::IdsNotFound { partition, from_offset }.into());
+        }
+        self.look_up_ids(pending).await
+    }
+
+    /// Asks what is stored under every id of the batch.
+    pub(super) async fn look_up_ids(&mut self, pending: &mut BTreeMap<i32, Pending>) -> Flow {
+        let mut backoff = Backoff::new();
+        for (partition, pending) in pending.iter_mut() {
+            let (orders, movements) = pending.ids();
+            while !pending.looked_up {
+                match self.parts.store.prior(*partition, &orders, &movements).await {
+                    Ok(prior) => {
+                        pending.prior = prior;
+                        pending.looked_up = true;
+                    }
+                    Err(error) => {
+                        if self.wait_after(error, &mut backoff).await?.is_break() {
+                            return Ok(STOPPED);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(GO_ON)
+    }
+
+    /// COMMIT gave no answer. Position and effects share one transaction, so the position alone tells.
+    pub(super) async fn settle(
+        &mut self,
+        pending: &mut BTreeMap<i32, Pending>,
+        effects: Vec<BatchEffects>,
+        error: StoreError,
+    ) -> Flow {
+        meters::commit_unknown();
+        tracing::info!(writer = self.parts.name, %error, "a commit gave no answer: the positions decide");
+        let mut backoff = Backoff::new();
+        let stored = loop {
+            match self.parts.store.positions().await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                        return Ok(STOPPED);
+                    }
+                }
+            }
+        };
+        self.database_answered();
+        for effects in effects {
+            let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
+            // In another generation any offset is somebody else's: our state is not of those tables.
+            let generation = self.slots.get(&partition).map(|slot| slot.standing.generation);
+            let stored = stored.get(&partition).filter(|stored| Some(stored.generation) == generation);
+            match stored.map(|stored| after_unknown_commit(from, to, stored.next_offset)) {
+                Some(CommitOutcome::Done) => {
+                    self.advance_all(&[effects]);
+                    pending.remove(&partition);
+                }
+                Some(CommitOutcome::NotDone) => {}
+                Some(CommitOutcome::Superseded) | None => self.lose_all(&[partition]),
+            }
+        }
+        Ok(GO_ON)
+    }
+
+    /// As [`Self::wait_for`], for all that is ours.
+    pub(super) async fn wait_after(&mut self, error: StoreError, backoff: &mut Backoff) -> Flow {
+        let ours = self.slots.iter().map(|(partition, slot)| (*partition, slot.epoch)).collect();
+        self.wait_for(error, backoff, ours).await
+    }
+
+    /// Waits before the next attempt, longer each time; or gives the error back when another attempt would not help. The
+    /// projector is not ready for as long as one of `epochs` is current.
+    pub(super) async fn wait_for(
+        &mut self,
+        error: StoreError,
+        backoff: &mut Backoff,
+        epochs: Vec<(i32, Epoch)>,
+    ) -> Flow {
+        if !error.is_retryable() {
+            return Err(error.into());
+        }
+        meters::retried();
+        if self.parts.shared.health.waits_for_database(&self.parts.name, Waiting::For(epochs)) {
+            tracing::warn!(writer = self.parts.name, %error, "the database does not take batches: trying again");
+        }
+        // A timer against a token, never against the database.
+        tokio::select! {
+            biased;
+            () = self.parts.stop.cancelled() => Ok(STOPPED),
+            () = tokio::time::sleep(backoff.next_wait()) => Ok(GO_ON),
+        }
+    }
+
+    pub(super) fn database_answered(&self) {
+        if self.parts.shared.health.database_answered(&self.parts.name) {
+            tracing::info!(writer = self.parts.name, "the database takes batches again");
+        }
+    }
+}
+
+/// Whether ids must be looked up before the batch is written: a duplicate stands before a stock overflow in the rules, and
+/// a parked record inserts no id that a unique key could object to.
+pub(super) fn needs_prior(batch: &[PartitionBatch<'_>], pending: &BTreeMap<i32, Pending>) -> bool {
+    batch.iter().any(|PartitionBatch { effects, .. }| {
+        pending.get(&effects.partition).is_some_and(|pending| !pending.looked_up)
+            && effects.parked.iter().any(|parked| parked.reason == ParkReason::StockOverflow)
+    })
+}
