@@ -2,19 +2,22 @@
 //!
 //! It is also the last place where a bare 404 or 405 (of the vendored pages) becomes a problem.
 
-use std::sync::LazyLock;
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 use tracing::Instrument;
 
 use crate::metrics::Metrics;
-use crate::problem::Problem;
+use crate::problem::{PROBLEM_JSON, Problem};
 use crate::state::{App, Shared};
 
 const X_ORDER_SERVICE: HeaderName = HeaderName::from_static("x-order-service");
@@ -26,12 +29,13 @@ pub(crate) async fn mark(State(app): State<Shared>, request: Request, next: Next
     let started = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&app, request.headers());
-    // Only made where somebody listens at this level: a span per request is not free.
+    // Only made where this level is logged: a span per request is not free. In it stands that of the write or the read; by the
+    // position of a write (`PARTITION:OFFSET`) an operator finds the same record in the projector's log.
     let span =
         tracing::debug_span!("request", id = ?request_id, method = %request.method(), path = request.uri().path());
     let mut response = as_problem(next.run(request).instrument(span.clone()).await);
     let status = response.status();
-    // Only faults have a cause: a client whose wait was over is told, and that is all.
+    // Only faults have a cause: a wait that was over is an ordinary answer.
     if let Some(cause) = response.extensions().get::<Problem>().and_then(Problem::cause)
         && may_log()
     {
@@ -55,7 +59,7 @@ fn request_id(app: &App, headers: &HeaderMap) -> HeaderValue {
     sent.cloned().unwrap_or_else(|| {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{number:x}", app.request_id_prefix);
-        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown"))
+        HeaderValue::try_from(id).expect("the service's name was checked, and the rest is hex")
     })
 }
 
@@ -79,7 +83,7 @@ fn may_log() -> bool {
 }
 
 fn as_problem(response: Response) -> Response {
-    if response.headers().get(CONTENT_TYPE).is_some_and(|value| value == crate::problem::PROBLEM_JSON) {
+    if response.headers().get(CONTENT_TYPE).is_some_and(|value| value == PROBLEM_JSON) {
         return response;
     }
     match response.status() {
@@ -96,8 +100,13 @@ fn as_problem(response: Response) -> Response {
     }
 }
 
-/// A panic of a handler, as the catch-panic layer hands it over: the one cause of a 500.
-pub(crate) fn on_panic(metrics: &Metrics, payload: &(dyn std::any::Any + Send)) -> Response {
+/// The layer that makes a handler's panic a problem.
+pub(crate) fn catch_panics(metrics: Arc<Metrics>) -> CatchPanicLayer<impl ResponseForPanic<ResponseBody = Body>> {
+    CatchPanicLayer::custom(move |payload: Box<dyn Any + Send>| on_panic(&metrics, &*payload))
+}
+
+/// The one cause of a 500.
+fn on_panic(metrics: &Metrics, payload: &(dyn Any + Send)) -> Response {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
     tracing::error!(panic = text, "a handler panicked");
@@ -108,9 +117,7 @@ pub(crate) fn on_panic(metrics: &Metrics, payload: &(dyn std::any::Any + Send)) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
     use axum::routing::get;
-    use std::sync::Arc;
     use tower::ServiceExt;
 
     async fn broken() -> &'static str {
@@ -119,8 +126,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_problem() {
-        let metrics = Arc::new(Metrics::new());
-        let layer = crate::routes::catch_panics(metrics.clone());
+        let metrics = Arc::new(Metrics::new(&[]));
+        let layer = catch_panics(metrics.clone());
         let router = axum::Router::new().route("/", get(broken)).layer(layer);
         let response = router.oneshot(Request::new(Body::empty())).await.expect("infallible");
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

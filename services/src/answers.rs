@@ -180,9 +180,8 @@ pub(crate) fn accepted_movement(
 
 fn located(code: StatusCode, location: &str, body: &impl Serialize) -> Response {
     let mut response = (code, Json(body)).into_response();
-    // Ids and positions are ASCII, product ids are percent-encoded.
-    if let Ok(location) = HeaderValue::try_from(location) {
-        response.headers_mut().insert(LOCATION, location);
-    }
+    let location =
+        HeaderValue::try_from(location).expect("ids and positions are ASCII, product ids are percent-encoded");
+    response.headers_mut().insert(LOCATION, location);
     response
 }

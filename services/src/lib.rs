@@ -1,19 +1,24 @@
 //! The order service: REST in front of the log. It appends events and reads the projection; it decides nothing.
 //!
 //! It must never write to the database, never keep state that another service would need, and never answer more than
-//! is known. Reading order: [`service`], then `routes` and `request` (HTTP to domain values), `submission` (the path of
-//! a write), `event_log` (Kafka), `reader` (MariaDB), `waiting`, `outcomes` (what the fold told).
+//! is known, nor less than was answered before. Reading order: [`service`], then `routes` and `request` (HTTP to domain
+//! values), `submission` (the path of a write), `reads` (reads never go back), `event_log` (Kafka), `reader` (MariaDB),
+//! `waiting`, `outcomes` (what the fold decided). Imports point one way: no module is part of a circle.
 
 mod answer_marks;
 pub mod answers;
+mod decision;
 mod event_log;
+mod faults;
+mod list_cursor;
 mod metrics;
 pub mod openapi;
 mod outcomes;
+mod pauses;
 pub mod problem;
-pub mod problem_words;
 mod reader;
 pub mod readiness;
+mod reads;
 mod request;
 mod routes;
 mod serve;

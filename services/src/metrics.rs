@@ -72,6 +72,7 @@ pub(crate) struct Metrics {
     pub(crate) outcomes_seen: Counter,
     pub(crate) undecodable_outcomes: Counter,
     pub(crate) projection_polls: Counter,
+    pub(crate) held_reads: Counter,
     pub(crate) database_errors: Counter,
     pub(crate) panics: Counter,
 }
@@ -83,19 +84,18 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
-        let builder = PrometheusBuilder::new();
-        // Fails only for an empty list of buckets.
-        let builder = builder
+    /// `routes` as axum names them; what is none of them is counted under one name.
+    pub(crate) fn new(routes: &[&'static str]) -> Self {
+        let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), LATENCY_BUCKETS)
-            .unwrap_or_else(|_| PrometheusBuilder::new());
+            .expect("the list of buckets is not empty");
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
             describe();
             Self {
                 handle,
-                routes: crate::routes::ROUTES.iter().map(|route| (*route, RouteMetrics::new(route))).collect(),
+                routes: routes.iter().map(|route| (*route, RouteMetrics::new(route))).collect(),
                 no_route: RouteMetrics::new(NO_ROUTE),
                 appends: counter!("order_service_appends_total"),
                 refused_appends: counter!("order_service_refused_appends_total"),
@@ -108,6 +108,7 @@ impl Metrics {
                 outcomes_seen: counter!("order_service_outcomes_seen_total"),
                 undecodable_outcomes: counter!("order_service_undecodable_outcomes_total"),
                 projection_polls: counter!("order_service_projection_polls_total"),
+                held_reads: counter!("order_service_held_reads_total"),
                 database_errors: counter!("order_service_database_errors_total"),
                 panics: counter!("order_service_panics_total"),
             }
@@ -156,11 +157,15 @@ fn describe() {
     describe_counter!("order_service_outcomes_seen_total", "Records of the topic of outcomes");
     describe_counter!(
         "order_service_undecodable_outcomes_total",
-        "Outcomes that were skipped; records are decoded only while somebody waits"
+        "Outcomes that were skipped; records are decoded only while a request waits"
     );
     describe_counter!(
         "order_service_projection_polls_total",
         "Looks at the projection's positions, for waits that no outcome has ended yet"
+    );
+    describe_counter!(
+        "order_service_held_reads_total",
+        "Reads that found a partition before what was observed, or before ?after=, and waited"
     );
     describe_counter!("order_service_database_errors_total", "Reads that failed");
     describe_counter!("order_service_panics_total", "Panics of handlers; must be 0");

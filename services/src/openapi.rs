@@ -97,6 +97,15 @@ pub struct PageParams {
     pub cursor: Option<String>,
 }
 
+/// Headers of every read of the projection.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct ReadParams {
+    /// `wait=SECONDS`: how long the read waits at most for `after`, or while the projection is catching up.
+    #[param(rename = "Prefer", example = "wait=5")]
+    pub prefer: Option<String>,
+}
+
 /// Problems of a POST.
 pub struct WriteProblems;
 /// Problems of a read.
@@ -118,14 +127,22 @@ impl IntoResponses for WriteProblems {
                 422,
                 "invalid-field, or idempotency-conflict: another request with other contents came first under this id",
             ),
-            (503, "unavailable: nothing was appended; unknown-outcome: retry with the same key"),
+            (
+                503,
+                "unavailable, or projection-catching-up (the id cannot be looked up yet): nothing was appended; \
+                 unknown-outcome: retry with the same key",
+            ),
         ])
     }
 }
 
 impl IntoResponses for ReadProblems {
     fn responses() -> Responses {
-        problems(&[(400, "invalid-request: path or query"), (404, "not-found"), (503, "unavailable")])
+        problems(&[
+            (400, "invalid-request: path or query"),
+            (404, "not-found"),
+            (503, "unavailable, or projection-catching-up: the tables stand before what was observed already"),
+        ])
     }
 }
 
@@ -134,7 +151,11 @@ impl IntoResponses for LimitedReadProblems {
         problems(&[
             (400, "invalid-request: path or query"),
             (404, "not-found"),
-            (503, "unavailable, or not-yet-projected: the wait of `after` is over"),
+            (
+                503,
+                "unavailable, projection-catching-up (the tables stand before what was observed already), or \
+                 not-yet-projected: the wait of `after` is over",
+            ),
         ])
     }
 }

@@ -15,8 +15,11 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// After an error of `accept`, such as too many open files, which passes.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+use crate::pauses::Pauses;
+
+/// After errors of `accept`, such as too many open files, which pass.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServeOptions {
@@ -33,15 +36,16 @@ pub(crate) struct ServeOptions {
 pub(crate) async fn serve(listener: TcpListener, router: Router, options: ServeOptions, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(options.max_connections));
+    let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
     loop {
         let next = async {
-            // Never closed, so a place always comes.
-            let place = places.clone().acquire_owned().await.ok();
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
             (listener.accept().await, place)
         };
         match stop.run_until_cancelled(next).await {
             None => break,
             Some((Ok((stream, _)), place)) => {
+                pauses.reset();
                 let connection = connection(stream, router.clone(), options.idle_timeout);
                 let watched = graceful.watch(connection);
                 tokio::spawn(async move {
@@ -52,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, options: ServeO
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                sleep(PAUSE_AFTER_ERROR).await;
+                sleep(pauses.next_pause()).await;
             }
         }
     }

@@ -15,11 +15,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::Metrics;
+use crate::reader::Reader;
 use crate::readiness::Readiness;
+use crate::reads::Reads;
+use crate::request::RequestLimits;
+use crate::routes::ROUTES;
 use crate::serve::{ServeOptions, serve};
 use crate::settings::Settings;
 use crate::start::{OutcomesError, StartError, check_identity, open_log, open_outcomes, open_reader};
-use crate::state::{App, Limits, Shared};
+use crate::state::{App, Shared};
 use crate::waiting::Waits;
 
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,11 +33,12 @@ const FOLLOWER_STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A started service: everything was checked, and its tasks run; connections are accepted by [`Service::run`].
 pub struct Service {
     app: Shared,
+    reader: Reader,
     settings: Settings,
     tasks: TaskTracker,
-    /// Told when the follower of the outcomes has ended, which the stop makes it do.
+    /// Ready when the follower of the outcomes has ended, which the stop makes it do.
     follower_ended: oneshot::Receiver<()>,
-    /// Ends the tasks behind the requests, when the last request is answered.
+    /// Ends the tasks that serve the requests, when the last request is answered.
     end: CancellationToken,
 }
 
@@ -43,25 +48,26 @@ impl Service {
     /// # Errors
     /// [`StartError`]; nothing was changed anywhere.
     pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(ROUTES));
         let (reader, identities) = open_reader(&settings, &metrics).await?;
         let log = open_log(&settings, &metrics).await?;
         check_identity(&settings, &log, &identities).await?;
         let partition_count = log.partition_count();
         let follower = open_outcomes(&settings, partition_count).await?;
+        let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()));
         let app = Arc::new(App {
-            // Letters and digits, checked by the settings.
-            name: HeaderValue::try_from(settings.name.as_str()).unwrap_or(HeaderValue::from_static("order-service")),
+            name: HeaderValue::try_from(settings.name.as_str())
+                .expect("the settings allow letters, digits and hyphens"),
             request_id_prefix: request_id_prefix(&settings.name),
-            limits: Limits {
+            limits: RequestLimits {
                 max_wait: Duration::from_secs(settings.max_wait_seconds),
                 body_timeout: Duration::from_secs(settings.body_timeout_seconds),
+                partition_count,
             },
-            partition_count,
-            waits: Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()),
+            reads: Reads::new(reader.clone(), waits.clone(), partition_count, metrics.held_reads.clone()),
+            waits,
             readiness: Readiness::new(vec![log.clone(), Arc::new(reader.clone())]),
             log,
-            reader,
             metrics,
             stop,
         });
@@ -69,7 +75,7 @@ impl Service {
             .spawn(app.waits.outcomes().clone(), app.metrics.clone(), app.stop.clone())
             .map_err(OutcomesError::from)?;
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        let service = Self { app, settings, tasks, follower_ended, end };
+        let service = Self { app, reader, settings, tasks, follower_ended, end };
         service.spawn_tasks();
         Ok(service)
     }
@@ -77,8 +83,8 @@ impl Service {
     fn spawn_tasks(&self) {
         let (app, end) = (self.app.clone(), self.end.clone());
         self.tasks.spawn(async move { app.log.supervise(end).await });
-        let app = self.app.clone();
-        self.tasks.spawn(async move { app.waits.poll(&app.reader).await });
+        let (app, reader) = (self.app.clone(), self.reader.clone());
+        self.tasks.spawn(async move { app.waits.poll(&reader).await });
         let (metrics, end) = (self.app.metrics.clone(), self.end.clone());
         self.tasks.spawn(async move {
             let mut ticks = interval(UPKEEP_INTERVAL);
@@ -104,7 +110,7 @@ impl Service {
         let bound: SocketAddr = listener.local_addr().map_err(listen_error)?;
         tracing::info!(
             name = self.settings.name, address = %bound, topic = self.settings.orders_topic,
-            partitions = self.app.partition_count, "serving"
+            partitions = self.app.limits.partition_count, "serving"
         );
         let options = ServeOptions {
             max_connections: self.settings.max_connections,
@@ -139,11 +145,12 @@ impl Service {
             Ok(Err(error)) => tracing::warn!(%error, "stopped with events whose outcome is unknown"),
             Err(error) => tracing::error!(%error, "the flush ended badly"),
         }
-        self.app.reader.close().await;
+        self.reader.close().await;
     }
 }
 
-/// Name and start time of this process: a restart makes other ids.
+/// Name and start time of this process: a restart makes other ids. The time is no more than that: a clock that stands before
+/// 1970 gives the same number again.
 fn request_id_prefix(name: &str) -> String {
     let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
     format!("{name}-{micros:x}")

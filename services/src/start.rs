@@ -28,7 +28,7 @@ pub enum StartError {
     DatabaseUnreachable { address: String, cause: String },
     #[error("the database at {address} refuses: {cause}")]
     DatabaseRefused { address: String, cause: String },
-    #[error("the database at {address} has no table `positions`: run `ledger migrate`")]
+    #[error("the database at {address} lacks a table (`positions`, `furthest_positions`): run `ledger migrate`")]
     NotMigrated { address: String },
     #[error("topic {topic}: expected {expected} partitions, as the projection was made from, found {found}")]
     PartitionCount { topic: String, expected: i32, found: i32 },
@@ -36,6 +36,8 @@ pub enum StartError {
     OtherTopic { expected: String, found: String },
     #[error("the projection was made from the Kafka cluster {expected}, found the cluster {found}")]
     OtherCluster { expected: String, found: String },
+    #[error("Kafka at {brokers} did not say which cluster it is; the projection was made from {expected}")]
+    UnknownCluster { expected: String, brokers: String },
     #[error("address {address} cannot be served on: {cause}")]
     Listen { address: String, cause: std::io::Error },
 }
@@ -57,7 +59,8 @@ impl StartError {
         match self {
             Self::Topic(LogError(TopicError::Unreachable { .. }))
             | Self::Outcomes(OutcomesError(FollowError::Topic(TopicError::Unreachable { .. })))
-            | Self::DatabaseUnreachable { .. } => 3,
+            | Self::DatabaseUnreachable { .. }
+            | Self::UnknownCluster { .. } => 3,
             _ => 1,
         }
     }
@@ -77,9 +80,14 @@ pub(crate) async fn open_log(settings: &Settings, metrics: &Arc<Metrics>) -> Res
         metadata_timeout: settings.startup_timeout(),
     };
     let metrics = metrics.clone();
-    let opened = tokio::task::spawn_blocking(move || EventLog::open(&options, metrics)).await;
-    match opened {
-        Ok(log) => Ok(Arc::new(log.map_err(LogError)?)),
+    let log = in_background(move || EventLog::open(&options, metrics)).await;
+    Ok(Arc::new(log.map_err(LogError)?))
+}
+
+/// Runs what blocks on a thread where that harms nobody.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
@@ -93,10 +101,8 @@ pub(crate) async fn open_outcomes(settings: &Settings, partition_count: i32) -> 
         service_name: settings.name.clone(),
         metadata_timeout: settings.startup_timeout(),
     };
-    match tokio::task::spawn_blocking(move || Follower::open(&options, partition_count)).await {
-        Ok(follower) => Ok(follower.map_err(OutcomesError)?),
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+    let follower = in_background(move || Follower::open(&options, partition_count)).await;
+    Ok(follower.map_err(OutcomesError)?)
 }
 
 /// Opens the database and reads which log it was made from; none before the projector's first start.
@@ -114,7 +120,11 @@ pub(crate) async fn open_reader(
         orders_topic: Arc::from(settings.orders_topic.as_str()),
     };
     let reader = Reader::new(options, metrics.clone());
-    match reader.identities().await {
+    let identities = async {
+        reader.check_furthest_positions().await?;
+        reader.identities().await
+    };
+    match identities.await {
         Ok(identities) => Ok((reader, identities)),
         Err(error) => Err(database_error(address, error)),
     }
@@ -154,12 +164,11 @@ pub(crate) async fn check_identity(
         let (topic, expected) = (other.topic.clone(), other.partition_count);
         return Err(StartError::PartitionCount { topic, expected, found });
     }
-    let asking = log.clone();
-    let cluster_id = tokio::task::spawn_blocking(move || asking.cluster_id()).await.ok().flatten();
-    match cluster_id {
-        Some(found) if found != first.cluster_id => {
-            Err(StartError::OtherCluster { expected: first.cluster_id.clone(), found })
-        }
-        _ => Ok(()),
+    let opened = log.clone();
+    let expected = first.cluster_id.clone();
+    match in_background(move || opened.cluster_id()).await {
+        Some(found) if found == expected => Ok(()),
+        Some(found) => Err(StartError::OtherCluster { expected, found }),
+        None => Err(StartError::UnknownCluster { expected, brokers: settings.kafka_brokers.clone() }),
     }
 }

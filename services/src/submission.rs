@@ -1,64 +1,33 @@
 //! The path of a write: look the id up, append, wait if asked, say what became of it.
 //!
-//! It must never say more than is known. Before the append a fault means "nothing was appended"; a missing
-//! acknowledgement means "unknown"; after the acknowledgement a fault of the database means "pending", because the
-//! event stands. A retry while the first is still pending appends again, and the fold drops the second.
+//! It must never say more than is known. Before the append a fault means "nothing was appended", and so does a look-up that
+//! cannot be answered yet ([`crate::reads`]): a used key must not look like a new one. A missing acknowledgement means
+//! "unknown"; after the acknowledgement a fault of the database means "pending", because the event stands. A retry while the
+//! first is still pending appends again, and the fold drops the second.
 //!
-//! Whoever is told a decision can read it on every service: an outcome is published, and a position advances, with or
-//! after the commit of the rows.
-
-use std::fmt;
+//! A decision that was answered can be read on every service: an outcome is published, and a position advances, with or after
+//! the commit of the rows.
 
 use axum::http::HeaderValue;
 use ledger_schema::wire::Event;
-use ledger_schema::{MovementId, OrderId, Position, RejectionReason, Status, partitioner};
+use ledger_schema::{Position, RejectionReason, Sameness, partitioner};
 use tokio::time::Instant;
+use tracing::{Span, field, instrument};
+use uuid::{NoContext, Timestamp, Uuid};
 
-use crate::event_log::AppendError;
-use crate::outcomes::DecidedRecord;
+use crate::decision::{Decision, Subject};
+use crate::faults::not_appended;
+use crate::outcomes::{Awaited, DecidedRecord};
 use crate::problem::{Case, Problem, parked};
-use crate::reader::{Decision, UnderId};
+use crate::reader::UnderId;
+use crate::reads::Terms;
 use crate::request::Preference;
 use crate::state::App;
-use crate::waiting::{Awaited, Told};
+use crate::waiting::Decided;
 
-/// What a write is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Subject {
-    Order(OrderId),
-    Movement(MovementId),
-}
-
-impl Subject {
-    fn of(event: &Event) -> Self {
-        match event {
-            Event::OrderPlaced(order) => Self::Order(order.order_id()),
-            Event::StockMoved(movement) => Self::Movement(movement.movement_id()),
-        }
-    }
-
-    pub(crate) fn how_to_retry(self) -> String {
-        match self {
-            Self::Order(order_id) => {
-                format!(
-                    "retry with the same Idempotency-Key, or with \"orderId\":\"{order_id}\": it takes effect at most once"
-                )
-            }
-            Self::Movement(_) => {
-                "retry with the same Idempotency-Key; without one, compare the stock before you send it again"
-                    .to_owned()
-            }
-        }
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Order(order_id) => write!(f, "order {order_id}"),
-            Self::Movement(movement_id) => write!(f, "movement {movement_id}"),
-        }
-    }
+/// UUIDv7 without the context that `now_v7` shares under a lock; ids need no order among themselves.
+pub(crate) fn new_id() -> Uuid {
+    Uuid::new_v7(Timestamp::now(NoContext))
 }
 
 /// A write, ready to be appended.
@@ -94,48 +63,73 @@ impl Submission {
     ///
     /// # Errors
     /// [`Problem`]: a conflict, a rejection (only with `Prefer: wait`), an outage, a doubt.
+    #[instrument(
+        name = "write", level = "debug", skip_all,
+        fields(subject = %Subject::of(&self.event), product = %self.event.product_id(), position = field::Empty)
+    )]
     pub(crate) async fn submit(&self, app: &App) -> Result<Accepted, Problem> {
         // Before the look-up and before the append: so no outcome slips by (see `waiting`).
-        let waiter = self.preference.wait.and_then(|_| app.waits.register(self.awaited(app.partition_count)));
-        if self.is_identified {
-            match app.reader.under_id_of(&self.event).await? {
-                UnderId::Nothing => {}
-                UnderId::Same(decision) => return self.decided(app, decision).await,
-                UnderId::Other(position) => {
-                    return Err(Problem::IdempotencyConflict(Box::new(self.case(Some(position)))));
-                }
-            }
+        let waiter = self.preference.wait.and_then(|_| app.waits.register(self.awaited(app.limits.partition_count)));
+        if let Some(decision) = self.used_before(app).await? {
+            return self.decided(app, decision).await;
         }
-        let position = app.log.append(&self.event, self.traceparent.as_ref()).await.map_err(|error| match error {
-            AppendError::Refused(cause) => Problem::Unavailable { part: "Kafka", cause },
-            AppendError::Unknown(cause) => Problem::UnknownOutcome { case: Box::new(self.case(None)), cause },
-        })?;
+        let appended = app.log.append(&self.event, self.traceparent.as_ref()).await;
+        let position = appended.map_err(|error| not_appended(error, self.case(None)))?;
+        Span::current().record("position", field::display(position));
         let (Some(wait), Some(waiter)) = (self.preference.wait, waiter) else { return Ok(Accepted::Pending(position)) };
-        match waiter.until_decided(position, Instant::now() + wait).await {
-            Told::Outcome(record) => self.told(app, &record, position).await,
-            Told::Folded => self.look_up_folded(app, position).await,
-            Told::TimeOver => Ok(Accepted::Pending(position)),
+        let deadline = Instant::now() + wait;
+        match waiter.until_decided(position, deadline).await {
+            Decided::Outcome(record) => self.by_outcome(app, &record, position, deadline).await,
+            Decided::Folded => self.by_projection(app, position, Terms { after: Some(position), deadline }).await,
+            Decided::TimeOver => Ok(Accepted::Pending(position)),
         }
+    }
+
+    /// The decision that stands under the id already, if the client may have used it before.
+    async fn used_before(&self, app: &App) -> Result<Option<Decision>, Problem> {
+        if !self.is_identified {
+            return Ok(None);
+        }
+        let deadline = Instant::now() + self.preference.wait.unwrap_or(app.limits.max_wait);
+        match app.reads.under_id_of(&self.event, Terms { after: None, deadline }).await? {
+            UnderId::Nothing => Ok(None),
+            UnderId::Same(decision) => Ok(Some(decision)),
+            UnderId::Other(position) => Err(self.conflict(position)),
+        }
+    }
+
+    fn conflict(&self, first: Position) -> Problem {
+        Problem::IdempotencyConflict(Box::new(self.case(Some(first))))
     }
 
     /// The id was decided, by this write's own record at `position` or by one before it in the same partition.
-    async fn told(&self, app: &App, record: &DecidedRecord, position: Position) -> Result<Accepted, Problem> {
-        let is_own = record.position == position;
-        match is_own.then_some(true).or_else(|| record.same_contents(&self.event)) {
-            Some(true) => self.decided(app, record.decision()).await,
-            Some(false) => Err(Problem::IdempotencyConflict(Box::new(self.case(Some(record.position))))),
-            None => self.look_up_folded(app, position).await,
+    async fn by_outcome(
+        &self,
+        app: &App,
+        record: &DecidedRecord,
+        position: Position,
+        deadline: Instant,
+    ) -> Result<Accepted, Problem> {
+        app.reads.report(record.position);
+        let sameness = if record.position == position { Sameness::Same } else { record.compare(&self.event) };
+        match sameness {
+            Sameness::Same => self.decided(app, record.decision()).await,
+            Sameness::Different => Err(self.conflict(record.position)),
+            // The row of the record that was decided says more than its outcome does.
+            Sameness::NotKnown => {
+                self.by_projection(app, position, Terms { after: Some(record.position), deadline }).await
+            }
         }
     }
 
-    /// The record at `position` is folded: under its id stands its own row, that of the first request, or nothing.
-    async fn look_up_folded(&self, app: &App, position: Position) -> Result<Accepted, Problem> {
-        match app.reader.under_id_of(&self.event).await {
+    /// Under the id of this write, which lies at `position`, stands its own row, that of the first request, or nothing. When
+    /// that cannot be read in time, what is known is that the record stands in the log.
+    async fn by_projection(&self, app: &App, position: Position, terms: Terms) -> Result<Accepted, Problem> {
+        match app.reads.under_id_of(&self.event, terms).await {
             Ok(UnderId::Same(decision)) => self.decided(app, decision).await,
-            Ok(UnderId::Other(first)) => Err(Problem::IdempotencyConflict(Box::new(self.case(Some(first))))),
-            Ok(UnderId::Nothing) => match app.reader.parked_at(position).await {
-                Ok(Some(letter)) => Err(parked(self.case(Some(position)), letter)),
-                // A rebuild was swapped in meanwhile and is not as far; or the database went away.
+            Ok(UnderId::Other(first)) => Err(self.conflict(first)),
+            Ok(UnderId::Nothing) => match app.reads.parked_at(position, terms).await {
+                Ok(Some(reason)) => Err(parked(self.case(Some(position)), reason)),
                 Ok(None) | Err(_) => Ok(Accepted::Pending(position)),
             },
             Err(_) => Ok(Accepted::Pending(position)),
@@ -144,18 +138,20 @@ impl Submission {
 
     /// With `Prefer: wait` a rejection is a problem; without, it is the present status of an accepted order.
     async fn decided(&self, app: &App, decision: Decision) -> Result<Accepted, Problem> {
-        if self.preference.wait.is_none() || decision.status != Status::Rejected.as_str() {
+        let (Some(_), Some(reason)) = (self.preference.wait, &decision.reason) else {
             return Ok(Accepted::Decided(decision));
-        }
-        let reason = decision.reason.unwrap_or_else(|| Status::Rejected.to_string());
-        let has_stock = reason != RejectionReason::UnknownProduct.as_str();
-        let available = match has_stock {
-            // Only to help: without it the answer is as true.
-            true => {
-                app.reader.stock_of(self.event.product_id().clone()).await.ok().flatten().map(|stock| stock.available)
-            }
+        };
+        let reason = reason.clone();
+        let available = match reason != RejectionReason::UnknownProduct.as_str() {
+            true => self.available_since(app, decision.position).await,
             false => None,
         };
         Err(Problem::Rejected { case: Box::new(self.case(Some(decision.position))), reason, available })
+    }
+
+    /// Only to help, so it is not waited for: without it the answer is as true.
+    async fn available_since(&self, app: &App, position: Position) -> Option<i64> {
+        let terms = Terms { after: Some(position), deadline: Instant::now() };
+        app.reads.stock_of(self.event.product_id(), terms).await.ok().flatten().map(|stock| stock.available)
     }
 }

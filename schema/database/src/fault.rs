@@ -33,6 +33,7 @@ const RETRY: &[u16] = &[
     1205, // ER_LOCK_WAIT_TIMEOUT: rolls back the statement only
     1213, // ER_LOCK_DEADLOCK
     1412, // ER_TABLE_DEF_CHANGED: tables were swapped inside our snapshot
+    1615, // ER_NEED_REPREPARE: tables were swapped again and again while a statement was prepared
     1969, // ER_STATEMENT_TIMEOUT
 ];
 

@@ -1,4 +1,4 @@
-//! What librdkafka tells about itself: whether a broker is up, and that something is wrong with a producer.
+//! What librdkafka reports about itself: whether a broker is up, and that something is wrong with a producer.
 //!
 //! An outage is known when librdkafka said that all brokers are down and none came back for a moment. The moment
 //! matters: a broker closes idle connections, which looks the same until the next connection a second later.
@@ -51,8 +51,12 @@ impl BrokerHealth {
         self.doubt.notified().await;
     }
 
+    fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).expect("a process lives for less than 584 million years")
+    }
+
     fn all_down(&self) {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
+        let now_ms = self.uptime_ms();
         // The first time counts; librdkafka may repeat itself.
         let _ = self.down_since_ms.compare_exchange(UP, now_ms, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -97,7 +101,7 @@ impl ClientContext for ProducerContext {
             tracing::warn!(reason, "all Kafka brokers are down");
             self.health.all_down();
         } else {
-            // A fatal error arrives under the code of its cause, so it cannot be told apart here.
+            // A fatal error arrives under the code of its cause, so it cannot be distinguished here.
             tracing::warn!(%error, reason, "librdkafka");
             self.health.raise_doubt();
         }

@@ -23,7 +23,7 @@ pub(crate) enum TopicError {
 
 /// The partition count of `topic`. Blocks for at most `limit`.
 ///
-/// All topics are asked for, because asking for one by name creates it on brokers with auto.create.topics.enable.
+/// The metadata of all topics is fetched, because a request for one by name creates it on brokers with auto.create.topics.enable.
 pub(crate) fn partition_count<C: ClientContext>(
     client: &Client<C>,
     brokers: &str,
@@ -40,6 +40,6 @@ pub(crate) fn partition_count<C: ClientContext>(
         .ok_or_else(|| TopicError::Missing { topic: topic.to_owned(), brokers: brokers.to_owned() })?;
     match found.error() {
         Some(code) => Err(TopicError::Unusable { topic: topic.to_owned(), code: code.into() }),
-        None => Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX)),
+        None => Ok(i32::try_from(found.partitions().len()).expect("Kafka numbers partitions by i32")),
     }
 }

@@ -1,8 +1,8 @@
-//! Follows the topic of outcomes from the service's own start, on a thread of its own, and hands each outcome that somebody
-//! waits for to them.
+//! Follows the topic of outcomes from the service's own start, on a thread of its own, and hands each outcome to the requests
+//! that wait for it.
 //!
 //! It must never stop the service, nor hold more than a few MiB: an outage is waited out, what cannot be decoded is
-//! counted and skipped, and what it misses the projection tells. It joins no consumer group and commits no offset.
+//! counted and skipped, and what it misses is found in the projection. It joins no consumer group and commits no offset.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,15 +14,17 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{DecidedRecord, UndecodableOutcome};
+use super::awaited::AwaitedOutcomes;
+use super::decided_record::{DecidedRecord, UndecodableOutcome};
 use crate::event_log::{TopicError, partition_count};
 use crate::metrics::Metrics;
-use crate::waiting::AwaitedOutcomes;
+use crate::pauses::Pauses;
 
 /// Longest that a stop goes unnoticed.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// After an error, so that a lasting one does not turn the loop into a busy one.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Between two warnings about what cannot be decoded.
 const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -49,7 +51,7 @@ pub(crate) enum FollowError {
     Thread(#[source] std::io::Error),
 }
 
-/// The producer tells of outages; twice would be noise.
+/// The producer logs outages; twice would be noise.
 struct QuietContext;
 
 impl ClientContext for QuietContext {
@@ -88,7 +90,7 @@ fn client_config(options: &FollowerOptions) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("isolation.level", "read_committed")
-        // Right here alone: should the topic be made anew, old outcomes are of no use, and what is missed the projection tells.
+        // Right here alone: should the topic be made anew, old outcomes are of no use, and what is missed is found in the projection.
         .set("auto.offset.reset", "latest")
         // Without it a fetch that found the queue full comes back a second later.
         .set("fetch.queue.backoff.ms", "2");
@@ -119,7 +121,7 @@ impl Follower {
         Ok(Self { consumer, topic: topic.to_owned() })
     }
 
-    /// Follows until `stop`, on a thread; the receiver is told when that has ended.
+    /// Follows until `stop`, on a thread; the receiver gets a value when that has ended.
     ///
     /// # Errors
     /// [`FollowError::Thread`].
@@ -129,19 +131,20 @@ impl Follower {
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Result<oneshot::Receiver<()>, FollowError> {
-        let (ended, told) = oneshot::channel();
+        let (ended, has_ended) = oneshot::channel();
         let work = move || {
             self.follow(&awaited, &metrics, &stop);
             drop(self);
-            // Nobody listens when the start failed later.
+            // The receiver is dropped when the start failed later.
             let _ = ended.send(());
         };
         std::thread::Builder::new().name("outcomes".to_owned()).spawn(work).map_err(FollowError::Thread)?;
-        Ok(told)
+        Ok(has_ended)
     }
 
     fn follow(&self, awaited: &AwaitedOutcomes, metrics: &Metrics, stop: &CancellationToken) {
         let mut is_failing = false;
+        let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut last_warning: Option<Instant> = None;
         while !stop.is_cancelled() {
             let message = match self.consumer.poll(POLL_TIMEOUT) {
@@ -149,17 +152,18 @@ impl Follower {
                 Some(Ok(message)) => message,
                 Some(Err(error)) => {
                     if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!(topic = self.topic, %error, "outcomes cannot be followed; the projection is asked instead");
+                        tracing::warn!(topic = self.topic, %error, "outcomes cannot be followed; the projection is read instead");
                     }
-                    std::thread::sleep(PAUSE_AFTER_ERROR);
+                    std::thread::sleep(pauses.next_pause());
                     continue;
                 }
             };
             if std::mem::take(&mut is_failing) {
+                pauses.reset();
                 tracing::info!(topic = self.topic, "outcomes are followed again");
             }
             metrics.outcomes_seen.increment(1);
-            if let Err(error) = hand_on(awaited, message.payload().unwrap_or_default()) {
+            if let Err(error) = hand_over(awaited, message.payload()) {
                 metrics.undecodable_outcomes.increment(1);
                 if last_warning.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
                     last_warning = Some(Instant::now());
@@ -171,11 +175,11 @@ impl Follower {
     }
 }
 
-/// While nobody waits nothing is decoded: a backlog that is folded at full speed costs the services next to nothing. Who
-/// begins to wait just now looks its id up afterwards, and finds there what this outcome told of.
-fn hand_on(awaited: &AwaitedOutcomes, value: &[u8]) -> Result<(), UndecodableOutcome> {
+/// While no request waits nothing is decoded: a backlog that is folded at full speed costs the services next to nothing. A
+/// request that begins to wait just now looks its id up afterwards, and finds there what this outcome says.
+fn hand_over(awaited: &AwaitedOutcomes, value: Option<&[u8]>) -> Result<(), UndecodableOutcome> {
     if !awaited.is_empty() {
-        awaited.tell(DecidedRecord::decode(value)?);
+        awaited.hand_over(DecidedRecord::decode(value.ok_or(UndecodableOutcome::NoValue)?)?);
     }
     Ok(())
 }

@@ -1,20 +1,12 @@
 //! What became of an event, found by its id: the answer to a retry, and to `Prefer: wait`.
 
 use ledger_schema::wire::Event;
-use ledger_schema::{Movement, MovementId, Position};
+use ledger_schema::{MovementContents, MovementId, Note, Position};
 use sqlx::FromRow;
-use uuid::Uuid;
 
-use super::{ReadError, Reader};
-
-/// A decision that the fold recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Decision {
-    /// Of the record that was decided: the first under its id.
-    pub(crate) position: Position,
-    pub(crate) status: String,
-    pub(crate) reason: Option<String>,
-}
+use super::pool::{ReadError, Reader, Statement};
+use super::standing::{Concern, Snapshot, with_standing};
+use crate::decision::Decision;
 
 /// What stands under an event's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +30,15 @@ struct MovementRow {
 }
 
 impl MovementRow {
-    fn same_contents(&self, movement: &Movement) -> bool {
-        self.product_id == movement.product_id().as_str()
-            && self.kind == movement.kind_word()
-            && self.delta == movement.delta().get()
-            && self.note.as_deref() == movement.note().map(|note| note.as_str())
+    fn contents(&self) -> MovementContents<'_> {
+        let note = Note::Held(self.note.as_deref());
+        MovementContents { product_id: &self.product_id, kind: &self.kind, delta: self.delta, note }
     }
+}
+
+#[derive(Debug, FromRow)]
+struct ParkedRow {
+    reason: String,
 }
 
 /// The row with the same contents, if any; two products under one id (a race of two services) stand side by side, and
@@ -61,49 +56,53 @@ fn under_id(rows: impl IntoIterator<Item = (bool, Decision)>) -> UnderId {
     found
 }
 
+/// The limit is never reached: a movement lies in one partition, unless another writer took its id.
+const MOVEMENT: &str = with_standing!(
+    one partition,
+    [kafka_partition, kafka_offset, product_id, kind, delta, status, reason, note],
+    "FROM stock_movements WHERE movement_id = ? LIMIT 256"
+);
+
+const PARKED: &str =
+    with_standing!(one partition, [reason], "FROM dead_letters WHERE kafka_partition = ? AND kafka_offset = ?");
+
 impl Reader {
-    /// What stands under the id of `event`, compared by contents.
-    pub(crate) async fn under_id_of(&self, event: &Event) -> Result<UnderId, ReadError> {
+    /// What stands under the id of `event`, compared by contents. `partition` is the one that its product hashes to. The id of
+    /// an order may stand in any; that of a movement is made for its product, so it concerns that partition alone.
+    pub(crate) async fn under_id_of(&self, event: &Event, partition: i32) -> Result<Snapshot<UnderId>, ReadError> {
         Ok(match event {
-            Event::OrderPlaced(order) => under_id(self.order(order.order_id()).await?.into_iter().map(|row| {
-                let position = row.position();
-                (row.same_contents(order), Decision { position, status: row.status, reason: row.reason })
-            })),
-            Event::StockMoved(movement) => {
-                under_id(self.movement(movement.movement_id()).await?.into_iter().map(|row| {
-                    let position = Position { partition: row.kafka_partition, offset: row.kafka_offset };
-                    (row.same_contents(movement), Decision { position, status: row.status, reason: row.reason })
+            Event::OrderPlaced(order) => self.order(order.order_id()).await?.map(|rows| {
+                under_id(rows.into_iter().map(|row| {
+                    let position = row.position();
+                    (row.contents() == order.contents(), Decision { position, status: row.status, reason: row.reason })
                 }))
-            }
+            }),
+            Event::StockMoved(movement) => self.movement(movement.movement_id(), partition).await?.map(|rows| {
+                under_id(rows.into_iter().map(|row| {
+                    let position = Position { partition: row.kafka_partition, offset: row.kafka_offset };
+                    (
+                        row.contents() == movement.contents(),
+                        Decision { position, status: row.status, reason: row.reason },
+                    )
+                }))
+            }),
         })
     }
 
-    async fn movement(&self, movement_id: MovementId) -> Result<Vec<MovementRow>, ReadError> {
-        let id: Uuid = movement_id.as_uuid();
-        self.run(move |connection| {
-            Box::pin(
-                sqlx::query_as(
-                    "SELECT kafka_partition, kafka_offset, product_id, kind, delta, status, reason, note \
-                     FROM stock_movements WHERE movement_id = ? ORDER BY kafka_partition LIMIT 256",
-                )
-                .bind(id)
-                .fetch_all(connection),
-            )
-        })
-        .await
+    async fn movement(&self, movement_id: MovementId, partition: i32) -> Result<Snapshot<Vec<MovementRow>>, ReadError> {
+        let bind = move |statement: Statement| statement.bind(movement_id.as_uuid());
+        let snapshot = self.snapshot(MOVEMENT, Concern::One(partition), bind).await?;
+        Ok(snapshot.map(|mut rows: Vec<MovementRow>| {
+            rows.sort_by_key(|row| row.kafka_partition);
+            rows
+        }))
     }
 
     /// Why the record at a position was parked, if it was.
-    pub(crate) async fn parked_at(&self, position: Position) -> Result<Option<String>, ReadError> {
-        self.run(move |connection| {
-            Box::pin(
-                sqlx::query_scalar("SELECT reason FROM dead_letters WHERE kafka_partition = ? AND kafka_offset = ?")
-                    .bind(position.partition)
-                    .bind(position.offset)
-                    .fetch_optional(connection),
-            )
-        })
-        .await
+    pub(crate) async fn parked_at(&self, position: Position) -> Result<Snapshot<Option<String>>, ReadError> {
+        let bind = move |statement: Statement| statement.bind(position.partition).bind(position.offset);
+        let snapshot = self.snapshot(PARKED, Concern::One(position.partition), bind).await?;
+        Ok(snapshot.map(|mut rows: Vec<ParkedRow>| rows.pop().map(|row| row.reason)))
     }
 }
 

@@ -1,12 +1,15 @@
 //! Orders by id and by user.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
-use ledger_schema::{Order, OrderId, Position, UserId};
+use ledger_schema::{OrderContents, OrderId, Position, UserId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{ReadError, Reader};
-use crate::request::cursor::OrderCursor;
+use super::pool::{ReadError, Reader, Statement};
+use super::standing::{Concern, Snapshot, with_standing};
+use crate::list_cursor::OrderCursor;
 
 /// A row of `orders`, as it stands there.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -25,17 +28,33 @@ pub(crate) struct OrderRow {
     pub(crate) placed_at: DateTime<Utc>,
 }
 
-/// Most rows under one id that are read: one is the rule, several are the race of two products under one id.
-const BY_ID: &str = "SELECT order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, unit_price, \
-     total_price, status, reason, placed_at FROM orders WHERE order_id = ? ORDER BY kafka_partition, line_no LIMIT 256";
+macro_rules! orders_with_standing {
+    ($rows:literal) => {
+        with_standing!(
+            every partition,
+            [
+                order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, unit_price, total_price,
+                status, reason, placed_at
+            ],
+            $rows
+        )
+    };
+}
 
-/// Backwards along the index (user_id, placed_at) and the primary key behind it. Spelt out, because MariaDB does not
-/// use an index for a comparison of row constructors; `placed_at <= ?` bounds the range, the rest continues exactly.
-const BY_USER: &str = "SELECT order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, unit_price, \
-     total_price, status, reason, placed_at FROM orders \
+/// One row is the rule, several are the race of two products under one id: never as many as the limit.
+const BY_ID: &str = orders_with_standing!("FROM orders WHERE order_id = ? LIMIT 256");
+
+/// Backwards along the index (user_id, placed_at) and the primary key that InnoDB appends to it. Spelt out, because MariaDB
+/// does not use an index for a comparison of row constructors; `placed_at <= ?` bounds the range, the rest continues exactly.
+const BY_USER: &str = orders_with_standing!(
+    "FROM orders \
      WHERE user_id = ? AND placed_at <= ? AND (placed_at < ? OR order_id < ? OR (order_id = ? AND \
      (kafka_partition < ? OR (kafka_partition = ? AND line_no < ?)))) \
-     ORDER BY placed_at DESC, order_id DESC, kafka_partition DESC, line_no DESC LIMIT ?";
+     ORDER BY placed_at DESC, order_id DESC, kafka_partition DESC, line_no DESC LIMIT ?"
+);
+
+/// The last microsecond that DATETIME(6) holds: 9999-12-31 23:59:59.999999.
+const LATEST_MICROS: i64 = 253_402_300_799_999_999;
 
 impl OrderRow {
     pub(crate) fn position(&self) -> Position {
@@ -51,19 +70,25 @@ impl OrderRow {
         }
     }
 
-    /// Whether it says what `order` asks for: all but the time, as [`Order::same_contents`].
-    pub(super) fn same_contents(&self, order: &Order) -> bool {
-        self.user_id == order.user_id().as_str()
-            && self.product_id == order.product_id().as_str()
-            && self.quantity == order.quantity().get()
-            && self.unit_price == order.unit_price().get()
+    pub(super) fn contents(&self) -> OrderContents<'_> {
+        OrderContents {
+            user_id: &self.user_id,
+            product_id: &self.product_id,
+            quantity: self.quantity,
+            unit_price: self.unit_price,
+        }
     }
 }
 
 impl Reader {
     /// Every row under an id, by partition and line.
-    pub(crate) async fn order(&self, order_id: OrderId) -> Result<Vec<OrderRow>, ReadError> {
-        self.run(move |connection| Box::pin(sqlx::query_as(BY_ID).bind(order_id.as_uuid()).fetch_all(connection))).await
+    pub(crate) async fn order(&self, order_id: OrderId) -> Result<Snapshot<Vec<OrderRow>>, ReadError> {
+        let snapshot =
+            self.snapshot(BY_ID, Concern::Every, move |statement| statement.bind(order_id.as_uuid())).await?;
+        Ok(snapshot.map(|mut rows: Vec<OrderRow>| {
+            rows.sort_by_key(|row| (row.kafka_partition, row.line_no));
+            rows
+        }))
     }
 
     /// At most `limit` orders of a user before `cursor`, newest first.
@@ -71,30 +96,31 @@ impl Reader {
         &self,
         user_id: UserId,
         cursor: Option<OrderCursor>,
-        limit: usize,
-    ) -> Result<Vec<OrderRow>, ReadError> {
-        let from = cursor.unwrap_or(OrderCursor {
+        limit: u16,
+    ) -> Result<Snapshot<Vec<OrderRow>>, ReadError> {
+        let from = cursor.unwrap_or_else(|| OrderCursor {
             // Bound without a zone below: as a TIMESTAMP this would be out of range.
-            placed_at: DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap_or_default(),
+            placed_at: DateTime::from_timestamp_micros(LATEST_MICROS).expect("the year 9999 is in chrono's range"),
             order_id: Uuid::max(),
             partition: i32::MAX,
             line_no: i16::MAX,
         });
-        self.run(move |connection| {
-            Box::pin(
-                sqlx::query_as(BY_USER)
-                    .bind(user_id.to_string())
-                    .bind(from.placed_at.naive_utc())
-                    .bind(from.placed_at.naive_utc())
-                    .bind(from.order_id)
-                    .bind(from.order_id)
-                    .bind(from.partition)
-                    .bind(from.partition)
-                    .bind(from.line_no)
-                    .bind(u64::try_from(limit).unwrap_or(u64::MAX))
-                    .fetch_all(connection),
-            )
-        })
-        .await
+        let bind = move |statement: Statement| {
+            statement
+                .bind(user_id.to_string())
+                .bind(from.placed_at.naive_utc())
+                .bind(from.placed_at.naive_utc())
+                .bind(from.order_id)
+                .bind(from.order_id)
+                .bind(from.partition)
+                .bind(from.partition)
+                .bind(from.line_no)
+                .bind(limit)
+        };
+        let snapshot = self.snapshot(BY_USER, Concern::Every, bind).await?;
+        Ok(snapshot.map(|mut rows: Vec<OrderRow>| {
+            rows.sort_by_key(|row| Reverse((row.placed_at, row.order_id, row.kafka_partition, row.line_no)));
+            rows
+        }))
     }
 }

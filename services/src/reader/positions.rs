@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{ReadError, Reader};
+use super::pool::{ReadError, Reader};
 
 /// The log that the projection was made from, as the projector recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -33,6 +33,16 @@ impl Reader {
                 sqlx::query_as("SELECT DISTINCT topic, cluster_id, partition_count FROM positions LIMIT 16")
                     .fetch_all(connection),
             )
+        })
+        .await
+    }
+
+    /// Reads a row of the table that only this version's migrations make, so that a start on an older ledger says so.
+    pub(crate) async fn check_furthest_positions(&self) -> Result<(), ReadError> {
+        self.run(|connection| {
+            Box::pin(async {
+                sqlx::query("SELECT 1 FROM furthest_positions LIMIT 1").fetch_optional(connection).await.map(drop)
+            })
         })
         .await
     }

@@ -3,8 +3,9 @@
 use ledger_schema::{Position, ProductId};
 use sqlx::FromRow;
 
-use super::{ReadError, Reader};
-use crate::request::cursor::StockCursor;
+use super::pool::{ReadError, Reader, Statement};
+use super::standing::{Concern, Snapshot, with_standing};
+use crate::list_cursor::StockCursor;
 
 /// A row of `stock`.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -26,38 +27,43 @@ impl StockRow {
     }
 }
 
+const BY_PRODUCT: &str = with_standing!(
+    one partition,
+    [product_id, available, kafka_partition, kafka_offset],
+    "FROM stock WHERE product_id = ?"
+);
+
+const LIST: &str = with_standing!(
+    every partition,
+    [product_id, available, kafka_partition, kafka_offset],
+    "FROM stock WHERE product_id > ? ORDER BY product_id LIMIT ?"
+);
+
 impl Reader {
-    pub(crate) async fn stock_of(&self, product_id: ProductId) -> Result<Option<StockRow>, ReadError> {
-        self.run(move |connection| {
-            Box::pin(
-                sqlx::query_as(
-                    "SELECT product_id, available, kafka_partition, kafka_offset FROM stock WHERE product_id = ?",
-                )
-                .bind(product_id.to_string())
-                .fetch_optional(connection),
-            )
-        })
-        .await
+    /// `partition` is the one that the product's id hashes to.
+    pub(crate) async fn stock_of(
+        &self,
+        product_id: ProductId,
+        partition: i32,
+    ) -> Result<Snapshot<Option<StockRow>>, ReadError> {
+        let bind = move |statement: Statement| statement.bind(product_id.to_string());
+        let snapshot = self.snapshot(BY_PRODUCT, Concern::One(partition), bind).await?;
+        Ok(snapshot.map(|mut rows: Vec<StockRow>| rows.pop()))
     }
 
-    /// At most `limit` products behind `cursor`, by the bytes of their ids.
+    /// At most `limit` products after `cursor`, by the bytes of their ids.
     pub(crate) async fn stock_list(
         &self,
         cursor: Option<StockCursor>,
-        limit: usize,
-    ) -> Result<Vec<StockRow>, ReadError> {
-        let behind = cursor.map(|cursor| cursor.product_id).unwrap_or_default();
-        self.run(move |connection| {
-            Box::pin(
-                sqlx::query_as(
-                    "SELECT product_id, available, kafka_partition, kafka_offset FROM stock \
-                     WHERE product_id > ? ORDER BY product_id LIMIT ?",
-                )
-                .bind(behind.clone())
-                .bind(u64::try_from(limit).unwrap_or(u64::MAX))
-                .fetch_all(connection),
-            )
-        })
-        .await
+        limit: u16,
+    ) -> Result<Snapshot<Vec<StockRow>>, ReadError> {
+        // No id is empty, so every one comes after the empty text.
+        let after = cursor.map_or(String::new(), |cursor| cursor.product_id);
+        let bind = move |statement: Statement| statement.bind(after.clone()).bind(limit);
+        let snapshot = self.snapshot(LIST, Concern::Every, bind).await?;
+        Ok(snapshot.map(|mut rows: Vec<StockRow>| {
+            rows.sort_by(|one, other| one.product_id.cmp(&other.product_id));
+            rows
+        }))
     }
 }

@@ -4,18 +4,18 @@
 //! socket closed with unread bytes resets the connection and the client may never see its 413.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::{Duration, timeout};
 
+use super::limits::RequestLimits;
 use crate::problem::Problem;
-use crate::state::Shared;
 
 /// Largest body, in bytes.
-pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How much of a body that is too long is read and dropped, and for how long, before the answer.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const LINGER_TIME: Duration = Duration::from_secs(2);
@@ -23,10 +23,14 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// The bytes of a JSON body, not parsed yet.
 pub(crate) struct JsonBody(pub(crate) Bytes);
 
-impl FromRequest<Shared> for JsonBody {
+impl<S> FromRequest<S> for JsonBody
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_media_type(&parts.headers)?;
         if declared_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
@@ -34,9 +38,10 @@ impl FromRequest<Shared> for JsonBody {
             if !parts.headers.contains_key(EXPECT) {
                 linger(body).await;
             }
-            return Err(Problem::BodyTooLarge);
+            return Err(Problem::BodyTooLarge(MAX_BODY_BYTES));
         }
-        timeout(app.limits.body_timeout, read(body)).await.unwrap_or(Err(Problem::RequestTimeout)).map(Self)
+        let limits = RequestLimits::from_ref(state);
+        timeout(limits.body_timeout, read(body)).await.unwrap_or(Err(Problem::RequestTimeout)).map(Self)
     }
 }
 
@@ -52,7 +57,7 @@ async fn read(mut body: Body) -> Result<Bytes, Problem> {
         let Ok(data) = frame.into_data() else { continue };
         if first.len().max(all.len()) + data.len() > MAX_BODY_BYTES {
             linger(body).await;
-            return Err(Problem::BodyTooLarge);
+            return Err(Problem::BodyTooLarge(MAX_BODY_BYTES));
         }
         // Nearly every body is one frame, and then is not copied.
         if first.is_empty() && all.is_empty() {
@@ -77,7 +82,7 @@ async fn linger(mut body: Body) {
             }
         }
     };
-    // Out of time: the answer goes out, and the connection is closed behind it.
+    // Out of time: the answer goes out, and the connection is closed after it.
     let _ = timeout(LINGER_TIME, drain).await;
 }
 
@@ -102,7 +107,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
+    let essence = parts.next().expect("a text that is split has a first part");
     essence.eq_ignore_ascii_case("application/json")
         && parts.all(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));

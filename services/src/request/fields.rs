@@ -1,7 +1,7 @@
 //! A JSON object as an ordered list of fields, taken one by one, so that one answer names every wrong field.
 //!
 //! A derived `Deserialize` would stop at the first error, take the last of two equal keys, and blur integers with
-//! fractions; here each is told apart. Malformed JSON is a 400, a wrong field a 422.
+//! fractions; here each is distinguished. Malformed JSON is a 400, a wrong field a 422.
 
 use std::borrow::Cow;
 

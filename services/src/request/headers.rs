@@ -3,14 +3,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use ledger_schema::IdempotencyKey;
 
+use super::limits::RequestLimits;
 use super::prefer;
 use crate::problem::Problem;
-use crate::state::Shared;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
@@ -24,16 +24,21 @@ impl Preference {
     /// The value of `Preference-Applied`, if a wait was asked for.
     pub(crate) fn applied(self) -> Option<HeaderValue> {
         let seconds = self.wait?.as_secs();
-        HeaderValue::try_from(format!("wait={seconds}")).ok()
+        Some(HeaderValue::try_from(format!("wait={seconds}")).expect("digits are a header's value"))
     }
 }
 
-impl FromRequestParts<Shared> for Preference {
+impl<S> FromRequestParts<S> for Preference
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let limits = RequestLimits::from_ref(state);
         let wait =
-            prefer::wait_seconds(&parts.headers).map(|seconds| Duration::from_secs(seconds).min(app.limits.max_wait));
+            prefer::wait_seconds(&parts.headers).map(|seconds| Duration::from_secs(seconds).min(limits.max_wait));
         Ok(Self { wait })
     }
 }
@@ -47,11 +52,15 @@ pub(crate) struct WriteHeaders {
     pub(crate) traceparent: Option<HeaderValue>,
 }
 
-impl FromRequestParts<Shared> for WriteHeaders {
+impl<S> FromRequestParts<S> for WriteHeaders
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let preference = Preference::from_request_parts(parts, app).await.unwrap_or_default();
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ok(preference) = Preference::from_request_parts(parts, state).await;
         let idempotency_key = idempotency_key(&parts.headers)?;
         Ok(Self { idempotency_key, preference, traceparent: traceparent(&parts.headers) })
     }

@@ -5,7 +5,6 @@ use axum::http::request::Parts;
 use ledger_schema::{OrderId, ProductId, UserId, Violation};
 
 use crate::problem::Problem;
-use crate::state::Shared;
 
 /// A type that can stand in a path, under one name in every route.
 pub(crate) trait InPath: Sized {
@@ -38,14 +37,15 @@ in_path!(ProductId, "productId", ProductId::parse);
 in_path!(UserId, "userId", UserId::parse);
 in_path!(Word, "word", |text: &str| Ok(Word(text.to_owned())));
 
-impl<T: InPath> FromRequestParts<Shared> for PathId<T> {
+impl<T: InPath, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let params = RawPathParams::from_request_parts(parts, app)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::invalid(T::NAME, "is not UTF-8 after percent-decoding"))?;
-        let text = params.iter().find(|(name, _)| *name == T::NAME).map_or("", |(_, text)| text);
+        let text = params.iter().find(|(name, _)| *name == T::NAME).map(|(_, text)| text);
+        let text = text.expect("the route names the parameter as its type does");
         T::parse(text).map(Self).map_err(|violation| Problem::invalid(T::NAME, violation.to_string()))
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn wait_seconds(headers: &HeaderMap) -> Option<u64> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| split_unquoted(value, ','))
         .find_map(|preference| {
-            let preference = split_unquoted(preference, ';').next().unwrap_or_default();
+            let preference = split_unquoted(preference, ';').next().expect("a text that is split has a first part");
             let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
             name.trim().eq_ignore_ascii_case("wait").then(|| seconds(value.trim()))
         })

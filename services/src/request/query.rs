@@ -3,13 +3,13 @@
 
 use std::borrow::Cow;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use ledger_schema::Position;
 
-use super::cursor::Cursor;
+use super::limits::RequestLimits;
+use crate::list_cursor::Cursor;
 use crate::problem::Problem;
-use crate::state::Shared;
 
 /// Items of a page: default and most.
 pub(crate) const DEFAULT_LIMIT: u16 = 50;
@@ -46,6 +46,11 @@ fn parameters<'a, const N: usize>(query: &'a str, known: [&str; N]) -> Result<[O
     Ok(values)
 }
 
+/// An address without a query has one without parameters.
+fn query_of(parts: &Parts) -> &str {
+    parts.uri.query().unwrap_or("")
+}
+
 fn parse_limit(text: &str) -> Result<u16, Problem> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number
@@ -65,28 +70,33 @@ fn parse_after(text: &str, partition_count: i32) -> Result<Position, Problem> {
     }
 }
 
-impl FromRequestParts<Shared> for NoQuery {
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        parameters(parts.uri.query().unwrap_or_default(), []).map(|[]| Self)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parameters(query_of(parts), []).map(|[]| Self)
     }
 }
 
-impl FromRequestParts<Shared> for After {
+impl<S> FromRequestParts<S> for After
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let [after] = parameters(parts.uri.query().unwrap_or_default(), ["after"])?;
-        after.map(|after| parse_after(&after, app.partition_count)).transpose().map(Self)
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let [after] = parameters(query_of(parts), ["after"])?;
+        let limits = RequestLimits::from_ref(state);
+        after.map(|after| parse_after(&after, limits.partition_count)).transpose().map(Self)
     }
 }
 
-impl<C: Cursor> FromRequestParts<Shared> for Page<C> {
+impl<C: Cursor, S: Send + Sync> FromRequestParts<S> for Page<C> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
-        let [limit, cursor] = parameters(parts.uri.query().unwrap_or_default(), ["limit", "cursor"])?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let [limit, cursor] = parameters(query_of(parts), ["limit", "cursor"])?;
         let limit = limit.map_or(Ok(DEFAULT_LIMIT), |limit| parse_limit(&limit))?;
         let cursor = cursor
             .map(|text| C::decode(&text).ok_or_else(|| Problem::invalid("cursor", "is not a cursor of this list")))

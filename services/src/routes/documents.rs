@@ -6,8 +6,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::openapi::ReadProblems;
-use crate::problem::Problem;
-use crate::problem_words::{ProblemPage, explain};
+use crate::problem::{Problem, ProblemPage, explain};
 use crate::request::{PathId, Word};
 use crate::state::Shared;
 

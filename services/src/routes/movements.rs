@@ -7,14 +7,13 @@ use ledger_schema::domain::to_microseconds;
 use ledger_schema::wire::Event;
 use ledger_schema::{Movement, MovementId, MovementKind, ProductId};
 
-use super::orders::new_id;
-use super::preferring;
+use super::preferring::preferring;
 use crate::answers::{AcceptedMovement, accepted_movement};
 use crate::openapi::{AdjustmentBody, ReceiptBody, WriteParams, WriteProblems};
 use crate::problem::Problem;
 use crate::request::{AdjustStock, JsonBody, NoQuery, PathId, ReceiveStock, WriteHeaders};
 use crate::state::{App, Shared};
-use crate::submission::Submission;
+use crate::submission::{Submission, new_id};
 
 /// Goods arrive; a receipt introduces its product
 #[utoipa::path(post, path = "/stock/{productId}/receipts", tag = "stock", request_body = ReceiptBody,

@@ -7,18 +7,17 @@ use chrono::Utc;
 use ledger_schema::domain::to_microseconds;
 use ledger_schema::wire::Event;
 use ledger_schema::{Order, OrderId, UserId};
-use uuid::{NoContext, Timestamp, Uuid};
 
-use super::{preferring, wait_for};
+use super::preferring::{preferring, terms};
 use crate::answers::{AcceptedOrder, OrderAnswer, OrderPage, OrderView, accepted_order};
+use crate::list_cursor::{Cursor, OrderCursor};
 use crate::openapi::{
-    LimitedReadProblems, OrderBody, OrderOfUserBody, PageParams, ReadProblems, WriteParams, WriteProblems,
+    LimitedReadProblems, OrderBody, OrderOfUserBody, PageParams, ReadParams, ReadProblems, WriteParams, WriteProblems,
 };
 use crate::problem::{FieldError, Problem};
-use crate::request::cursor::{Cursor, OrderCursor};
 use crate::request::{After, JsonBody, NoQuery, Page, PathId, PlaceOrder, Preference, WriteHeaders};
 use crate::state::{App, Shared};
-use crate::submission::Submission;
+use crate::submission::{Submission, new_id};
 
 /// Places an order
 ///
@@ -74,17 +73,12 @@ async fn place(app: &App, headers: WriteHeaders, body: &[u8], user: Option<UserI
     Ok(accepted_order(order_id, accepted, preference.wait.is_some()))
 }
 
-/// UUIDv7 without the context that `now_v7` shares behind a lock; ids need no order among themselves.
-pub(super) fn new_id() -> Uuid {
-    Uuid::new_v7(Timestamp::now(NoContext))
-}
-
 /// An order by its id
 #[utoipa::path(get, path = "/orders/{orderId}", tag = "orders",
 params(
     ("orderId" = String, Path, format = Uuid, description = "The order's id"),
     ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
-    ("Prefer" = Option<String>, Header, description = "wait=SECONDS: how long `after` waits"),
+    ReadParams,
 ),
 responses(
     (status = 200, description = "The order; `lines` where several requests used one id", body = OrderAnswer),
@@ -96,11 +90,10 @@ pub(crate) async fn show_order(
     After(after): After,
     preference: Preference,
 ) -> Result<Response, Problem> {
-    wait_for(&app, after, preference).await?;
-    let rows = app.reader.order(order_id).await?;
-    // Sorted by partition and line: the first is the main one, unless the client asks after another partition's record.
-    let is_asked_for = |partition: i32| after.is_some_and(|after| after.partition == partition);
-    let main = rows.iter().find(|row| is_asked_for(row.kafka_partition)).or(rows.first());
+    let rows = app.reads.order(order_id, terms(&app, after, preference)).await?;
+    // Sorted by partition and line: the first is the main one, unless `after` names another partition's record.
+    let is_named = |partition: i32| after.is_some_and(|after| after.partition == partition);
+    let main = rows.iter().find(|row| is_named(row.kafka_partition)).or(rows.first());
     let main = main.cloned().ok_or_else(|| Problem::order_not_found(order_id))?;
     let lines = (rows.len() > 1).then(|| rows.into_iter().map(OrderView::from).collect());
     Ok(Json(OrderAnswer { order: OrderView::from(main), lines }).into_response())
@@ -108,15 +101,16 @@ pub(crate) async fn show_order(
 
 /// The orders of a user, newest first, rejected ones too
 #[utoipa::path(get, path = "/users/{userId}/orders", tag = "orders",
-params(("userId" = String, Path, description = "1 to 64 printable characters without spaces"), PageParams),
+params(("userId" = String, Path, description = "1 to 64 printable characters without spaces"), PageParams, ReadParams),
 responses((status = 200, description = "A page", body = OrderPage), ReadProblems))]
 pub(crate) async fn list_orders_of_user(
     State(app): State<Shared>,
     PathId(user_id): PathId<UserId>,
     Page { limit, cursor }: Page<OrderCursor>,
+    preference: Preference,
 ) -> Result<Response, Problem> {
+    let mut rows = app.reads.orders_of(user_id, cursor, limit + 1, terms(&app, None, preference)).await?;
     let limit = usize::from(limit);
-    let mut rows = app.reader.orders_of(user_id, cursor, limit + 1).await?;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| has_more).map(|row| row.cursor().encode());

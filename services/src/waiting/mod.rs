@@ -1,19 +1,16 @@
 //! The waiting room: a request that waits for a decision is answered by whichever comes first, the outcome of its id, or the
 //! projection that has passed its position.
 //!
-//! Outcomes come by themselves and cost the database nothing, so the projection is asked only when none came for a while
+//! Outcomes come by themselves and cost the database nothing, so the projection is read only when none came for a while
 //! ([`OUTCOME_GRACE`]): the relay lags, or the record was parked or is a duplicate, and there will be none.
 //!
 //! No outcome slips by. A request registers before it looks its id up and before it appends. If the id was decided before
-//! that, the look-up finds it, since an outcome is published after the commit that it tells of; if not, its outcome
-//! comes after the registration.
+//! that, the look-up finds it, since an outcome is published after the commit of what it says; if not, its outcome comes after the
+//! registration.
 //!
 //! Never unbounded: beyond [`Waits::new`]'s number of waiters, or when the service stops, the time is over at once.
 
-mod awaited;
 mod projection;
-
-pub(crate) use awaited::{Awaited, AwaitedOutcomes};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,16 +20,15 @@ use ledger_schema::Position;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use self::awaited::Registration;
 use self::projection::Projection;
 use crate::metrics::Metrics;
-use crate::outcomes::DecidedRecord;
+use crate::outcomes::{Awaited, AwaitedOutcomes, DecidedRecord, Registration};
 use crate::reader::Reader;
 
-/// How long an outcome may take before the projection is asked, too. It is first whenever the relay needs longer than this,
-/// since its commit stands before the outcome's; all who wait share one look at it. Measured on two cores that carry brokers and
-/// database as well: with 10 ms p99 is 37 ms at 1,000 orders/s, nearly all told by the projection; with 25 ms 51 ms, with
-/// outcomes alone 57 to 76 ms. An idle system told by outcomes answers in 25 ms, otherwise in 17 ms.
+/// How long an outcome may take before the projection is read, too. The projection is first whenever the relay needs longer than
+/// this, since its commit stands before the outcome's; all waits share one look at it. Measured on two cores that carry brokers
+/// and database as well: with 10 ms p99 is 37 ms at 1,000 orders/s, nearly all answered from the projection; with 25 ms 51 ms,
+/// with outcomes alone 57 to 76 ms. An idle system that is answered by outcomes needs 25 ms, otherwise 17 ms.
 const OUTCOME_GRACE: Duration = Duration::from_millis(10);
 
 /// How a wait for the projection ended.
@@ -45,7 +41,7 @@ pub(crate) enum Waited {
 
 /// How a wait for a decision ended.
 #[derive(Debug, Clone)]
-pub(crate) enum Told {
+pub(crate) enum Decided {
     /// What became of the id in the record's partition; the tables have it, too.
     Outcome(Arc<DecidedRecord>),
     /// The record at the position is folded, and what it did can be read.
@@ -99,7 +95,7 @@ impl Waits {
         }
     }
 
-    /// Where the follower finds who waits.
+    /// Where the follower finds the requests that wait.
     pub(crate) fn outcomes(&self) -> &Arc<AwaitedOutcomes> {
         &self.outcomes
     }
@@ -130,7 +126,7 @@ impl Waits {
         Some(Seat(self))
     }
 
-    /// Asks the projection while somebody needs that, until the service stops.
+    /// Reads the projection's positions while a request needs them, until the service stops.
     pub(crate) async fn poll(&self, reader: &Reader) {
         self.stop.run_until_cancelled(self.projection.poll(reader)).await;
     }
@@ -138,26 +134,26 @@ impl Waits {
 
 impl Waiter<'_> {
     /// Waits until it is decided what the record at `position` did, at most until `deadline`.
-    pub(crate) async fn until_decided(mut self, position: Position, deadline: Instant) -> Told {
+    pub(crate) async fn until_decided(mut self, position: Position, deadline: Instant) -> Decided {
         let waits = self.seat.0;
-        let told = &mut self.registration.told;
+        let outcome = &mut self.registration.outcome;
         let decided = async {
             tokio::select! {
                 biased;
-                Ok(record) = told => Told::Outcome(record),
-                () = waits.folded_without_outcome(position) => Told::Folded,
+                Ok(record) = outcome => Decided::Outcome(record),
+                () = waits.folded_without_outcome(position) => Decided::Folded,
             }
         };
-        let told = match waits.stop.run_until_cancelled(timeout_at(deadline, decided)).await {
-            Some(Ok(told)) => told,
-            _ => Told::TimeOver,
+        let decided = match waits.stop.run_until_cancelled(timeout_at(deadline, decided)).await {
+            Some(Ok(decided)) => decided,
+            _ => Decided::TimeOver,
         };
-        match told {
-            Told::Outcome(_) => waits.metrics.waits.by_outcome.increment(1),
-            Told::Folded => waits.metrics.waits.by_projection.increment(1),
-            Told::TimeOver => waits.metrics.waits.time_over.increment(1),
+        match decided {
+            Decided::Outcome(_) => waits.metrics.waits.by_outcome.increment(1),
+            Decided::Folded => waits.metrics.waits.by_projection.increment(1),
+            Decided::TimeOver => waits.metrics.waits.time_over.increment(1),
         }
-        told
+        decided
     }
 }
 
@@ -171,13 +167,13 @@ impl Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::submission::Subject;
+    use crate::decision::Subject;
     use ledger_schema::OrderId;
 
     const ID: &str = "77a436fd-64f9-4d35-999b-a957195f5d23";
 
     fn waits(max_waiters: usize) -> Waits {
-        Waits::new(2, max_waiters, CancellationToken::new(), Arc::new(Metrics::new()))
+        Waits::new(2, max_waiters, CancellationToken::new(), Arc::new(Metrics::new(&[])))
     }
 
     fn far() -> Instant {
@@ -207,7 +203,7 @@ mod tests {
         let waiter = waits.register(awaited()).expect("a seat");
         assert!(waits.register(awaited()).is_none(), "several waiters of one id take a seat each");
         waits.stop.cancel();
-        assert!(matches!(waiter.until_decided(position(), far()).await, Told::TimeOver));
+        assert!(matches!(waiter.until_decided(position(), far()).await, Decided::TimeOver));
         assert_eq!(waits.until_folded(position(), far()).await, Waited::TimeOver);
         assert_eq!(waits.waiters.load(Ordering::Relaxed), 0);
     }
@@ -216,8 +212,8 @@ mod tests {
     async fn an_outcome_before_the_wait_begins_is_not_missed() {
         let waits = waits(8);
         let waiter = waits.register(awaited()).expect("a seat");
-        waits.outcomes().tell(record());
-        let Told::Outcome(record) = waiter.until_decided(position(), far()).await else { panic!("an outcome") };
+        waits.outcomes().hand_over(record());
+        let Decided::Outcome(record) = waiter.until_decided(position(), far()).await else { panic!("an outcome") };
         assert_eq!(record.position, position());
     }
 

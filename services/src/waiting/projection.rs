@@ -1,5 +1,5 @@
-//! How far the projection is, found out by one poller over `positions`, shared by all who ask, which rests while nobody
-//! does.
+//! How far the projection is, found out by one poller over `positions` that all waits share, and which rests while there are
+//! none. What it finds only says when to read again: rows are read with the positions of their own snapshot (`crate::reads`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,31 +9,35 @@ use metrics::Counter;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
+use crate::pauses::Pauses;
 use crate::reader::Reader;
 
-/// Between two looks at `positions`, while somebody asks. Short beside a commit of the projector (some ms), long
-/// beside the query (some tenths of one).
-const POLL_INTERVAL: Duration = Duration::from_millis(3);
-/// After a look that failed.
-const POLL_INTERVAL_AFTER_ERROR: Duration = Duration::from_millis(200);
+/// Between two looks at `positions`, while somebody waits. Short beside a commit of the projector (some ms), long beside the
+/// query (some tenths of one).
+const SHORTEST_PAUSE: Duration = Duration::from_millis(3);
+/// While no position moves and no new wait begins, looks become rarer up to this.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// After looks that failed.
+const SHORTEST_PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE_AFTER_ERROR: Duration = Duration::from_millis(1_000);
 /// Nothing is known of a partition: as if nothing were folded.
 const UNKNOWN: i64 = 0;
 
 #[derive(Debug)]
 pub(super) struct Projection {
-    /// Next offset by partition, fresh while somebody asks. One channel each, so that only those wake whose partition moved.
+    /// Next offset by partition, fresh while there are waits. One channel each, so that only those wake whose partition moved.
     next_offsets: Vec<watch::Sender<i64>>,
-    askers: AtomicUsize,
-    somebody_asks: Notify,
+    waits: AtomicUsize,
+    new_wait: Notify,
     polls: Counter,
 }
 
-/// Counts its holder as one who asks.
-struct Asker<'a>(&'a Projection);
+/// Counts its holder as a wait.
+struct Wait<'a>(&'a Projection);
 
-impl Drop for Asker<'_> {
+impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        self.0.askers.fetch_sub(1, Ordering::Relaxed);
+        self.0.waits.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -41,8 +45,8 @@ impl Projection {
     pub(super) fn new(partition_count: i32, polls: Counter) -> Self {
         Self {
             next_offsets: (0..partition_count).map(|_| watch::Sender::new(UNKNOWN)).collect(),
-            askers: AtomicUsize::new(0),
-            somebody_asks: Notify::new(),
+            waits: AtomicUsize::new(0),
+            new_wait: Notify::new(),
             polls,
         }
     }
@@ -51,11 +55,11 @@ impl Projection {
         usize::try_from(partition).ok().and_then(|partition| self.next_offsets.get(partition))
     }
 
-    /// Waits until the record at `position` is folded; for ever when there is no such partition.
+    /// Waits until the record at `position` is folded; for ever when there is no such partition (requests name only partitions of the topic).
     pub(super) async fn passes(&self, position: Position) {
-        self.askers.fetch_add(1, Ordering::Relaxed);
-        let _asker = Asker(self);
-        self.somebody_asks.notify_one();
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        let _wait = Wait(self);
+        self.new_wait.notify_one();
         if let Some(sender) = self.sender(position.partition)
             && sender.subscribe().wait_for(|next_offset| *next_offset > position.offset).await.is_ok()
         {
@@ -64,33 +68,53 @@ impl Projection {
         std::future::pending::<()>().await;
     }
 
-    /// Polls while somebody asks, for ever.
+    /// Polls while there are waits, for ever.
     pub(super) async fn poll(&self, reader: &Reader) {
+        let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut pauses_after_error = Pauses::new(SHORTEST_PAUSE_AFTER_ERROR, LONGEST_PAUSE_AFTER_ERROR);
         loop {
-            if self.askers.load(Ordering::Relaxed) == 0 {
+            if self.waits.load(Ordering::Relaxed) == 0 {
                 self.forget();
-                self.somebody_asks.notified().await;
+                self.new_wait.notified().await;
+                pauses.reset();
             }
             self.polls.increment(1);
             match reader.next_offsets().await {
                 Ok(next_offsets) => {
-                    self.publish(&next_offsets);
-                    sleep(POLL_INTERVAL).await;
+                    pauses_after_error.reset();
+                    if self.publish(&next_offsets) {
+                        pauses.reset();
+                    }
+                    self.pause(&mut pauses).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the projection's positions cannot be read");
-                    sleep(POLL_INTERVAL_AFTER_ERROR).await;
+                    sleep(pauses_after_error.next_pause()).await;
                 }
             }
         }
     }
 
-    fn publish(&self, next_offsets: &[(i32, i64)]) {
-        for (partition, next_offset) in next_offsets {
-            if let Some(sender) = self.sender(*partition) {
-                sender.send_if_modified(|known| std::mem::replace(known, *next_offset) != *next_offset);
+    /// Until the next look: a new wait shortens it, but never below the shortest pause.
+    async fn pause(&self, pauses: &mut Pauses) {
+        tokio::select! {
+            () = sleep(pauses.next_pause()) => {}
+            () = self.new_wait.notified() => {
+                pauses.reset();
+                sleep(pauses.next_pause()).await;
             }
         }
+    }
+
+    /// Whether any position moved.
+    fn publish(&self, next_offsets: &[(i32, i64)]) -> bool {
+        let mut has_moved = false;
+        for (partition, next_offset) in next_offsets {
+            if let Some(sender) = self.sender(*partition) {
+                has_moved |= sender.send_if_modified(|known| std::mem::replace(known, *next_offset) != *next_offset);
+            }
+        }
+        has_moved
     }
 
     /// What was seen before a rest may not hold after it: a rebuild that is swapped in sets positions back.
@@ -125,18 +149,18 @@ mod tests {
         assert!(!is_passed(&projection, 9, 0).await, "no such partition");
         projection.forget();
         assert!(!is_passed(&projection, 1, 6).await);
-        assert_eq!(projection.askers.load(Ordering::Relaxed), 0);
+        assert_eq!(projection.waits.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
-    async fn who_asks_wakes_when_its_partition_moves() {
+    async fn a_wait_ends_when_its_partition_moves() {
         let projection = Arc::new(projection());
-        let asking = tokio::spawn({
+        let waiting = tokio::spawn({
             let projection = projection.clone();
             async move { projection.passes(Position { partition: 0, offset: 3 }).await }
         });
-        projection.somebody_asks.notified().await;
+        projection.new_wait.notified().await;
         projection.publish(&[(0, 4)]);
-        asking.await.expect("no panic");
+        waiting.await.expect("no panic");
     }
 }

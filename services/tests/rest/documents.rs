@@ -33,6 +33,7 @@ async fn health_readiness_metrics() {
         "order_service_outcomes_seen_total 0",
         "order_service_undecodable_outcomes_total 0",
         "order_service_projection_polls_total 0",
+        "order_service_held_reads_total 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }

@@ -19,15 +19,15 @@ async fn an_order_by_its_id() {
     });
     assert_eq!(get(&router, &format!("/orders/{order_id}")).await.json(), expected);
 
-    // Two services took the id for two products at the same time: both stand, and the asked one is the main one.
+    // Two services took the id for two products at the same time: both stand, and the named one is the main one.
     let position = Position { partition: 3, offset: 7 };
     world.decide(&OrderLine { product_id: "tea", position, reason: Some("out-of-stock"), ..line }).await;
     world.pass(position).await;
     let first = get(&router, &format!("/orders/{order_id}")).await.json();
     assert_eq!((&first["productId"], &first["lines"][1]["productId"]), (&"chocolate".into(), &"tea".into()));
     assert_eq!(first["lines"].as_array().map(Vec::len), Some(2));
-    let asked = get(&router, &format!("/orders/{order_id}?after=3:7")).await.json();
-    assert_eq!((&asked["productId"], &asked["reason"]), (&"tea".into(), &"out-of-stock".into()));
+    let named = get(&router, &format!("/orders/{order_id}?after=3:7")).await.json();
+    assert_eq!((&named["productId"], &named["reason"]), (&"tea".into(), &"out-of-stock".into()));
 }
 
 /// Every item of a list, page by page.

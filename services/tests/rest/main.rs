@@ -4,6 +4,7 @@
 mod bad_input;
 mod documents;
 mod lists;
+mod never_back;
 mod outages;
 mod outcomes;
 mod proxy;

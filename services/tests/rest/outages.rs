@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ledger_schema::Position;
 use ledger_schema::partitioner::partition_of;
+use ledger_schema::topics;
 use rdkafka::bindings::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -20,9 +21,10 @@ const KEY: [(&str, &str); 1] = [("idempotency-key", "k")];
 
 pub(crate) async fn mocked() -> (World, MockCluster<'static, DefaultProducerContext>) {
     let mock = MockCluster::new(1).expect("a mock cluster");
-    mock.create_topic("orders", PARTITIONS, 1).expect("a topic");
-    mock.create_topic("orders.outcomes", PARTITIONS, 1).expect("a topic");
-    (World::with_kafka(mock.bootstrap_servers(), "orders".to_owned()).await, mock)
+    for topic in [topics::ORDERS, topics::OUTCOMES] {
+        mock.create_topic(topic, PARTITIONS, 1).expect("a topic");
+    }
+    (World::with_kafka(mock.bootstrap_servers(), topics::ORDERS.to_owned()).await, mock)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,7 +72,7 @@ async fn a_full_queue_is_refused_at_once() {
         let router = router.clone();
         posts.spawn(async move { post(&router, "/orders", &[("prefer", "wait=5")], ORDER).await.problem() });
     }
-    // What has a place in the queue waits for its acknowledgement; all others are told before that can be over.
+    // What has a place in the queue waits for its acknowledgement; all others are answered before that can be over.
     for _ in 0..195 {
         let word = posts.join_next().await.expect("an answer").expect("no panic");
         assert_eq!(word, "unavailable");

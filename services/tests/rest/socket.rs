@@ -54,7 +54,7 @@ async fn long_and_slow_bodies() {
     assert!(answer.contains("/problems/body-too-large") && answer.contains("x-order-service: a"), "{answer}");
     let declared = format!("{head}content-length: 999999999999\r\nexpect: 100-continue\r\n\r\n");
     let answer = talk(running.address, &[declared.as_bytes()]).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "not asked to go on: {answer}");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "not invited to continue: {answer}");
     let slow = format!("{head}content-length: 100\r\n\r\n{{");
     let answer = talk(running.address, &[slow.as_bytes()]).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -94,11 +94,11 @@ async fn a_stop_waits_for_acknowledgements() {
         ORDER.len()
     );
     stream.write_all(head.as_bytes()).await.expect("sent");
-    // Told to go on: the request is being handled, and waits for its body.
+    // Invited to continue: the request is being handled, and waits for its body.
     let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
     stream.read_exact(&mut go_on).await.expect("an answer");
     assert!(go_on.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&go_on));
-    // From here on the brokers take longer than the service goes on to accept connections.
+    // From here on the brokers take longer than the service continues to accept connections.
     mock.broker_round_trip_time(BROKER, Duration::from_secs(3)).expect("slow");
     world.stop.cancel();
     stream.write_all(ORDER.as_bytes()).await.expect("sent");

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use ledger_schema::Position;
+use sqlx::Executor;
 
 use crate::world::{PARTITIONS, World, create_topics, variable};
 
@@ -43,6 +44,8 @@ async fn servers_and_topics() {
     create_topics(&world.brokers, &[(&narrow, PARTITIONS - 1)]).await;
     check(&world, &["--outcomes-topic", &narrow], 1, &[&narrow, "expected 4", "found 3"]).await;
     check(&world, &["--kafka-properties", "no.such.setting=1"], 1, &["no.such.setting"]).await;
+    world.sql.execute("DROP TABLE furthest_positions").await.expect("as before the last migrations");
+    check(&world, &[], 1, &["furthest_positions", "ledger migrate"]).await;
 }
 
 async fn set_identity(world: &World, topic: &str, cluster_id: &str, partition_count: i32) {

@@ -1,5 +1,5 @@
 //! `Prefer: wait` and `?after=` while the relay lags: answered when the projection gets there, and not much later than
-//! asked. With outcomes: `outcomes`.
+//! the client allowed. With outcomes: `outcomes`.
 
 use std::time::Instant;
 

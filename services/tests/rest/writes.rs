@@ -96,6 +96,7 @@ async fn a_key_gives_one_order_on_every_service() {
     let reason = Some("out-of-stock");
     world.decide(&OrderLine { order_id: expected.as_uuid(), position, reason, ..OrderLine::default() }).await;
     world.stock("chocolate", 2, position).await;
+    world.pass(position).await;
     let retry = post(&other, "/orders", &key, ORDER).await;
     assert_eq!((retry.status, &retry.json()["status"], retry.position()), (202, &"rejected".into(), position));
     assert_eq!(retry.json()["reason"], "out-of-stock");

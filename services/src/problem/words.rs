@@ -1,6 +1,6 @@
-//! The words that problem types end in, and what each means to a client: the pages behind `GET /problems/{word}`.
+//! The words that problem types end in, and what each means to a client: the pages of `GET /problems/{word}`.
 //!
-//! A word is a promise: it is never renamed and never reused. The statuses: [`crate::problem`].
+//! A word is a promise: it is never renamed and never reused. The statuses: [`super::answer`].
 
 use ledger_schema::{ParkReason, RejectionReason};
 use serde::{Serialize, Serializer};
@@ -20,6 +20,7 @@ pub(crate) const IDEMPOTENCY_CONFLICT: &str = "idempotency-conflict";
 pub(crate) const UNAVAILABLE: &str = "unavailable";
 pub(crate) const UNKNOWN_OUTCOME: &str = "unknown-outcome";
 pub(crate) const NOT_YET_PROJECTED: &str = "not-yet-projected";
+pub(crate) const PROJECTION_CATCHING_UP: &str = "projection-catching-up";
 pub(crate) const INTERNAL_ERROR: &str = "internal-error";
 
 /// What a problem type means.
@@ -147,6 +148,13 @@ const PAGES: &[ProblemPage] = &[
         503,
         "Not projected yet",
         "The projection did not pass the position of ?after= in time; without ?after= the answer would be older than that.",
+        "Try again after Retry-After seconds.",
+    ),
+    page(
+        PROJECTION_CATCHING_UP,
+        503,
+        "The projection is catching up",
+        "Tables were exchanged, or restored, and a partition of them is not yet folded as far as somebody observed it before: `partition`, `nextOffset`, `furthestOffset`. An older state is never shown. Nothing was appended.",
         "Try again after Retry-After seconds.",
     ),
     page(INTERNAL_ERROR, 500, "Internal error", "A bug in the service.", "Report the X-Request-Id of the answer."),

@@ -1,14 +1,14 @@
-//! Who waits for the outcome of which id: filled by requests, emptied by the follower or by the requests' end.
+//! Which requests wait for the outcome of which id: filled by requests, emptied by the follower or by the requests' end.
 //!
-//! It must never grow beyond the seats of the waiting room: whoever registers holds one.
+//! It must never grow beyond the seats of the waiting room: each registration holds one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::outcomes::DecidedRecord;
-use crate::submission::Subject;
+use super::decided_record::DecidedRecord;
+use crate::decision::Subject;
 
 /// What a request waits for. An id takes effect at most once in a partition (INV-5), so there is at most one such outcome;
 /// what became of the id in another partition is another request's.
@@ -21,7 +21,7 @@ pub(crate) struct Awaited {
 #[derive(Debug)]
 struct Place {
     number: u64,
-    told: oneshot::Sender<Arc<DecidedRecord>>,
+    outcome: oneshot::Sender<Arc<DecidedRecord>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,35 +42,37 @@ pub(crate) struct Registration {
     register: Arc<AwaitedOutcomes>,
     awaited: Awaited,
     number: u64,
-    pub(super) told: oneshot::Receiver<Arc<DecidedRecord>>,
+    /// The outcome, when it comes.
+    pub(crate) outcome: oneshot::Receiver<Arc<DecidedRecord>>,
 }
 
 impl AwaitedOutcomes {
     fn places(&self) -> MutexGuard<'_, Places> {
+        // Whoever panicked under the lock left no half-made entry: each change is one call of the map.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn register(self: &Arc<Self>, awaited: Awaited) -> Registration {
+    pub(crate) fn register(self: &Arc<Self>, awaited: Awaited) -> Registration {
         let (sender, receiver) = oneshot::channel();
         let mut places = self.places();
         let number = places.next_number;
         places.next_number += 1;
-        places.by_id.entry(awaited).or_default().push(Place { number, told: sender });
-        Registration { register: self.clone(), awaited, number, told: receiver }
+        places.by_id.entry(awaited).or_default().push(Place { number, outcome: sender });
+        Registration { register: self.clone(), awaited, number, outcome: receiver }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.places().by_id.is_empty()
     }
 
-    /// Tells everybody who waits for it, if anybody does.
-    pub(crate) fn tell(&self, record: DecidedRecord) {
+    /// Hands it to every request that waits for it.
+    pub(crate) fn hand_over(&self, record: DecidedRecord) {
         let awaited = Awaited { subject: record.subject, partition: record.position.partition };
         let Some(waiting) = self.places().by_id.remove(&awaited) else { return };
         let record = Arc::new(record);
         for place in waiting {
-            // Whose request has just ended needs no answer.
-            let _ = place.told.send(record.clone());
+            // A request that has just ended needs no answer.
+            let _ = place.outcome.send(record.clone());
         }
     }
 }
@@ -106,29 +108,29 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_for_one_id_are_told_once() {
+    fn all_that_wait_for_one_id_get_it_once() {
         let register = Arc::new(AwaitedOutcomes::default());
         let (mut one, mut other, mut elsewhere) =
             (register.register(awaited(0)), register.register(awaited(0)), register.register(awaited(1)));
-        register.tell(record(0));
-        assert_eq!(one.told.try_recv().expect("told").position.offset, 7);
-        assert!(other.told.try_recv().is_ok());
-        assert!(elsewhere.told.try_recv().is_err(), "that of another partition is another request's");
+        register.hand_over(record(0));
+        assert_eq!(one.outcome.try_recv().expect("an outcome").position.offset, 7);
+        assert!(other.outcome.try_recv().is_ok());
+        assert!(elsewhere.outcome.try_recv().is_err(), "that of another partition is another request's");
         let late = register.register(awaited(0));
         drop(one);
         assert_eq!(register.places().by_id[&awaited(0)].len(), 1, "an old entry takes no new one out");
         drop((other, elsewhere, late));
         assert!(register.is_empty());
-        register.tell(record(0));
+        register.hand_over(record(0));
     }
 
     #[test]
-    fn who_goes_away_leaves_the_others() {
+    fn an_entry_that_is_dropped_leaves_the_others() {
         let register = Arc::new(AwaitedOutcomes::default());
         let (one, mut other) = (register.register(awaited(0)), register.register(awaited(0)));
         drop(one);
-        register.tell(record(0));
-        assert!(other.told.try_recv().is_ok());
+        register.hand_over(record(0));
+        assert!(other.outcome.try_recv().is_ok());
         assert!(register.is_empty());
     }
 }

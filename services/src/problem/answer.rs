@@ -1,7 +1,7 @@
 //! Every answer that is not a success: one enum, one status per variant, rendered as RFC 9457 `application/problem+json`.
 //!
 //! It must never say more than is known: what may have been appended is [`Problem::UnknownOutcome`], never "failed".
-//! The words and what they mean to a client: [`crate::problem_words`]. Faults of Kafka, MariaDB or a dying process are
+//! The words and what they mean to a client: [`super::words`]. Faults of Kafka, MariaDB or a dying process are
 //! 503; 500 is a panic and nothing else.
 
 use std::borrow::Cow;
@@ -9,35 +9,14 @@ use std::borrow::Cow;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ledger_schema::{OrderId, ParkReason, Position, Violation};
-use serde::Serialize;
-use utoipa::ToSchema;
+use ledger_schema::{OrderId, ParkReason, Position};
 
-use crate::problem_words as words;
-use crate::submission::Subject;
+use super::document::{FieldError, ProblemDocument};
+use super::words;
+use crate::decision::Subject;
 
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
-
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// The field of the body, the parameter of the path or query, or the header; `body` for the body as a whole.
-    #[schema(value_type = String, example = "quantity")]
-    pub field: Cow<'static, str>,
-    #[schema(example = "must be an integer from 1 to 1000000000, found 0")]
-    pub message: String,
-}
-
-impl FieldError {
-    pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-
-    pub(crate) fn violation(field: &'static str, violation: &Violation) -> Self {
-        Self::new(field, violation.to_string())
-    }
-}
 
 /// What a decision or a doubt is about.
 #[derive(Debug, Clone)]
@@ -60,8 +39,8 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// 408: the body did not arrive in time.
     RequestTimeout,
-    /// 413.
-    BodyTooLarge,
+    /// 413: more than this many bytes.
+    BodyTooLarge(usize),
     /// 415: expected and found.
     UnsupportedMediaType(String),
     /// 422: another request under this id came first.
@@ -76,37 +55,10 @@ pub(crate) enum Problem {
     UnknownOutcome { case: Box<Case>, cause: String },
     /// 503: the projection did not pass this position in time.
     NotYetProjected(Position),
+    /// 503: in this partition the projection stands before what was observed already.
+    CatchingUp { partition: i32, next_offset: i64, furthest: i64 },
     /// 500: a bug.
     Panic,
-}
-
-/// A problem as it travels (RFC 9457). Members without a value are left out.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProblemDocument {
-    /// Stable; explained at this address of the service.
-    #[serde(rename = "type")]
-    #[schema(value_type = String, example = "/problems/out-of-stock")]
-    pub(crate) problem_type: String,
-    #[schema(value_type = String)]
-    pub(crate) title: Cow<'static, str>,
-    pub(crate) status: u16,
-    pub(crate) detail: String,
-    /// Every wrong field at once, for 400 and 422.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) errors: Option<Vec<FieldError>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) order_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) movement_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) product_id: Option<String>,
-    /// `PARTITION:OFFSET` of the record that was decided, or that is waited for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) position: Option<String>,
-    /// Pieces available now (`out-of-stock`, `below-zero`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) available: Option<i64>,
 }
 
 impl Problem {
@@ -126,12 +78,13 @@ impl Problem {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Rejected { .. } | Self::Parked { .. } => StatusCode::CONFLICT,
-            Self::Unavailable { .. } | Self::UnknownOutcome { .. } | Self::NotYetProjected(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Unavailable { .. }
+            | Self::UnknownOutcome { .. }
+            | Self::NotYetProjected(_)
+            | Self::CatchingUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -144,13 +97,14 @@ impl Problem {
             Self::NotFound(_) => words::NOT_FOUND,
             Self::MethodNotAllowed => words::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => words::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => words::BODY_TOO_LARGE,
+            Self::BodyTooLarge(_) => words::BODY_TOO_LARGE,
             Self::UnsupportedMediaType(_) => words::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyConflict(_) => words::IDEMPOTENCY_CONFLICT,
             Self::Rejected { reason, .. } | Self::Parked { reason, .. } => reason,
             Self::Unavailable { .. } => words::UNAVAILABLE,
             Self::UnknownOutcome { .. } => words::UNKNOWN_OUTCOME,
             Self::NotYetProjected(_) => words::NOT_YET_PROJECTED,
+            Self::CatchingUp { .. } => words::PROJECTION_CATCHING_UP,
             Self::Panic => words::INTERNAL_ERROR,
         }
     }
@@ -163,7 +117,7 @@ impl Problem {
             Self::NotFound(what) => what.clone(),
             Self::MethodNotAllowed => "the header Allow names the methods of this address".to_owned(),
             Self::RequestTimeout => "the body did not arrive in time".to_owned(),
-            Self::BodyTooLarge => format!("a body has at most {} bytes", crate::request::MAX_BODY_BYTES),
+            Self::BodyTooLarge(limit) => format!("a body has at most {limit} bytes"),
             Self::UnsupportedMediaType(found) => format!("expected Content-Type: application/json, found {found}"),
             Self::IdempotencyConflict(case) => {
                 format!("another request with other contents was accepted under this id ({})", case.subject)
@@ -176,9 +130,13 @@ impl Problem {
             }
             Self::Unavailable { part, .. } => format!("{part} cannot be reached at the moment; nothing was changed"),
             Self::UnknownOutcome { case, .. } => {
-                format!("whether {} was accepted is unknown; {}", case.subject, case.subject.how_to_retry())
+                format!("whether {} was accepted is unknown; {}", case.subject, how_to_retry(case.subject))
             }
             Self::NotYetProjected(position) => format!("the projection has not passed {position} yet"),
+            Self::CatchingUp { partition, next_offset, furthest } => format!(
+                "partition {partition} of the projection stands at offset {next_offset}, and was observed at {furthest} before; \
+                 nothing was changed"
+            ),
             Self::Panic => "a bug in this service; the request id is in its log".to_owned(),
         }
     }
@@ -221,6 +179,11 @@ impl Problem {
             Self::InvalidRequest(errors) | Self::InvalidFields(errors) => document.errors = Some(errors.clone()),
             Self::Rejected { available, .. } => document.available = *available,
             Self::NotYetProjected(position) => document.position = Some(position.to_string()),
+            Self::CatchingUp { partition, next_offset, furthest } => {
+                document.partition = Some(*partition);
+                document.next_offset = Some(*next_offset);
+                document.furthest_offset = Some(*furthest);
+            }
             _ => {}
         }
         document
@@ -230,7 +193,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let body = serde_json::to_vec(&self.document()).unwrap_or_default();
+        let body = serde_json::to_vec(&self.document()).expect("strings and integers serialize");
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
@@ -238,6 +201,19 @@ impl IntoResponse for Problem {
         // For the one place that logs (`answer_marks`), which knows the request's id.
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+fn how_to_retry(subject: Subject) -> String {
+    match subject {
+        Subject::Order(order_id) => {
+            format!(
+                "retry with the same Idempotency-Key, or with \"orderId\":\"{order_id}\": it takes effect at most once"
+            )
+        }
+        Subject::Movement(_) => {
+            "retry with the same Idempotency-Key; without one, compare the stock before you send it again".to_owned()
+        }
     }
 }
 
@@ -270,7 +246,7 @@ mod tests {
             (Problem::NotFound("x".into()), 404, "not-found"),
             (Problem::MethodNotAllowed, 405, "method-not-allowed"),
             (Problem::RequestTimeout, 408, "request-timeout"),
-            (Problem::BodyTooLarge, 413, "body-too-large"),
+            (Problem::BodyTooLarge(65_536), 413, "body-too-large"),
             (Problem::UnsupportedMediaType("text/plain".into()), 415, "unsupported-media-type"),
             (Problem::IdempotencyConflict(case()), 422, "idempotency-conflict"),
             (
@@ -282,6 +258,7 @@ mod tests {
             (Problem::Unavailable { part: "Kafka", cause: String::new() }, 503, "unavailable"),
             (Problem::UnknownOutcome { case: case(), cause: String::new() }, 503, "unknown-outcome"),
             (Problem::NotYetProjected(position), 503, "not-yet-projected"),
+            (Problem::CatchingUp { partition: 3, next_offset: 41, furthest: 57 }, 503, "projection-catching-up"),
             (Problem::Panic, 500, "internal-error"),
         ] {
             let document = problem.document();
@@ -306,12 +283,18 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_rejection() {
+    fn members_beside_the_common_ones() {
         let problem = Problem::Rejected { case: case(), reason: "out-of-stock".into(), available: Some(7) };
         let json = serde_json::to_value(problem.document()).expect("serializes");
         assert_eq!(json["orderId"], "77a436fd-64f9-4d35-999b-a957195f5d23");
         assert_eq!(json["position"], "3:41");
         assert_eq!(json["available"], 7);
         assert_eq!(json.get("errors"), None);
+        let problem = Problem::CatchingUp { partition: 3, next_offset: 41, furthest: 57 };
+        let json = serde_json::to_value(problem.document()).expect("serializes");
+        assert_eq!(
+            (&json["partition"], &json["nextOffset"], &json["furthestOffset"]),
+            (&3.into(), &41.into(), &57.into())
+        );
     }
 }

@@ -1,0 +1,33 @@
+//! Which problem a fault of Kafka, of the database or of the projection is: all of them are 503, and none says more than is
+//! known. Apart from both sides, so that the servers' modules know no HTTP and problems know no server.
+
+use crate::event_log::AppendError;
+use crate::problem::{Case, Problem};
+use crate::reader::ReadError;
+use crate::reads::{Lag, NotRead};
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        Self::Unavailable { part: "the database", cause: error.to_string() }
+    }
+}
+
+impl From<NotRead> for Problem {
+    fn from(error: NotRead) -> Self {
+        match error {
+            NotRead::Failed(error) => error.into(),
+            NotRead::TooEarly(Lag::BeforeNamed(position)) => Self::NotYetProjected(position),
+            NotRead::TooEarly(Lag::BeforeFurthest { partition, next_offset, furthest }) => {
+                Self::CatchingUp { partition, next_offset, furthest }
+            }
+        }
+    }
+}
+
+/// The problem of an event that has no position; `case` says which event that is.
+pub(crate) fn not_appended(error: AppendError, case: Case) -> Problem {
+    match error {
+        AppendError::Refused(cause) => Problem::Unavailable { part: "Kafka", cause },
+        AppendError::Unknown(cause) => Problem::UnknownOutcome { case: Box::new(case), cause },
+    }
+}

@@ -1,0 +1,165 @@
+//! Reads never go back: what was observed once, on any service, is never followed by an older state. Every read of a request
+//! goes through [`Reads`], also the look-ups that decide whether a POST appends.
+//!
+//! **What could go back.** A swap (rebuild or rollback) exchanges the tables for others, whose positions may stand before those
+//! of the tables that they replace; the projector folds on from there, and for a while every row is as it was earlier. A used
+//! key is unknown in that while, and a retry with other contents would be appended. A database that was lost and is filled
+//! anew is the same, for longer.
+//!
+//! **Who guarantees what.**
+//! - The projector: `furthest_positions` is raised in the transaction that moves a position (INV-1), and never lowered. No
+//!   RENAME exchanges that table. So whatever a service read, and whatever outcome was published, stands before it.
+//! - The statement: positions, furthest positions and rows come from one snapshot (`reader::standing`). A partition that stands
+//!   before its furthest position cannot be missed, however a swap falls.
+//! - This service ([`floor`]): it never shows less than it showed itself. What it answered from an outcome or from rows is kept
+//!   in memory and compared, too: for a database that lost `furthest_positions` along with the rest, or a replica that lags.
+//!   A service that starts after such a loss knows nothing of before; nothing in the system would tell it.
+//!
+//! Whoever finds a partition of its concern before one of these waits as long as its request may, all with the one poller of
+//! [`crate::waiting`], then says so: a 503 that names partition, position and furthest position. It never shows what it read.
+//!
+//! In the ordinary case all this is a comparison: positions are raised together, so nothing stands before anything.
+
+mod floor;
+
+pub(crate) use floor::Lag;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_schema::wire::Event;
+use ledger_schema::{OrderId, Position, ProductId, UserId, partitioner};
+use metrics::Counter;
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+use tracing::instrument;
+
+use self::floor::Reported;
+use crate::list_cursor::{OrderCursor, StockCursor};
+use crate::pauses::Pauses;
+use crate::reader::{Concern, OrderRow, ReadError, Reader, Snapshot, StockRow, UnderId};
+use crate::waiting::{Waited, Waits};
+
+/// Before a snapshot is read again that the poller took for good, and was not: another swap fell between.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// What a read must at least show, and until when it may wait for that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// The record whose effects must be in it, if the caller names one.
+    pub(crate) after: Option<Position>,
+    pub(crate) deadline: Instant,
+}
+
+/// Why a read has no answer. Both are retryable.
+#[derive(Debug, Error)]
+pub(crate) enum NotRead {
+    #[error(transparent)]
+    Failed(#[from] ReadError),
+    #[error("not folded in time: {0}")]
+    TooEarly(#[from] Lag),
+}
+
+/// The reads of requests.
+#[derive(Debug)]
+pub(crate) struct Reads {
+    reader: Reader,
+    waits: Arc<Waits>,
+    reported: Reported,
+    partition_count: i32,
+    held: Counter,
+}
+
+impl Reads {
+    /// `held` counts the reads that could not be answered at once.
+    pub(crate) fn new(reader: Reader, waits: Arc<Waits>, partition_count: i32, held: Counter) -> Self {
+        Self { reader, waits, reported: Reported::new(partition_count), partition_count, held }
+    }
+
+    /// Every row under an order's id, by partition and line.
+    pub(crate) async fn order(&self, order_id: OrderId, terms: Terms) -> Result<Vec<OrderRow>, NotRead> {
+        self.settled(Concern::Every, terms, || self.reader.order(order_id)).await
+    }
+
+    /// At most `limit` orders of a user before `cursor`, newest first.
+    pub(crate) async fn orders_of(
+        &self,
+        user_id: UserId,
+        cursor: Option<OrderCursor>,
+        limit: u16,
+        terms: Terms,
+    ) -> Result<Vec<OrderRow>, NotRead> {
+        self.settled(Concern::Every, terms, || self.reader.orders_of(user_id.clone(), cursor.clone(), limit)).await
+    }
+
+    pub(crate) async fn stock_of(&self, product_id: &ProductId, terms: Terms) -> Result<Option<StockRow>, NotRead> {
+        let partition = self.partition_of(product_id);
+        self.settled(Concern::One(partition), terms, || self.reader.stock_of(product_id.clone(), partition)).await
+    }
+
+    /// At most `limit` products after `cursor`, by the bytes of their ids.
+    pub(crate) async fn stock_list(
+        &self,
+        cursor: Option<StockCursor>,
+        limit: u16,
+        terms: Terms,
+    ) -> Result<Vec<StockRow>, NotRead> {
+        self.settled(Concern::Every, terms, || self.reader.stock_list(cursor.clone(), limit)).await
+    }
+
+    /// What stands under the id of `event`.
+    pub(crate) async fn under_id_of(&self, event: &Event, terms: Terms) -> Result<UnderId, NotRead> {
+        let partition = self.partition_of(event.product_id());
+        let concern = match event {
+            Event::OrderPlaced(_) => Concern::Every,
+            Event::StockMoved(_) => Concern::One(partition),
+        };
+        self.settled(concern, terms, || self.reader.under_id_of(event, partition)).await
+    }
+
+    /// Why the record at `position` was parked, if it was.
+    pub(crate) async fn parked_at(&self, position: Position, terms: Terms) -> Result<Option<String>, NotRead> {
+        self.settled(Concern::One(position.partition), terms, || self.reader.parked_at(position)).await
+    }
+
+    /// A request is about to be answered with what became of the record at `position`, known from an outcome.
+    pub(crate) fn report(&self, position: Position) {
+        self.reported.raise(position.partition, position.offset + 1);
+    }
+
+    fn partition_of(&self, product_id: &ProductId) -> i32 {
+        partitioner::partition_of(product_id.as_str().as_bytes(), self.partition_count)
+    }
+
+    /// Reads until what was found may be shown, at most until the deadline.
+    #[instrument(name = "read", level = "debug", skip_all, fields(?concern))]
+    async fn settled<T, F, A>(&self, concern: Concern, terms: Terms, attempt: F) -> Result<T, NotRead>
+    where
+        F: Fn() -> A,
+        A: Future<Output = Result<Snapshot<T>, ReadError>>,
+    {
+        // Before the first attempt: what others are answered meanwhile was not observed before this read began.
+        let floor = self.reported.floor();
+        let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut is_first = true;
+        loop {
+            let snapshot = attempt().await?;
+            let Some(lag) = floor.lag_of(&snapshot.standing, concern, terms.after) else {
+                self.reported.raise_to(&snapshot.standing, concern);
+                return Ok(snapshot.found);
+            };
+            if std::mem::take(&mut is_first) {
+                self.held.increment(1);
+                tracing::debug!(%lag, "a read waits");
+            } else {
+                let _ = timeout_at(terms.deadline, tokio::time::sleep(pauses.next_pause())).await;
+            }
+            if Instant::now() >= terms.deadline
+                || self.waits.until_folded(lag.last_missing(), terms.deadline).await == Waited::TimeOver
+            {
+                return Err(lag.into());
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Every route in one router, and the layers around it.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{documents, movements, operations, orders, stock};
+use crate::answer_marks;
+use crate::openapi;
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// Every route, as metrics name it.
+pub(crate) const ROUTES: &[&str] = &[
+    "/orders",
+    "/orders/{orderId}",
+    "/users/{userId}/orders",
+    "/stock",
+    "/stock/{productId}",
+    "/stock/{productId}/receipts",
+    "/stock/{productId}/adjustments",
+    "/problems/{word}",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/docs/",
+    "/docs/{*rest}",
+];
+
+/// The whole service as one router.
+pub(crate) fn router(app: Shared) -> Router {
+    let (router, api) = OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(orders::place_order))
+        .routes(routes!(orders::place_order_of_user, orders::list_orders_of_user))
+        .routes(routes!(orders::show_order))
+        .routes(routes!(stock::list_stock))
+        .routes(routes!(stock::show_stock))
+        .routes(routes!(movements::receive_stock))
+        .routes(routes!(movements::adjust_stock))
+        .routes(routes!(documents::explain_problem))
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+        .split_for_parts();
+    let router = router
+        .merge(documents::pages(openapi::finish(api)))
+        .fallback(async || Problem::NotFound("no such address".to_owned()))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
+    layered(router, app)
+}
+
+/// The layers around every route: panics become problems, every answer is marked and counted.
+fn layered(router: Router<Shared>, app: Shared) -> Router {
+    router
+        .layer(answer_marks::catch_panics(app.metrics.clone()))
+        .layer(from_fn_with_state(app.clone(), answer_marks::mark))
+        .with_state(app)
+}

@@ -1,0 +1,78 @@
+//! Requests to a router, and what is checked of every answer.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use http_body_util::BodyExt;
+use ledger_schema::Position;
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("JSON: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+
+    /// The last segment of a problem's type, after checking that it is a whole problem.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let json = self.json();
+        assert_eq!(json["status"], self.status);
+        assert!(!json["title"].as_str().expect("a title").is_empty());
+        assert!(!json["detail"].as_str().expect("a detail").is_empty());
+        assert_eq!(self.headers.contains_key("retry-after"), self.status == 503);
+        json["type"].as_str().and_then(|text| text.strip_prefix("/problems/")).expect("a type").to_owned()
+    }
+
+    /// The fields that the problem names.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let json = self.json();
+        let errors = json["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["field"].as_str().expect("a field").to_owned()).collect()
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.json()["position"].as_str().expect("a position").parse().expect("PARTITION:OFFSET")
+    }
+}
+
+pub(crate) async fn call(router: &Router, request: Request<Body>) -> Answer {
+    let response: Response<Body> = router.clone().oneshot(request).await.expect("infallible");
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
+    assert_eq!(parts.headers["x-order-service"], "a", "on every answer");
+    assert!(parts.headers.contains_key("x-request-id"));
+    Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
+}
+
+pub(crate) async fn get(router: &Router, uri: &str) -> Answer {
+    call(router, Request::get(uri).body(Body::empty()).expect("a request")).await
+}
+
+/// A POST of JSON with more headers.
+pub(crate) async fn post(router: &Router, uri: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = Request::post(uri).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    call(router, request.body(Body::from(body.to_owned())).expect("a request")).await
+}
+
+/// The value of a metric without labels, or with them as Prometheus writes them.
+pub(crate) async fn metric(router: &Router, name: &str) -> u64 {
+    let text = String::from_utf8(get(router, "/metrics").await.bytes).expect("text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name} in\n{text}")).parse().expect("a whole number")
+}

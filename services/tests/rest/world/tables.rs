@@ -1,0 +1,178 @@
+//! The projector, played by SQL.
+
+use ledger_schema::Position;
+use ledger_schema::wire::{OrderConfirmed, OrderRejected, Outcome};
+use uuid::Uuid;
+
+use super::{PARTITIONS, World};
+
+impl World {
+    /// The projector has folded up to `position`, which is furthest now unless it was further.
+    pub(crate) async fn pass(&self, position: Position) {
+        self.set_position(position.partition, position.offset + 1).await;
+        sqlx::query(
+            "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
+             ON DUPLICATE KEY UPDATE next_offset = GREATEST(next_offset, VALUES(next_offset))",
+        )
+        .bind(&self.topic)
+        .bind(position.partition)
+        .bind(position.offset + 1)
+        .execute(&self.sql)
+        .await
+        .expect("furthest_positions");
+    }
+
+    /// Tables were swapped in that stand there: nothing is raised.
+    pub(crate) async fn set_position(&self, partition: i32, next_offset: i64) {
+        sqlx::query(
+            "INSERT INTO positions (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count) \
+             VALUES (?, ?, ?, ?, 't', ?) ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
+        )
+        .bind(&self.topic)
+        .bind(partition)
+        .bind(next_offset)
+        .bind(self.cluster_id())
+        .bind(PARTITIONS)
+        .execute(&self.sql)
+        .await
+        .expect("positions");
+    }
+
+    /// The projector decided an order as `row` says.
+    pub(crate) async fn decide(&self, row: &OrderLine<'_>) {
+        sqlx::query(
+            "INSERT INTO orders (order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, \
+             unit_price, total_price, status, reason, placed_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.order_id)
+        .bind(row.position.partition)
+        .bind(row.position.offset)
+        .bind(row.user_id)
+        .bind(row.product_id)
+        .bind(row.quantity)
+        .bind(row.unit_price)
+        .bind(row.quantity * row.unit_price)
+        .bind(if row.reason.is_some() { "rejected" } else { "confirmed" })
+        .bind(row.reason)
+        .bind(row.placed_at)
+        .execute(&self.sql)
+        .await
+        .expect("orders");
+    }
+
+    /// The projector decided a movement.
+    pub(crate) async fn decide_movement(
+        &self,
+        id: Uuid,
+        at: Position,
+        row: (&str, &str, i64, Option<&str>, Option<&str>),
+    ) {
+        let (product_id, kind, delta, note, reason) = row;
+        sqlx::query(
+            "INSERT INTO stock_movements (movement_id, kafka_partition, kafka_offset, product_id, kind, delta, status, \
+             reason, note, occurred_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '2026-11-23 10:00:00')",
+        )
+        .bind(id)
+        .bind(at.partition)
+        .bind(at.offset)
+        .bind(product_id)
+        .bind(kind)
+        .bind(delta)
+        .bind(if reason.is_some() { "rejected" } else { "confirmed" })
+        .bind(reason)
+        .bind(note)
+        .execute(&self.sql)
+        .await
+        .expect("stock_movements");
+    }
+
+    pub(crate) async fn stock(&self, product_id: &str, available: i64, at: Position) {
+        sqlx::query(
+            "INSERT INTO stock (product_id, available, kafka_partition, kafka_offset) VALUES (?, ?, ?, ?) \
+             ON DUPLICATE KEY UPDATE available = VALUES(available), kafka_offset = VALUES(kafka_offset)",
+        )
+        .bind(product_id)
+        .bind(available)
+        .bind(at.partition)
+        .bind(at.offset)
+        .execute(&self.sql)
+        .await
+        .expect("stock");
+    }
+
+    pub(crate) async fn park(&self, at: Position, reason: &str) {
+        sqlx::query(
+            "INSERT INTO dead_letters (kafka_partition, kafka_offset, reason, detail, message_headers) \
+             VALUES (?, ?, ?, '', '[]')",
+        )
+        .bind(at.partition)
+        .bind(at.offset)
+        .bind(reason)
+        .execute(&self.sql)
+        .await
+        .expect("dead_letters");
+    }
+}
+
+/// What the projector writes into `orders`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OrderLine<'a> {
+    pub(crate) order_id: Uuid,
+    pub(crate) position: Position,
+    pub(crate) user_id: &'a str,
+    pub(crate) product_id: &'a str,
+    pub(crate) quantity: i64,
+    pub(crate) unit_price: i64,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) placed_at: &'a str,
+}
+
+impl Default for OrderLine<'_> {
+    /// The order of [`ORDER`], confirmed.
+    fn default() -> Self {
+        Self {
+            order_id: Uuid::nil(),
+            position: Position { partition: 0, offset: 0 },
+            user_id: "alice",
+            product_id: "chocolate",
+            quantity: 3,
+            unit_price: 250,
+            reason: None,
+            placed_at: "2026-11-23 10:00:00.123456",
+        }
+    }
+}
+
+impl OrderLine<'_> {
+    /// What the relay publishes of it; `available` is made up.
+    pub(crate) fn outcome(&self) -> Outcome {
+        let event_id = format!("{}-{}-0", self.position.partition, self.position.offset);
+        let (version, order_id) = (Outcome::VERSION, self.order_id.to_string());
+        let (user_id, product_id) = (self.user_id.to_owned(), self.product_id.to_owned());
+        let (quantity, unit_price, total_price) = (self.quantity, self.unit_price, self.quantity * self.unit_price);
+        match self.reason.map(str::to_owned) {
+            None => Outcome::OrderConfirmed(OrderConfirmed {
+                version,
+                event_id,
+                order_id,
+                user_id,
+                product_id,
+                quantity,
+                unit_price,
+                total_price,
+                available: 7,
+            }),
+            Some(reason) => Outcome::OrderRejected(OrderRejected {
+                version,
+                event_id,
+                order_id,
+                user_id,
+                product_id,
+                quantity,
+                unit_price,
+                total_price,
+                reason,
+            }),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The log as a client sees it, and the relay, played.
+
+use ledger_schema::Position;
+use ledger_schema::wire::Outcome;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::OwnedMessage;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::{PARTITIONS, PATIENCE, World, eventually};
+
+impl World {
+    /// How many records the topic holds.
+    pub(crate) fn records(&self) -> i64 {
+        let consumer = self.consumer();
+        (0..PARTITIONS)
+            .map(|partition| {
+                let (low, high) = consumer.fetch_watermarks(&self.topic, partition, PATIENCE).expect("watermarks");
+                assert_eq!(low, 0);
+                high
+            })
+            .sum()
+    }
+
+    pub(super) fn cluster_id(&self) -> String {
+        self.consumer().client().fetch_cluster_id(PATIENCE).expect("a cluster id")
+    }
+
+    fn consumer(&self) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("group.id", "rest-tests").set("enable.auto.commit", "false");
+        config.create().expect("a consumer")
+    }
+
+    /// The record at a position.
+    pub(crate) fn record(&self, position: Position) -> OwnedMessage {
+        let consumer = self.consumer();
+        let mut assignment = TopicPartitionList::new();
+        assignment
+            .add_partition_offset(&self.topic, position.partition, Offset::Offset(position.offset))
+            .expect("an offset");
+        consumer.assign(&assignment).expect("assigned");
+        consumer.poll(PATIENCE).expect("a record in time").expect("a record").detach()
+    }
+
+    /// A producer of outcomes.
+    pub(crate) fn producer(&self, more: &[(&str, &str)]) -> ThreadedProducer<DefaultProducerContext> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("linger.ms", "0");
+        for (name, value) in more {
+            config.set(*name, *value);
+        }
+        config.create_with_context(DefaultProducerContext).expect("a producer")
+    }
+
+    /// The relay published these values.
+    pub(crate) fn publish_values(&self, partition: i32, values: &[&[u8]]) {
+        let producer = self.producer(&[]);
+        send(&producer, &self.outcomes_topic, partition, values);
+        producer.flush(PATIENCE).expect("published");
+    }
+
+    /// The relay published an outcome, into its cause's partition.
+    pub(crate) fn publish(&self, outcome: &Outcome) {
+        let event_id: ledger_schema::EventId = outcome.event_id().parse().expect("an event id");
+        self.publish_values(event_id.cause.partition, &[&outcome.encode()]);
+    }
+}
+
+/// Hands values over to a producer.
+pub(crate) fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, partition: i32, values: &[&[u8]]) {
+    for value in values {
+        let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(partition).payload(value);
+        assert!(producer.send(record).is_ok(), "the queue has room");
+    }
+}
+
+/// Creates topics of these names and partition counts.
+pub(crate) async fn create_topics(brokers: &str, topics: &[(&str, i32)]) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin client");
+    let specs: Vec<_> =
+        topics.iter().map(|(name, count)| NewTopic::new(name, *count, TopicReplication::Fixed(1))).collect();
+    let created = admin.create_topics(&specs, &AdminOptions::new()).await.expect("topics can be created");
+    for topic in created {
+        topic.expect("the topic is new");
+    }
+    // The controller answers before the broker knows.
+    for (name, count) in topics {
+        eventually("the topic is served", async || {
+            let metadata = admin.inner().fetch_metadata(None, PATIENCE).expect("metadata");
+            let found = metadata.topics().iter().find(|found| found.name() == *name)?;
+            (i32::try_from(found.partitions().iter().filter(|part| part.leader() >= 0).count()) == Ok(*count))
+                .then_some(())
+        })
+        .await;
+    }
+}
