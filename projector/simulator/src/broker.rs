@@ -148,7 +148,7 @@ impl RelayBroker for MemoryBroker {
     }
 
     async fn open(&self, _received_limit: usize) -> Result<MemoryProducer, RelayError> {
-        self.world.stall().await;
+        self.world.stall(false).await;
         self.step("init_transactions").await?;
         let epoch = lock(&self.world.broker).fence(self.partition);
         self.world.note(|| format!("{}: fenced earlier producers, epoch {epoch}", self.who));
@@ -199,8 +199,7 @@ fn said(entry: &OutboxEntry<'_>) -> (i64, Said) {
 
 impl RelayProducer for MemoryProducer {
     async fn publish(&self, publication: &Publication<'_>) -> Result<(), PublishError> {
-        // It may stand still with what it has loaded in its hands.
-        self.world.stall().await;
+        self.world.stall(true).await;
         self.step("sending outcomes").await?;
         let entries: Vec<_> = publication.entries.iter().map(said).collect();
         let (epoch, next_offset) = (self.epoch, publication.next_offset);

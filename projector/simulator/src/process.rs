@@ -225,7 +225,7 @@ impl OutboxRows for MemoryOutbox {
     type Connection = Cell<bool>;
 
     async fn connect(&self) -> Result<Cell<bool>, RelayError> {
-        self.world.stall().await;
+        self.world.stall(false).await;
         self.statement("connecting to the database").await?;
         Ok(Cell::new(true))
     }
@@ -237,7 +237,7 @@ impl OutboxRows for MemoryOutbox {
     }
 
     async fn load(&self, _connection: &mut Cell<bool>, cursor: i64) -> Result<Outstanding, RelayError> {
-        self.world.stall().await;
+        self.world.stall(false).await;
         self.statement("reading the outbox").await?;
         let database = lock(&self.world.database);
         let after = |(key, _): &(&RowKey, &crate::database::OutboxRow)| {

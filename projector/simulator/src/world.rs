@@ -55,6 +55,8 @@ struct Faults {
     outage_until: Option<Instant>,
     /// Until then no relay looks at its outbox.
     stall_until: Option<Instant>,
+    /// Whether they stand still with what they have loaded in their hands, or before they load.
+    stalls_loaded: bool,
     steps: u64,
 }
 
@@ -78,7 +80,7 @@ impl World {
             shape,
             mutants,
             choices: Mutex::new(choices),
-            faults: Mutex::new(Faults { left, outage_until: None, stall_until: None, steps: 0 }),
+            faults: Mutex::new(Faults { left, outage_until: None, stall_until: None, stalls_loaded: false, steps: 0 }),
             changed: watch::Sender::new(0),
             trace: Mutex::new(traced.then(Vec::new)),
             violation: Mutex::default(),
@@ -169,13 +171,20 @@ impl World {
 
     /// The relays stand still for so long, so that their backlogs grow.
     pub fn begin_stall(&self, length: Duration) {
-        lock(&self.faults).stall_until = Some(Instant::now() + length);
+        let loaded = self.happens(500);
+        {
+            let mut faults = lock(&self.faults);
+            (faults.stall_until, faults.stalls_loaded) = (Some(Instant::now() + length), loaded);
+        }
         self.note(|| format!("the relays stand still for {} ms", length.as_millis()));
     }
 
-    /// What a relay that stands still waits for.
-    pub async fn stall(&self) {
-        let until = lock(&self.faults).stall_until;
+    /// What a relay that stands still waits for: `loaded`, with rows in its hands, or without.
+    pub async fn stall(&self, loaded: bool) {
+        let until = {
+            let faults = lock(&self.faults);
+            faults.stall_until.filter(|_| faults.stalls_loaded == loaded)
+        };
         if let Some(until) = until.filter(|until| Instant::now() < *until) {
             tokio::time::sleep_until(until).await;
         }
