@@ -233,9 +233,11 @@ impl<S: Store> Writer<S> {
     }
 
     /// The batch stands: only now the state takes it over.
+    #[expect(clippy::expect_used, reason = "a committed batch without a slot: its state would be lost in silence")]
     fn advance_all(&mut self, effects: &[BatchEffects]) {
         for effects in effects {
-            let Some(slot) = self.slots.get_mut(&effects.partition) else { continue };
+            let slot = self.slots.get_mut(&effects.partition);
+            let slot = slot.expect("a batch is folded over its slot, which only this writer removes, between batches");
             slot.state.apply(effects);
             slot.standing.next_offset = effects.next_offset;
             // A request's span has the position that its record got: by it both sides can be joined.
