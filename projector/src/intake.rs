@@ -10,7 +10,7 @@ use ledger_kafka::record::{Epoch, OwnedRecord};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-/// What a writer is told besides records.
+/// What a writer gets besides records.
 #[derive(Debug)]
 pub enum Control {
     /// The partition is ours; its records come from `start_offset` on, under `epoch`.
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_idle_writer_is_told() {
+    async fn an_idle_writer_learns_that_it_is() {
         let intake = Intake::new(MANY);
         assert!(matches!(intake.take(MANY, Duration::ZERO, Duration::from_millis(1)).await, Taken::Idle));
         intake.try_push(record(7)).expect("room");

@@ -83,6 +83,19 @@ impl Cast {
         self.rebalance(true);
     }
 
+    /// Stops a projector as an operator does, and starts it again.
+    pub(crate) async fn restart(&self) {
+        let at = self.world.below(self.projectors.borrow().len());
+        let mut stopped = self.projectors.borrow_mut().remove(at);
+        self.world.note(|| format!("{} is stopped", stopped.name));
+        stopped.stop().await;
+        self.tasks.kill(stopped.process);
+        lock(&self.world.coordinator).leave(stopped.member);
+        let started = Projector::start(&self.world, &self.tasks, self.process(), &stopped.name);
+        self.projectors.borrow_mut().insert(at, started);
+        self.rebalance(true);
+    }
+
     pub(crate) fn command(&self, rebuild: bool) {
         let process = self.process();
         let losses = lock(&self.world.database).losses;

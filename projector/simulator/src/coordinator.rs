@@ -1,5 +1,5 @@
 //! The consumer group in memory: who is assigned what, by the eager protocol. Whoever is to give partitions away learns it at
-//! its next poll; a member that does not poll in time is passed over, and goes on with what it had (a zombie). It must never
+//! its next poll; a member that does not poll in time is passed over, and continues with what it had (a zombie). It must never
 //! wait for a member that the schedule calls late.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -51,6 +51,13 @@ impl Cast {
             if position != Some(end) {
                 return Some(format!("partition {partition} stands at {position:?}, and its log ends at {end}"));
             }
+            let index = usize::try_from(partition).unwrap_or(usize::MAX);
+            let furthest = lock(&self.world.database).furthest.get(index).copied().unwrap_or(0);
+            if furthest > end {
+                return Some(format!(
+                    "readers of partition {partition} wait for {furthest}, and its log ends at {end}"
+                ));
+            }
             let log = lock(&self.world.log).between(partition, 0, end);
             let last = Naive::of(&log).said.keys().next_back().copied();
             let published =

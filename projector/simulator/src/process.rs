@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use projector::consumer::{ConsumerError, Group, GroupParts};
-use projector::intake::{Intake, Limits};
+use projector::intake::{Control, Intake, Limits};
 use projector::relay::{CurrentStep, OutboxRows, Outstanding, PartitionRelay, PlainRow, RelayError, Relays};
 use projector::shared::{Resync, Shared};
 use projector::writer::{BatchSettings, Writer, WriterParts};
@@ -25,6 +25,8 @@ use crate::settings::Mutant;
 use crate::store::{MemoryStore, Target, unreachable};
 use crate::world::{Lost, World, lock};
 
+/// How long the consumer has to hand over.
+const STOP_WAIT: Duration = Duration::from_secs(7);
 /// How long a relay's stop is waited for.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,10 @@ pub struct Projector {
     pub process: ProcessId,
     pub member: MemberId,
     pub shared: Arc<Shared>,
+    stop: CancellationToken,
+    /// Ends with the consumer.
+    handed_over: oneshot::Receiver<()>,
+    intakes: Vec<Arc<Intake>>,
 }
 
 impl Projector {
@@ -57,7 +63,7 @@ impl Projector {
                 intake: Arc::clone(intake),
                 shared: Arc::clone(&shared),
                 resyncs: resync.clone(),
-                settings: BatchSettings { limits, linger: Duration::ZERO },
+                settings: BatchSettings { limits, linger: world.shape.linger },
                 stop: stop.clone(),
             });
             let ended = Arc::clone(world);
@@ -78,19 +84,32 @@ impl Projector {
         let group = Group::new(GroupParts {
             topic: crate::log::TOPIC.to_owned(),
             positions: MemoryPositions { world: Arc::clone(world), who: format!("{name}.consumer") },
-            intakes,
+            intakes: intakes.clone(),
             shared: Arc::clone(&shared),
             relays,
-            stop,
+            stop: stop.clone(),
         });
         let client = MemoryClient::new(Arc::clone(world), &format!("{name}.consumer"), member);
         let (ended, who) = (Arc::clone(world), format!("{name}.consumer"));
+        let (done, handed_over) = oneshot::channel();
+        let stopped = stop.clone();
         tasks.spawn(process, &who.clone(), async move {
-            if let Err(error) = consume(&ended, &group, &client, &resyncs).await {
+            if let Err(error) = consume(&ended, &group, &client, &resyncs, &stopped).await {
                 ended.violated(|| format!("{who} stopped: {error}"));
             }
+            group.hand_over(&client).await;
+            drop(done);
         });
-        Self { name: name.to_owned(), process, member, shared }
+        Self { name: name.to_owned(), process, member, shared, stop, handed_over, intakes }
+    }
+
+    /// Stops it in the order of `projection.rs`: the consumer hands over, then the writers end. What takes too long is left.
+    pub async fn stop(&mut self) {
+        self.shared.health.stopping();
+        self.stop.cancel();
+        let _ = tokio::time::timeout(STOP_WAIT, &mut self.handed_over).await;
+        self.intakes.iter().for_each(|intake| intake.tell(Control::Stop));
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
@@ -100,8 +119,9 @@ async fn consume(
     group: &Group<MemoryPositions, MemoryRelays>,
     client: &MemoryClient,
     resyncs: &Receiver<Resync>,
+    stop: &CancellationToken,
 ) -> Result<(), ConsumerError> {
-    loop {
+    while !stop.is_cancelled() {
         match client.poll().await {
             Polled::Event(Event::Assign(partitions)) => group.rebalance(client, Some(partitions)).await,
             Polled::Event(Event::Revoke) => {
@@ -123,6 +143,7 @@ async fn consume(
             group.resync(client, &ended).await?;
         }
     }
+    Ok(())
 }
 
 /// The relays of one projector, each a task.

@@ -145,6 +145,7 @@ async fn disturb(cast: Rc<Cast>) {
                 cast.rebalance(patient);
             }
             Disturbance::Kill => cast.kill().await,
+            Disturbance::Restart => cast.restart().await,
             Disturbance::Outage => {
                 world.begin_outage(Duration::from_millis(if world.happens(500) { 3_000 } else { 400 }));
             }

@@ -2,6 +2,7 @@
 //! must never change what the real code does.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::choice::Choices;
 
@@ -97,6 +98,8 @@ pub enum Disturbance {
     Tamper,
     RelayStalls,
     LoseDatabase,
+    /// A projector is stopped as by an operator, and started again.
+    Restart,
     /// Tables are changed by hand, loaded anew and folded into, then rebuilt.
     WrongThenRebuilt,
     /// The database is lost and rebuilt.
@@ -120,6 +123,8 @@ pub struct Shape {
     pub writers: usize,
     /// Of one batch.
     pub batch_records: usize,
+    /// How long a writer waits for more than what is there.
+    pub linger: Duration,
     /// Of each partition.
     pub records: usize,
     /// How many of them are there at the start.
@@ -141,15 +146,15 @@ pub struct Shape {
 impl Shape {
     pub(crate) fn choose(choices: &mut Choices, profile: Profile) -> Self {
         use Disturbance::{
-            Kill, KillOperator, LoseDatabase, LostThenRebuilt, Outage, Rebalance, Rebuild, RelayStalls, Rollback,
-            Tamper, WrongThenRebuilt,
+            Kill, KillOperator, LoseDatabase, LostThenRebuilt, Outage, Rebalance, Rebuild, RelayStalls, Restart,
+            Rollback, Tamper, WrongThenRebuilt,
         };
         let kinds: &[Disturbance] = match profile {
             Profile::Everything => {
-                &[Rebalance, Rebuild, Kill, Tamper, Outage, Rollback, KillOperator, RelayStalls, LoseDatabase]
+                &[Rebalance, Rebuild, Kill, Restart, Tamper, Outage, Rollback, KillOperator, RelayStalls, LoseDatabase]
             }
             Profile::Swaps => &[Rebuild, WrongThenRebuilt, Rollback, RelayStalls, Kill],
-            Profile::Owners => &[Rebalance, Kill, Outage],
+            Profile::Owners => &[Rebalance, Kill, Restart, Outage],
             Profile::Losses => &[WrongThenRebuilt, LostThenRebuilt, Tamper, Rollback],
         };
         let records = 1 + choices.below(MOST_RECORDS);
@@ -158,6 +163,7 @@ impl Shape {
             projectors: 1 + u32::from(choices.happens(600)),
             writers: 1 + choices.below(2),
             batch_records: 1 + choices.below(5),
+            linger: Duration::from_millis(if choices.happens(200) { 30 } else { 0 }),
             records,
             first_records: choices.below(MOST_RECORDS).min(records),
             slow_clients: choices.happens(600),

@@ -62,7 +62,7 @@ impl LogConsumer {
         Ok(Self { client, resyncs, stop, hinted: Instant::now() })
     }
 
-    /// Runs until it is told to stop, then hands its partitions over and leaves the group. Blocks.
+    /// Runs until it is stopped, then hands its partitions over and leaves the group. Blocks.
     ///
     /// # Errors
     /// The first error that no retry would mend.

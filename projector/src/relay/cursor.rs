@@ -125,7 +125,7 @@ impl CursorReader {
     fn tail(&self, topic: &str, partition: i32) -> Result<Tail, RelayError> {
         let consumer = self.consumer("read_committed")?;
         // The end of everything, also of a transaction that is open: the end of what is committed would stand before somebody
-        // else's open transaction, and a cursor of ours behind it would not be found. What is open is waited for.
+        // else's open transaction, and a cursor of ours after it would not be found. What is open is waited for.
         let watermarks = self.consumer("read_uncommitted")?.fetch_watermarks(topic, partition, READ_LIMIT);
         let (low, high) = watermarks.map_err(|cause| self.failed("reading the end of the cursors", cause))?;
         let mut window = FIRST_WINDOW;

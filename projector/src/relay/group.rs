@@ -20,7 +20,7 @@ use super::seam::{KafkaBroker, OutboxTable};
 use super::step::{CurrentStep, LOOK};
 use crate::shared::Shared;
 
-/// How long a stop waits for transactions in flight. What takes longer is left behind, and fenced by the next owner.
+/// How long a stop waits for transactions in flight. What takes longer is left, and fenced by the next owner.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const STOP_POLL: Duration = Duration::from_millis(5);
 
@@ -137,7 +137,7 @@ impl Relays for RelayGroup {
                 std::thread::sleep(STOP_POLL);
             }
             if relay.thread.is_finished() {
-                // It has told by itself how it ended.
+                // It has reported by itself how it ended.
                 let _ended = relay.thread.join();
             } else {
                 tracing::warn!(partition, "the relay is still inside a transaction; it is left to be fenced");
@@ -146,7 +146,7 @@ impl Relays for RelayGroup {
     }
 }
 
-/// Looks at every relay that runs, for as long as the group lives; the first that is stuck is told.
+/// Looks at every relay that runs, for as long as the group lives; the first that is stuck is reported.
 async fn watch(watched: Weak<Watched>) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -134,7 +134,7 @@ impl Publisher {
         self.producer.send_result(record).map_err(|(error, _)| error)
     }
 
-    /// Waits until the client counts nothing as in flight. The last delivery is told a moment before its report is freed; a commit
+    /// Waits until the client counts nothing as in flight. The last delivery is reported a moment before its report is freed; a commit
     /// in that moment finds something to flush and waits for 100 ms (measured: more than half of all commits).
     fn await_reports_gone(&self) {
         while self.producer.in_flight_count() > 0 {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_topic_does_not_take_is_left_out_and_told() {
+    fn what_a_topic_does_not_take_is_left_out_and_named() {
         check(100, [10, 80, 10], [true, true, true]);
         check(100, [10, 81, 10], [true, false, true]);
         check(100, [10, 0, 91], [true, false, false]);

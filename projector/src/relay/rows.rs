@@ -28,7 +28,7 @@ const ROWS: &str = "SELECT o.first_offset, o.next_offset, o.entry_count, o.entri
     ORDER BY o.first_offset, o.next_offset";
 /// A row goes only when all of it lies before the cursor, which is committed in Kafka, whichever generation it is of. Rows of a
 /// kept generation after the cursor stay: after a rollback they are the ones to publish. Its key is looked up by a read that
-/// takes no lock: a DELETE by range would wait for the row that a writer is just inserting behind it.
+/// takes no lock: a DELETE by range would wait for the row that a writer is just inserting after them.
 const PUBLISHED: &str = "SELECT generation, first_offset, next_offset FROM outbox \
     WHERE kafka_partition = ? AND first_offset < ? AND next_offset <= ? \
     ORDER BY generation, first_offset, next_offset LIMIT ?";

@@ -1,4 +1,4 @@
-//! What a relay is doing just now, told by the relay and looked at by a watch. Every step of a relay has a limit of its own,
+//! What a relay is doing just now, reported by the relay and looked at by a watch. Every step of a relay has a limit of its own,
 //! but most of them are calls into the Kafka client; one that never came back would leave a partition's outcomes
 //! unpublished in silence. The watch finds that out, and the projector ends with an error that names the step: whoever
 //! supervises it starts it again, and the cursor tells where to go on.
@@ -13,7 +13,7 @@ const LOOKS: u32 = 120;
 
 #[derive(Debug)]
 struct Current {
-    /// Counts steps, so that the same step begun again is told from one that lasts.
+    /// Counts steps, so that the same step begun again is known from one that lasts.
     number: u64,
     name: &'static str,
     /// The number that the last look found, and how many looks in a row did. Looks are counted, not time: while the whole

@@ -96,7 +96,7 @@ impl<S: Store> Writer<S> {
         Self { parts, slots: BTreeMap::new(), compared: Instant::now() }
     }
 
-    /// Runs until it is told to stop.
+    /// Runs until it is stopped.
     ///
     /// # Errors
     /// [`WriterError`] for what no retry would mend.
