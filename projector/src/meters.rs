@@ -104,7 +104,7 @@ fn describe() {
 pub fn generations(status: &Status) {
     gauge!(GENERATION).set(f64::from(status.generation));
     gauge!(FOLD_VERSION).set(f64::from(status.fold_version));
-    gauge!(KEPT).set(f64_of(i64::try_from(status.kept.len()).unwrap_or(i64::MAX)));
+    gauge!(KEPT).set(f64_of_count(status.kept.len()));
     let rebuild = status.rebuild.as_ref();
     let is = |running: bool| f64::from(u8::from(rebuild.is_some_and(|rebuild| rebuild.running == running)));
     gauge!(REBUILD_RUNNING).set(is(true));
@@ -140,12 +140,12 @@ pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
 pub fn stands(partition: i32, next_offset: i64, products: usize) {
     let partition = partition.to_string();
     gauge!(POSITION, "partition" => partition.clone()).set(f64_of(next_offset));
-    gauge!(PRODUCTS, "partition" => partition).set(f64_of(i64::try_from(products).unwrap_or(i64::MAX)));
+    gauge!(PRODUCTS, "partition" => partition).set(f64_of_count(products));
 }
 
 pub fn batch(records: usize, took: Duration) {
     counter!(BATCHES).increment(1);
-    histogram!(BATCH_RECORDS).record(f64_of(i64::try_from(records).unwrap_or(i64::MAX)));
+    histogram!(BATCH_RECORDS).record(f64_of_count(records));
     histogram!(COMMIT_SECONDS).record(took);
 }
 
@@ -203,15 +203,22 @@ pub fn relay_restarted() {
     counter!(RELAY_RESTARTS).increment(1);
 }
 
+#[expect(clippy::expect_used, reason = "a usize has 64 bits at most wherever this runs")]
 fn u64_of(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+    u64::try_from(count).expect("a count of what is in memory")
+}
+
+#[expect(clippy::expect_used, reason = "memory holds fewer things than 2^63")]
+fn f64_of_count(count: usize) -> f64 {
+    f64_of(i64::try_from(count).expect("a count of what is in memory"))
 }
 
 /// Metrics are floating point; above 2^53 they round, which no count here reaches.
+#[expect(clippy::expect_used, reason = "both halves are cut to fit on the line before")]
 fn f64_of(count: i64) -> f64 {
     let capped = count.clamp(-(1 << 53), 1 << 53);
-    let high = i32::try_from(capped >> 32).unwrap_or(i32::MAX);
-    let low = u32::try_from(capped & 0xffff_ffff).unwrap_or(u32::MAX);
+    let high = i32::try_from(capped >> 32).expect("at most 2^21 either way, by the clamp");
+    let low = u32::try_from(capped & 0xffff_ffff).expect("32 bits, by the mask");
     f64::from(high) * 4_294_967_296.0 + f64::from(low)
 }
 

@@ -20,6 +20,8 @@ struct Epochs {
     current: AtomicU64,
     /// The one that its writer has loaded. Of an older one it says nothing.
     loaded: AtomicU64,
+    /// Its last committed position, for whoever waits for the next: the relay.
+    commits: watch::Sender<i64>,
 }
 
 /// Shared by one projector's parts.
@@ -29,8 +31,6 @@ pub struct Shared {
     next_epoch: AtomicU64,
     /// Positions committed since they were last taken.
     committed: Mutex<BTreeMap<i32, i64>>,
-    /// The same for whoever waits for the next commit of a partition: the relays.
-    commits: Vec<watch::Sender<i64>>,
     pub health: Health,
 }
 
@@ -47,55 +47,50 @@ impl Shared {
             epochs: (0..partition_count).map(|_| Epochs::default()).collect(),
             next_epoch: AtomicU64::new(NOT_OURS + 1),
             committed: Mutex::default(),
-            commits: (0..partition_count).map(|_| watch::Sender::new(0)).collect(),
             health: Health::default(),
         }
     }
 
-    fn epochs(&self, partition: i32) -> Option<&Epochs> {
-        usize::try_from(partition).ok().and_then(|index| self.epochs.get(index))
+    /// The partition count is frozen and checked before every assignment (INV-9), so a partition that is not among them would be
+    /// one whose records nobody folds.
+    #[expect(clippy::expect_used, reason = "a partition that the checked log has not stops the process by its name")]
+    fn epochs(&self, partition: i32) -> &Epochs {
+        let found = usize::try_from(partition).ok().and_then(|index| self.epochs.get(index));
+        found.expect("a partition of the log whose partition count was checked (INV-9)")
     }
 
     /// Whether records of that epoch may still be folded.
     pub fn is_current(&self, partition: i32, epoch: Epoch) -> bool {
-        epoch != NOT_OURS
-            && self.epochs(partition).is_some_and(|epochs| epochs.current.load(Ordering::Acquire) == epoch)
+        epoch != NOT_OURS && self.epochs(partition).current.load(Ordering::Acquire) == epoch
     }
 
     /// Begins a new epoch of a partition. Until its writer has loaded it, the projector is not ready.
     pub fn begin_epoch(&self, partition: i32) -> Epoch {
         let epoch = self.next_epoch.fetch_add(1, Ordering::AcqRel);
-        if let Some(epochs) = self.epochs(partition) {
-            epochs.current.store(epoch, Ordering::Release);
-        }
+        self.epochs(partition).current.store(epoch, Ordering::Release);
         epoch
     }
 
     /// The partition is not ours any more: what is queued of it is dropped.
     pub fn end_epoch(&self, partition: i32) {
-        if let Some(epochs) = self.epochs(partition) {
-            epochs.current.store(NOT_OURS, Ordering::Release);
-        }
+        self.epochs(partition).current.store(NOT_OURS, Ordering::Release);
     }
 
     /// A writer has loaded the partition for that epoch.
     pub fn loaded(&self, partition: i32, epoch: Epoch) {
-        if let Some(epochs) = self.epochs(partition) {
-            epochs.loaded.store(epoch, Ordering::Release);
-        }
+        self.epochs(partition).loaded.store(epoch, Ordering::Release);
     }
 
     /// A writer has lost what it had loaded for that epoch. Where another one has begun, that changes nothing.
     pub fn lost(&self, partition: i32, epoch: Epoch) {
-        if let Some(epochs) = self.epochs(partition) {
-            // A failed exchange: it was not loaded in that epoch.
-            let _ = epochs.loaded.compare_exchange(epoch, NOT_OURS, Ordering::AcqRel, Ordering::Acquire);
-        }
+        let loaded = &self.epochs(partition).loaded;
+        // A failed exchange: it was not loaded in that epoch.
+        let _ = loaded.compare_exchange(epoch, NOT_OURS, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Whether the partition is ours, loaded or not.
     pub fn owns(&self, partition: i32) -> bool {
-        self.epochs(partition).is_some_and(|epochs| epochs.current.load(Ordering::Acquire) != NOT_OURS)
+        self.epochs(partition).current.load(Ordering::Acquire) != NOT_OURS
     }
 
     /// Partitions that are ours, and not loaded in their current epoch.
@@ -114,14 +109,12 @@ impl Shared {
 
     pub fn committed(&self, partition: i32, next_offset: i64) {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, next_offset);
-        if let Some(commits) = usize::try_from(partition).ok().and_then(|index| self.commits.get(index)) {
-            commits.send_replace(next_offset);
-        }
+        self.epochs(partition).commits.send_replace(next_offset);
     }
 
-    /// Changes with every commit of the partition; `None` for a partition that the log has not.
-    pub fn commits(&self, partition: i32) -> Option<watch::Receiver<i64>> {
-        usize::try_from(partition).ok().and_then(|index| self.commits.get(index)).map(watch::Sender::subscribe)
+    /// Changes with every commit of the partition.
+    pub fn commits(&self, partition: i32) -> watch::Receiver<i64> {
+        self.epochs(partition).commits.subscribe()
     }
 
     /// Positions committed since the last call.
@@ -146,7 +139,6 @@ mod tests {
         assert!(!shared.is_current(1, second));
         shared.end_epoch(0);
         assert!(!shared.is_current(0, second));
-        assert!(!shared.is_current(9, second));
     }
 
     #[test]

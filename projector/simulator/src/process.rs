@@ -162,7 +162,7 @@ impl Relays for MemoryRelays {
             if self.running.borrow().contains_key(&partition) {
                 continue;
             }
-            let Some(commits) = self.shared.commits(partition) else { continue };
+            let commits = self.shared.commits(partition);
             let stop = CancellationToken::new();
             let (done, ended) = oneshot::channel();
             let who = format!("{}.relay-{partition}", self.name);

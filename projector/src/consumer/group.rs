@@ -95,7 +95,7 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     /// # Errors
     /// The record, for [`Group::deliver_late`].
     pub fn deliver(&self, record: OwnedRecord) -> Result<(), OwnedRecord> {
-        self.intake_of(record.partition).map_or(Ok(()), |intake| intake.try_push(record))
+        self.intake_of(record.partition).try_push(record)
     }
 
     /// Gives a record to its writer, waiting for room. Where there is none for long, the record in hand still goes in, and its
@@ -106,7 +106,7 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     /// The client's.
     pub async fn deliver_late(&self, client: &impl LogClient, record: OwnedRecord) -> Result<(), ConsumerError> {
         let partition = record.partition;
-        let Some(intake) = self.intake_of(partition) else { return Ok(()) };
+        let intake = self.intake_of(partition);
         // A writer that has made us wait is not waited for again until it has caught up.
         let stalled = self.state().paused.iter().any(|paused| self.same_writer(*paused, partition));
         let wait = if stalled { Duration::ZERO } else { FULL_WAIT };
@@ -125,7 +125,7 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         if state.paused.is_empty() {
             return Ok(());
         }
-        let caught_up = |partition: &i32| self.intake_of(*partition).is_none_or(|intake| intake.is_half_empty());
+        let caught_up = |partition: &i32| self.intake_of(*partition).is_half_empty();
         let ready: Vec<i32> = state.paused.iter().copied().filter(caught_up).collect();
         if ready.is_empty() {
             return Ok(());
@@ -201,21 +201,21 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     pub(super) fn begin(&self, partition: i32, start_offset: i64) {
         let epoch = self.parts.shared.begin_epoch(partition);
         self.state().assigned.insert(partition, Some(epoch));
-        if let Some(intake) = self.intake_of(partition) {
-            intake.tell(Control::Assigned { partition, epoch, start_offset });
-        }
+        self.intake_of(partition).tell(Control::Assigned { partition, epoch, start_offset });
     }
 
-    fn intake_of(&self, partition: i32) -> Option<&Arc<Intake>> {
-        let index = usize::try_from(partition).ok()?;
-        self.parts.intakes.get(index.checked_rem(self.parts.intakes.len())?)
+    /// A partition without a writer would lose its records.
+    #[expect(
+        clippy::expect_used,
+        reason = "Kafka's partition numbers are not negative, and there is at least one writer"
+    )]
+    fn intake_of(&self, partition: i32) -> &Arc<Intake> {
+        let index = usize::try_from(partition).ok().and_then(|index| index.checked_rem(self.parts.intakes.len()));
+        index.and_then(|index| self.parts.intakes.get(index)).expect("every partition has a writer (INV-8)")
     }
 
     fn same_writer(&self, one: i32, other: i32) -> bool {
-        match (self.intake_of(one), self.intake_of(other)) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
+        Arc::ptr_eq(self.intake_of(one), self.intake_of(other))
     }
 
     /// Whether a warning about the cluster is due, or was given a moment ago.

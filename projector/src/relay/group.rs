@@ -100,7 +100,7 @@ impl Relays for RelayGroup {
             if running.contains_key(&partition) {
                 continue;
             }
-            let Some(commits) = self.shared.commits(partition) else { continue };
+            let commits = self.shared.commits(partition);
             let (stop, step) = (CancellationToken::new(), Arc::new(CurrentStep::default()));
             let relay = PartitionRelay {
                 broker: KafkaBroker { settings: Arc::clone(&self.settings), partition },

@@ -78,8 +78,8 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
     pub async fn run(mut self) -> Result<(), RelayError> {
         let mut backoff = FIRST_BACKOFF;
         let mut logged = String::new();
-        let mut received_limits = RECEIVED_LIMITS.into_iter();
-        let mut received_limit = received_limits.next().unwrap_or(0);
+        let [mut received_limit, smaller @ ..] = RECEIVED_LIMITS;
+        let mut smaller = smaller.into_iter();
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
             let mut published = false;
@@ -88,7 +88,8 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Doubt(cause)) => cause,
                 Err(Stop::TooLarge(cause)) => {
-                    received_limit = received_limits.next().unwrap_or(received_limit);
+                    // With the smallest limit it is tried again: the topic may be mended.
+                    received_limit = smaller.next().unwrap_or(received_limit);
                     cause
                 }
             };
@@ -175,6 +176,8 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             let cause = format!("publishing from {cursor} to {}: {cause}", publication.next_offset);
             if is_too_large { Stop::TooLarge(cause) } else { Stop::Doubt(cause) }
         })?;
+        let (from, to, entries) = (*cursor, publication.next_offset, publication.entries.len());
+        tracing::debug!(partition = self.partition, from, to, entries, "published");
         *cursor = publication.next_offset;
         meters::published(publication.entries.len(), begun.elapsed());
         Ok(if is_backlog { Next::PublishedSome } else { Next::Published })

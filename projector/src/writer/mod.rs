@@ -33,6 +33,7 @@ use pending::Pending;
 use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::intake::{Control, Intake, Limits, Taken};
 use crate::meters;
@@ -112,7 +113,10 @@ impl<S: Store> Writer<S> {
                 return Ok(());
             }
             let flow = match self.parts.intake.take(limits, linger, POSITION_CHECK).await {
-                Taken::Records(records) => self.fold_and_write(records).await?,
+                Taken::Records(records) => {
+                    let span = tracing::debug_span!("batch", writer = self.parts.name, records = records.len());
+                    self.fold_and_write(records).instrument(span).await?
+                }
                 Taken::Idle => GO_ON,
                 Taken::Control(Control::Assigned { partition, epoch, start_offset }) => {
                     self.take_over(partition, epoch, start_offset).await?
@@ -229,11 +233,16 @@ impl<S: Store> Writer<S> {
     }
 
     /// The batch stands: only now the state takes it over.
+    #[expect(clippy::expect_used, reason = "a committed batch without a slot: its state would be lost in silence")]
     fn advance_all(&mut self, effects: &[BatchEffects]) {
         for effects in effects {
-            let Some(slot) = self.slots.get_mut(&effects.partition) else { continue };
+            let slot = self.slots.get_mut(&effects.partition);
+            let slot = slot.expect("a batch is folded over its slot, which only this writer removes, between batches");
             slot.state.apply(effects);
             slot.standing.next_offset = effects.next_offset;
+            // A request's span has the position that its record got: by it both sides can be joined.
+            let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
+            tracing::debug!(partition, from, to, generation = slot.standing.generation.number, "committed");
             self.parts.shared.committed(effects.partition, effects.next_offset);
             meters::committed(effects, record_count(effects), slot.state.product_count());
         }
@@ -275,7 +284,8 @@ impl<S: Store> Writer<S> {
 }
 
 /// Each record is exactly one of these (INV-8).
+#[expect(clippy::expect_used, reason = "a count of records that are in memory fits")]
 fn record_count(effects: &BatchEffects) -> usize {
-    let duplicates = usize::try_from(effects.duplicate_count).unwrap_or(usize::MAX);
+    let duplicates = usize::try_from(effects.duplicate_count).expect("no more duplicates than records in memory");
     effects.orders.len() + effects.movements.len() + effects.parked.len() + duplicates
 }

@@ -48,7 +48,11 @@ async fn shown(database: &mut MySqlConnection, table: &str, column: Column, row:
     let name = column.name;
     let expression = match column.of {
         Type::Blob => format!("CONCAT('0x', LOWER(HEX({name})))"),
-        Type::Id => format!("LOWER(HEX({name}))"),
+        Type::Id => {
+            format!(
+                "LOWER(REGEXP_REPLACE(HEX({name}), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})(.*)', '\\\\1-\\\\2-\\\\3-\\\\4-\\\\5'))"
+            )
+        }
         _ => format!("CAST({name} AS CHAR)"),
     };
     let sql = format!("SELECT {expression} FROM {table} WHERE {row}");
