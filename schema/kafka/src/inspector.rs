@@ -1,4 +1,4 @@
-//! Facts about topics: identity, partition count, watermarks. It only asks, and belongs to no group. Every call blocks up
+//! Facts about topics: identity, partition count, watermarks. It only reads, and belongs to no group. Every call blocks up
 //! to [`KAFKA_TIMEOUT`], so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::error::{KafkaUseError, use_error};
 use crate::native;
-use crate::settings::KafkaSettings;
-use crate::{KAFKA_TIMEOUT, KafkaUseError, use_error};
+use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
-/// Routes librdkafka's own lines into our logs. A broker that is away is told once by whoever needs it; the client's
-/// own lines about it are for debugging.
+/// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
+/// client's own lines about it are for debugging.
 pub struct QuietContext;
 
 impl ClientContext for QuietContext {
@@ -76,7 +76,7 @@ impl LogInspector {
                 let code = RDKafkaErrorCode::from(error);
                 Err(KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) })
             }
-            Some((None, count)) => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+            Some((None, count)) => Ok(i32::try_from(count).expect("the protocol counts partitions in 32 bits")),
         }
     }
 
@@ -87,7 +87,7 @@ impl LogInspector {
     pub fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
         let partition_count = self.partition_count(topic)?;
         let cluster_id = self.client.client().fetch_cluster_id(KAFKA_TIMEOUT).ok_or_else(|| {
-            let cause = "no broker told the cluster id".to_owned();
+            let cause = "no broker reported the cluster id".to_owned();
             KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
         })?;
         let topic_id = native::topic_id(self.client.client(), topic, KAFKA_TIMEOUT)
@@ -98,7 +98,7 @@ impl LogInspector {
     /// First offset and end of a partition.
     ///
     /// # Errors
-    /// [`KafkaUseError`] when no broker tells.
+    /// [`KafkaUseError`] when no broker answers.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, KafkaUseError> {
         let failed = |cause| use_error(&self.brokers, "reading the watermarks", cause);
         let (low, high) = self.client.fetch_watermarks(topic, partition, KAFKA_TIMEOUT).map_err(failed)?;
@@ -109,7 +109,7 @@ impl LogInspector {
     /// is so late.
     ///
     /// # Errors
-    /// [`KafkaUseError`] when no broker tells.
+    /// [`KafkaUseError`] when no broker answers.
     pub fn offsets_from(
         &self,
         topic: &str,

@@ -1,9 +1,14 @@
 //! Settings of Kafka's clients. Every setting that the exactly-once argument rests on is set here and cannot be overridden
 //! by `--kafka-properties`. It must never repeat a property's value in an error: it may be a secret.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use thiserror::Error;
+
+/// How long a question to the cluster may take before it counts as unreachable.
+pub const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Properties that decide correctness. `--kafka-properties` may not name them.
 const PINNED: &[&str] = &[
