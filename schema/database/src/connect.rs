@@ -78,9 +78,18 @@ pub async fn connect(url: &DatabaseUrl) -> Result<MySqlConnection, DatabaseError
 
 async fn open(url: &DatabaseUrl) -> Result<MySqlConnection, sqlx::Error> {
     let mut connection = url.open().await?;
+    settle(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Sets what every session sets. For a pool, which opens its connections itself from [`DatabaseUrl::options`].
+///
+/// # Errors
+/// What the server refuses; the connection must not be used then.
+pub async fn settle(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
     connection.execute(SESSION_SETTINGS).await?;
     connection.execute(ISOLATION).await?;
-    Ok(connection)
+    Ok(())
 }
 
 fn named(url: &DatabaseUrl, error: sqlx::Error) -> DatabaseError {

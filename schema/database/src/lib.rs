@@ -1,5 +1,5 @@
-//! MariaDB, as the projector and the operator's commands use it. Connections are opened here and nowhere else, each with the
-//! same session settings. It must never hand out a connection whose mode would bend a value instead of refusing it.
+//! MariaDB, as the projector, the operator's commands and the order services use it. Every connection is opened with the same
+//! options and has the same session settings, also those of the services' pools. It must never hand out a connection whose mode would bend a value instead of refusing it.
 //!
 //! Reading order: [`url`], [`connect()`] and its session settings, [`fault`] (what an error means), [`backoff`] (how long is
 //! waited after one), [`tables`] (names), [`statements`] (texts with many rows or ids), [`migrations`], [`schema_version`].
@@ -14,7 +14,7 @@ pub mod tables;
 pub mod url;
 
 pub use backoff::Backoff;
-pub use connect::{CONNECT_TIMEOUT, DatabaseError, connect};
-pub use fault::{Fault, NO_SUCH_TABLE, fault_of, number_of};
+pub use connect::{CONNECT_TIMEOUT, DatabaseError, connect, settle};
+pub use fault::{Fault, NO_SUCH_TABLE, fault_of, is_read_worth_repeating, number_of};
 pub use tables::Tables;
 pub use url::DatabaseUrl;

@@ -85,6 +85,11 @@ impl DatabaseUrl {
         other
     }
 
+    /// For a pool, which opens its connections itself and settles each by [`crate::settle`].
+    pub fn options(&self) -> MySqlConnectOptions {
+        self.options.clone()
+    }
+
     pub(crate) async fn open(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
         sqlx::MySqlConnection::connect_with(&self.options).await
     }
