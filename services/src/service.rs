@@ -22,7 +22,7 @@ use crate::request::RequestLimits;
 use crate::routes::ROUTES;
 use crate::serve::{ServeOptions, serve};
 use crate::settings::Settings;
-use crate::start::{OutcomesError, StartError, check_identity, open_log, open_outcomes, open_reader};
+use crate::start::{Kafka, OutcomesError, StartError, check_identity, open_log, open_outcomes, open_reader};
 use crate::state::{App, Shared};
 use crate::waiting::Waits;
 
@@ -49,11 +49,12 @@ impl Service {
     /// [`StartError`]; nothing was changed anywhere.
     pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(ROUTES));
+        let kafka = Kafka::new(&settings)?;
         let (reader, identities) = open_reader(&settings, &metrics).await?;
-        let log = open_log(&settings, &metrics).await?;
-        check_identity(&settings, &log, &identities).await?;
+        let log = open_log(&settings, &kafka, &metrics).await?;
         let partition_count = log.partition_count();
-        let follower = open_outcomes(&settings, partition_count).await?;
+        check_identity(&settings, &kafka, partition_count, &identities).await?;
+        let follower = open_outcomes(&settings, &kafka, partition_count).await?;
         let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()));
         let app = Arc::new(App {
             name: HeaderValue::try_from(settings.name.as_str())

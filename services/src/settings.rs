@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use ledger_kafka::{KafkaSettings, PropertiesError};
 use tracing_subscriber::EnvFilter;
 
 /// REST for orders and stock over the ledger's log. Stateless: run any number of them behind a gateway.
@@ -15,9 +16,9 @@ pub struct Settings {
     /// Kafka's bootstrap servers, comma separated
     #[arg(long, env = "LEDGER_KAFKA_BROKERS", default_value = "127.0.0.1:29092")]
     pub kafka_brokers: String,
-    /// More librdkafka settings, NAME=VALUE comma separated, such as security.protocol=ssl
+    /// More librdkafka properties, key=value comma separated, such as security.protocol=ssl
     #[arg(long, env = "LEDGER_KAFKA_PROPERTIES", default_value = "", hide_env_values = true)]
-    pub kafka_properties: KafkaProperties,
+    pub kafka_properties: Secret,
     /// The topic of the log
     #[arg(long, env = "LEDGER_ORDERS_TOPIC", default_value = ledger_schema::topics::ORDERS)]
     pub orders_topic: String,
@@ -90,6 +91,10 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    pub(crate) fn kafka(&self) -> Result<KafkaSettings, PropertiesError> {
+        KafkaSettings::new(&self.kafka_brokers, self.kafka_properties.reveal())
+    }
+
     pub(crate) fn database_timeout(&self) -> Duration {
         Duration::from_millis(self.database_timeout_ms)
     }
@@ -127,28 +132,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Settings of librdkafka. Passwords can be among them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KafkaProperties(pub(crate) Vec<(String, String)>);
-
-impl FromStr for KafkaProperties {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let property = |part: &str| {
-            let (name, value) = part.split_once('=').ok_or("expected NAME=VALUE, comma separated")?;
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        };
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(property).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Debug for KafkaProperties {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
-    }
-}
-
 fn parse_name(text: &str) -> Result<String, &'static str> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=32).contains(&text.len()) && text.bytes().all(is_allowed) {
@@ -179,12 +162,12 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let url = "mysql://ledger_reader:hunter2@127.0.0.1:1/ledger";
-        let properties = "sasl.password=hunter2, acks=1";
+        let properties = "sasl.password=hunter2, linger.ms=2";
         let settings = Settings::try_parse_from(["x", "--reader-database-url", url, "--kafka-properties", properties])
             .expect("valid");
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert_eq!(settings.reader_database_url.reveal(), url);
-        assert_eq!(settings.kafka_properties.0[1], ("acks".to_owned(), "1".to_owned()));
+        assert!(!format!("{:?}", settings.kafka()).contains("hunter2"));
     }
 
     #[test]

@@ -44,7 +44,10 @@ impl DeadLetterStatements {
         let size: usize = rows.iter().map(|(_, letter)| letter.size()).sum();
         let together = if size > MAX_SHARED_STATEMENT_BYTES { 1 } else { rows.len().max(1) };
         for rows in rows.chunks(together) {
-            let done = self.insert.execute(connection, rows, bind, FailPoint::StoreDeadLetters).await;
+            let done = self
+                .insert
+                .execute(connection, rows, bind, || ledger_failpoints::reach(FailPoint::StoreDeadLetters))
+                .await;
             done.map_err(at("parking records"))?;
         }
         Ok(())

@@ -51,7 +51,8 @@ impl OutboxStatements {
         let size: usize = rows.iter().map(|row| row.entries.len()).sum();
         let together = if size > MAX_SHARED_STATEMENT_BYTES { 1 } else { rows.len().max(1) };
         for rows in rows.chunks(together) {
-            let done = self.replace.execute(connection, rows, bind, FailPoint::StoreOutbox).await;
+            let done =
+                self.replace.execute(connection, rows, bind, || ledger_failpoints::reach(FailPoint::StoreOutbox)).await;
             done.map_err(at("writing the outbox"))?;
         }
         Ok(())

@@ -67,7 +67,10 @@ impl RowStatements {
         // In order of the primary key, neighbours in the batch are neighbours in the tree. The rows say their own offset, so
         // the order in which they are inserted shows nowhere.
         rows.sort_unstable_by_key(|(_, row)| row.order.order_id());
-        let done = self.orders.execute(connection, &rows, bind_order, FailPoint::StoreOrders).await;
+        let done = self
+            .orders
+            .execute(connection, &rows, bind_order, || ledger_failpoints::reach(FailPoint::StoreOrders))
+            .await;
         inserted(done, "inserting orders")
     }
 
@@ -81,7 +84,10 @@ impl RowStatements {
         batch: &[PartitionBatch<'_>],
     ) -> Result<Inserted, StoreError> {
         let rows: Vec<(i32, &MovementRow)> = of_all(batch, |batch| &batch.effects.movements);
-        let done = self.movements.execute(connection, &rows, bind_movement, FailPoint::StoreMovements).await;
+        let done = self
+            .movements
+            .execute(connection, &rows, bind_movement, || ledger_failpoints::reach(FailPoint::StoreMovements))
+            .await;
         inserted(done, "inserting movements")
     }
 }

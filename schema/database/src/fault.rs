@@ -59,6 +59,13 @@ pub fn fault_of(error: &sqlx::Error) -> Fault {
     }
 }
 
+/// Whether a single reading statement, repeated at once, can be expected to succeed: on another connection, or after the swap
+/// of tables that made it void. For a transaction this is too much: an answer that cannot be read may be that of its commit.
+pub fn is_read_worth_repeating(error: &sqlx::Error) -> bool {
+    let is_broken_answer = matches!(error, sqlx::Error::Protocol(_));
+    is_broken_answer || matches!(fault_of(error), Fault::ConnectionLost | Fault::Retry)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -71,5 +78,18 @@ mod tests {
         assert_eq!(fault_of(&lost), Fault::ConnectionLost);
         assert_eq!(fault_of(&sqlx::Error::RowNotFound), Fault::Other);
         assert_eq!(number_of(&lost), None);
+    }
+
+    #[test]
+    fn a_read_is_repeated_where_that_can_help() {
+        for (error, is_worth_it) in [
+            (sqlx::Error::Io(io::Error::from(io::ErrorKind::UnexpectedEof)), true),
+            (sqlx::Error::Protocol("cut off".to_owned()), true),
+            (sqlx::Error::WorkerCrashed, true),
+            (sqlx::Error::PoolTimedOut, false),
+            (sqlx::Error::RowNotFound, false),
+        ] {
+            assert_eq!(is_read_worth_repeating(&error), is_worth_it, "{error}");
+        }
     }
 }

@@ -38,7 +38,7 @@ pub async fn check(connection: &mut MySqlConnection) -> Result<(), SchemaVersion
     if let Some((version, _)) = rows.iter().find(|(_, success)| !success) {
         return Err(SchemaVersionError::Interrupted { version: *version });
     }
-    let expected = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let expected = MIGRATOR.iter().map(|migration| migration.version).max().expect("the program has migrations");
     match rows.last().map(|(version, _)| *version) {
         None => Err(SchemaVersionError::NotMigrated),
         Some(found) if found < expected => Err(SchemaVersionError::Older { expected, found }),
@@ -47,5 +47,5 @@ pub async fn check(connection: &mut MySqlConnection) -> Result<(), SchemaVersion
     }
 }
 
-/// A user without any right on a table is not told whether it exists.
+/// A user without any right on a table cannot find out whether it exists.
 const SELECT_DENIED: u16 = 1142;

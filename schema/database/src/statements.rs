@@ -1,10 +1,10 @@
-//! SQL texts with many rows, in a few fixed shapes, so that each is prepared once per connection. It must never put a
-//! value into a text: values are bound; only table names, which are ours, are put in.
+//! SQL texts with many rows or many ids, in a few fixed shapes, so that each is prepared once per connection. It must never
+//! put a value into a text: values are bound; only table names, which are ours, are put in.
 
 use std::sync::Arc;
 
-use ledger_failpoints::FailPoint;
-use sqlx::mysql::{MySqlArguments, MySqlConnection};
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
+use sqlx::types::Uuid;
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 /// Numbers of rows per statement. A batch is cut into the largest that fit: a handful of statements for any number of
@@ -29,7 +29,7 @@ impl Shaped {
         Self { texts: SHAPES.map(text) }
     }
 
-    /// Binds and executes all of `rows`. `bind` adds the values of one row; `point` is reached after each statement.
+    /// Binds and executes all of `rows`. `bind` adds the values of one row; `executed` is called after each statement.
     ///
     /// # Errors
     /// Of the first statement that fails.
@@ -38,7 +38,7 @@ impl Shaped {
         connection: &mut MySqlConnection,
         rows: &[T],
         bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
-        point: FailPoint,
+        executed: impl Fn() + Send + Sync,
     ) -> Result<(), sqlx::Error> {
         for (text, rows) in self.cut(rows) {
             let mut arguments = MySqlArguments::default();
@@ -47,7 +47,7 @@ impl Shaped {
                 bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
             }
             sqlx::query_with(text, arguments).execute(&mut *connection).await?;
-            ledger_failpoints::reach(point);
+            executed();
         }
         Ok(())
     }
@@ -61,6 +61,45 @@ impl Shaped {
             }
         }
         pieces
+    }
+}
+
+/// `?, ?, ..`, for a list in parentheses.
+pub fn placeholders(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+/// A SELECT of rows by their ids: `.. IN (?, ?, ..)`, cut into the same shapes. The largest list is below 1000, from where on
+/// MariaDB makes a temporary table of it.
+#[derive(Debug, Clone)]
+pub struct SelectByIds {
+    by_ids: Shaped,
+}
+
+impl SelectByIds {
+    /// `before` ends with the name of the column that holds the id.
+    pub fn new(before: &str) -> Self {
+        Self { by_ids: Shaped::new(&format!("{before} IN ("), "?", ")") }
+    }
+
+    /// The rows under `ids`. `leading` are the values of placeholders that stand before the list.
+    ///
+    /// # Errors
+    /// Of the first statement that fails.
+    pub async fn fetch(
+        &self,
+        connection: &mut MySqlConnection,
+        leading: &[i32],
+        ids: &[Uuid],
+    ) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        let mut rows = Vec::new();
+        for (text, ids) in self.by_ids.cut(ids) {
+            let mut arguments = MySqlArguments::default();
+            leading.iter().try_for_each(|value| arguments.add(value)).map_err(sqlx::Error::Encode)?;
+            ids.iter().try_for_each(|id| arguments.add(id)).map_err(sqlx::Error::Encode)?;
+            rows.append(&mut sqlx::query_with(text, arguments).fetch_all(&mut *connection).await?);
+        }
+        Ok(rows)
     }
 }
 
@@ -79,5 +118,12 @@ mod tests {
             assert_eq!(sizes, expected);
         }
         assert_eq!(shaped.cut(&[0; 4])[0].0.as_str(), "INSERT INTO t VALUES (?, ?), (?, ?), (?, ?), (?, ?)");
+    }
+
+    #[test]
+    fn ids_stand_in_a_list() {
+        let select = SelectByIds::new("SELECT a FROM t WHERE b = ? AND id");
+        assert_eq!(select.by_ids.cut(&[0; 2])[0].0.as_str(), "SELECT a FROM t WHERE b = ? AND id IN ( ?, ?)");
+        assert_eq!(placeholders(3), "?, ?, ?");
     }
 }

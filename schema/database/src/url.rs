@@ -31,7 +31,8 @@ impl DatabaseUrl {
         }
         let decoded = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
         let user = decoded(url.username()).map_err(|_| "the user is not UTF-8".to_owned())?;
-        let password = decoded(url.password().unwrap_or_default()).map_err(|_| "the password is not UTF-8")?;
+        // A URL without a password is a login without one, and without a port the server's own port.
+        let password = decoded(url.password().unwrap_or("")).map_err(|_| "the password is not UTF-8")?;
         let host = url.host_str().ok_or("it names no host")?;
         let port = url.port().unwrap_or(3306);
         let database = decoded(url.path().trim_start_matches('/')).map_err(|_| "the database is not UTF-8")?;
@@ -84,6 +85,11 @@ impl DatabaseUrl {
         other
     }
 
+    /// For a pool, which opens its connections itself and settles each by [`crate::settle`].
+    pub fn options(&self) -> MySqlConnectOptions {
+        self.options.clone()
+    }
+
     pub(crate) async fn open(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
         sqlx::MySqlConnection::connect_with(&self.options).await
     }
@@ -91,7 +97,7 @@ impl DatabaseUrl {
 
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "mysql://{}@{}/{}", self.user, self.server, self.database.as_deref().unwrap_or_default())
+        write!(f, "mysql://{}@{}/{}", self.user, self.server, self.database.as_deref().unwrap_or(""))
     }
 }
 

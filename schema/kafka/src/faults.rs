@@ -64,6 +64,39 @@ pub fn fault_of_code(code: RDKafkaErrorCode) -> Fault {
     }
 }
 
+/// Whether the client reports that it has no connection to any broker. It does so when idle connections are closed, too, so
+/// this alone is no outage.
+pub fn is_all_brokers_down(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
+}
+
+/// Where an append failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendStep {
+    /// The client did not take the record into its queue.
+    Queue,
+    /// The client reports that a record of its queue was not delivered.
+    Delivery,
+}
+
+/// What a failed append means for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendFault {
+    /// The record is certainly not in the log.
+    Refused,
+    /// The record is in the log, or is not.
+    Unknown,
+}
+
+/// Sorts a failed append. Of a record that was in the queue nothing is certain, whatever the code: an attempt before the one
+/// that failed may have been written.
+pub fn append_fault(step: AppendStep, _error: &KafkaError) -> AppendFault {
+    match step {
+        AppendStep::Queue => AppendFault::Refused,
+        AppendStep::Delivery => AppendFault::Unknown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +116,30 @@ mod tests {
             (RDKafkaErrorCode::TopicAuthorizationFailed, Fault::Other),
         ] {
             assert_eq!(fault_of(&KafkaError::MessageConsumption(code)), fault, "{code}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_never_queued_is_certainly_not_in_the_log() {
+        for (step, code, fault) in [
+            (AppendStep::Queue, RDKafkaErrorCode::QueueFull, AppendFault::Refused),
+            (AppendStep::Queue, RDKafkaErrorCode::MessageSizeTooLarge, AppendFault::Refused),
+            (AppendStep::Queue, RDKafkaErrorCode::Fatal, AppendFault::Refused),
+            (AppendStep::Delivery, RDKafkaErrorCode::MessageTimedOut, AppendFault::Unknown),
+            (AppendStep::Delivery, RDKafkaErrorCode::PurgeQueue, AppendFault::Unknown),
+            (AppendStep::Delivery, RDKafkaErrorCode::MessageSizeTooLarge, AppendFault::Unknown),
+            (AppendStep::Delivery, RDKafkaErrorCode::TopicAuthorizationFailed, AppendFault::Unknown),
+        ] {
+            assert_eq!(append_fault(step, &KafkaError::MessageProduction(code)), fault, "{step:?} {code}");
+        }
+    }
+
+    #[test]
+    fn all_brokers_down_is_one_code() {
+        for (code, is_it) in
+            [(RDKafkaErrorCode::AllBrokersDown, true), (RDKafkaErrorCode::BrokerTransportFailure, false)]
+        {
+            assert_eq!(is_all_brokers_down(&KafkaError::Global(code)), is_it, "{code}");
         }
     }
 

@@ -1,8 +1,9 @@
-//! Facts about topics: identity, partition count, watermarks. It only asks, and belongs to no group. Every call blocks up
-//! to [`KAFKA_TIMEOUT`], so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
+//! Facts about topics: identity, partition count, watermarks. It only reads, and belongs to no group. Every call blocks up
+//! to [`KAFKA_TIMEOUT`] or the inspector's own limit, so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger_schema::log::{LogIdentity, Watermarks};
 use rdkafka::client::ClientContext;
@@ -12,12 +13,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::error::{KafkaUseError, settings_refused, use_error};
 use crate::native;
-use crate::settings::KafkaSettings;
-use crate::{KAFKA_TIMEOUT, KafkaUseError, use_error};
+use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
-/// Routes librdkafka's own lines into our logs. A broker that is away is told once by whoever needs it; the client's
-/// own lines about it are for debugging.
+/// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
+/// client's own lines about it are for debugging.
 pub struct QuietContext;
 
 impl ClientContext for QuietContext {
@@ -46,17 +47,21 @@ pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
 pub struct LogInspector {
     client: Arc<BaseConsumer<QuietContext>>,
     brokers: Arc<str>,
+    timeout: Duration,
 }
 
 impl LogInspector {
     /// # Errors
     /// [`KafkaUseError`] when the settings are refused. It does not connect yet.
     pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaUseError> {
-        let client = settings
-            .inspector()
-            .create_with_context(QuietContext)
-            .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
-        Ok(Self { client: Arc::new(client), brokers: Arc::from(settings.brokers()) })
+        let client = settings.inspector().create_with_context(QuietContext).map_err(settings_refused)?;
+        Ok(Self { client: Arc::new(client), brokers: Arc::from(settings.brokers()), timeout: KAFKA_TIMEOUT })
+    }
+
+    /// The same client, which waits for each answer up to `timeout` instead of [`KAFKA_TIMEOUT`].
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
     }
 
     /// How many partitions `topic` has.
@@ -66,7 +71,7 @@ impl LogInspector {
     pub fn partition_count(&self, topic: &str) -> Result<i32, KafkaUseError> {
         let action = "reading the topic's metadata";
         let failed = |cause| use_error(&self.brokers, action, cause);
-        let metadata = self.client.fetch_metadata(Some(topic), KAFKA_TIMEOUT).map_err(failed)?;
+        let metadata = self.client.fetch_metadata(Some(topic), self.timeout).map_err(failed)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         match found.map(|found| (found.error(), found.partitions().len())) {
             None | Some((Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), _) | (None, 0)) => {
@@ -76,7 +81,7 @@ impl LogInspector {
                 let code = RDKafkaErrorCode::from(error);
                 Err(KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) })
             }
-            Some((None, count)) => Ok(i32::try_from(count).unwrap_or(i32::MAX)),
+            Some((None, count)) => Ok(i32::try_from(count).expect("the protocol counts partitions in 32 bits")),
         }
     }
 
@@ -86,22 +91,30 @@ impl LogInspector {
     /// As [`Self::partition_count`].
     pub fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
         let partition_count = self.partition_count(topic)?;
-        let cluster_id = self.client.client().fetch_cluster_id(KAFKA_TIMEOUT).ok_or_else(|| {
-            let cause = "no broker told the cluster id".to_owned();
-            KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
-        })?;
-        let topic_id = native::topic_id(self.client.client(), topic, KAFKA_TIMEOUT)
+        let cluster_id = self.cluster_id()?;
+        let topic_id = native::topic_id(self.client.client(), topic, self.timeout)
             .map_err(|cause| KafkaUseError::Native { action: "reading the topic id", cause })?;
         Ok(LogIdentity { cluster_id, topic_id, partition_count })
+    }
+
+    /// Which cluster it is.
+    ///
+    /// # Errors
+    /// [`KafkaUseError::Unreachable`] when no broker says so in time.
+    pub fn cluster_id(&self) -> Result<String, KafkaUseError> {
+        self.client.client().fetch_cluster_id(self.timeout).ok_or_else(|| {
+            let cause = "no broker reported the cluster id".to_owned();
+            KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
+        })
     }
 
     /// First offset and end of a partition.
     ///
     /// # Errors
-    /// [`KafkaUseError`] when no broker tells.
+    /// [`KafkaUseError`] when no broker answers.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, KafkaUseError> {
         let failed = |cause| use_error(&self.brokers, "reading the watermarks", cause);
-        let (low, high) = self.client.fetch_watermarks(topic, partition, KAFKA_TIMEOUT).map_err(failed)?;
+        let (low, high) = self.client.fetch_watermarks(topic, partition, self.timeout).map_err(failed)?;
         Ok(Watermarks { low, high })
     }
 
@@ -109,7 +122,7 @@ impl LogInspector {
     /// is so late.
     ///
     /// # Errors
-    /// [`KafkaUseError`] when no broker tells.
+    /// [`KafkaUseError`] when no broker answers.
     pub fn offsets_from(
         &self,
         topic: &str,
@@ -121,7 +134,7 @@ impl LogInspector {
         for partition in partitions {
             times.add_partition_offset(topic, *partition, Offset::Offset(millis)).map_err(failed)?;
         }
-        let found = self.client.offsets_for_times(times, KAFKA_TIMEOUT).map_err(failed)?;
+        let found = self.client.offsets_for_times(times, self.timeout).map_err(failed)?;
         let mut offsets = BTreeMap::new();
         for found in found.elements() {
             found.error().map_err(failed)?;
@@ -139,7 +152,7 @@ impl LogInspector {
     pub fn broker_count(&self) -> Result<usize, KafkaUseError> {
         let failed = |cause| use_error(&self.brokers, "reading the cluster's metadata", cause);
         // Asking for no topic by name means all of them; one name that nobody has keeps the answer small.
-        let metadata = self.client.fetch_metadata(Some("__consumer_offsets"), KAFKA_TIMEOUT).map_err(failed)?;
+        let metadata = self.client.fetch_metadata(Some("__consumer_offsets"), self.timeout).map_err(failed)?;
         Ok(metadata.brokers().len())
     }
 }

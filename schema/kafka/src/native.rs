@@ -12,6 +12,9 @@ use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::message::BorrowedMessage;
 
+/// What stands for the text of an error that has none.
+const NO_TEXT: &str = "an error without a text";
+
 /// A pointer that is destroyed with its scope.
 struct Owned<T> {
     pointer: *mut T,
@@ -48,6 +51,7 @@ pub(crate) fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeou
     let handle = client.native_ptr();
     let name = CString::new(topic).map_err(|_| "the topic name holds a NUL".to_owned())?;
     let mut names = [name.as_ptr()];
+    // A longer time than the call can express is as long as it can express.
     let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
     // SAFETY: `handle` lives as long as `client`; `names` holds one valid C string and outlives the call, which copies
     // it; every result is checked for null and destroyed by `Owned`, the queue last.
@@ -75,7 +79,7 @@ unsafe fn id_of_event(event: *mut c::rd_kafka_event_t) -> Result<String, String>
     // SAFETY: the caller vouches for `event`; what is borrowed from it here is used only while it lives.
     unsafe {
         if c::rd_kafka_event_error(event) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(copied(c::rd_kafka_event_error_string(event)).unwrap_or_default());
+            return Err(copied(c::rd_kafka_event_error_string(event)).unwrap_or_else(|| NO_TEXT.to_owned()));
         }
         let result = c::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
@@ -89,11 +93,11 @@ unsafe fn id_of_event(event: *mut c::rd_kafka_event_t) -> Result<String, String>
         let description = *descriptions;
         let error = c::rd_kafka_TopicDescription_error(description);
         if !error.is_null() && c::rd_kafka_error_code(error) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(copied(c::rd_kafka_error_string(error)).unwrap_or_default());
+            return Err(copied(c::rd_kafka_error_string(error)).unwrap_or_else(|| NO_TEXT.to_owned()));
         }
         let id = c::rd_kafka_TopicDescription_topic_id(description);
         if id.is_null() {
-            return Err("the broker tells no topic id".to_owned());
+            return Err("the broker reports no topic id".to_owned());
         }
         copied(c::rd_kafka_Uuid_base64str(id)).ok_or_else(|| "the topic id cannot be printed".to_owned())
     }

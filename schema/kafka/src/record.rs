@@ -22,9 +22,10 @@ pub struct OwnedRecord {
 /// Marks a header without a value.
 const NO_VALUE: u32 = u32::MAX;
 
-/// Kafka's own limits keep every length far below 4 GiB.
+/// Kafka's protocol has signed 32-bit lengths, so none reaches [`NO_VALUE`]. A shorter one would cut a record in silence.
 fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(NO_VALUE - 1)
+    let length = u32::try_from(bytes.len()).ok().filter(|length| *length < NO_VALUE);
+    length.expect("a part of a record is shorter than 2 GiB")
 }
 
 impl OwnedRecord {
@@ -65,18 +66,18 @@ impl OwnedRecord {
     }
 
     pub fn key(&self) -> Option<&[u8]> {
-        self.key_len.and_then(|length| self.bytes.get(..usize_of(length)))
+        self.key_len.map(|length| &self.bytes[..usize_of(length)])
     }
 
     pub fn value(&self) -> Option<&[u8]> {
         let start = usize_of(self.key_len.unwrap_or(0));
-        self.value_len.and_then(|length| self.bytes.get(start..start + usize_of(length)))
+        self.value_len.map(|length| &self.bytes[start..start + usize_of(length)])
     }
 
     /// Name and value of each header, in order. Names are text by Kafka's protocol; what is not is replaced by U+FFFD.
     pub fn headers(&self) -> Vec<(String, Option<&[u8]>)> {
         let start = usize_of(self.key_len.unwrap_or(0)) + usize_of(self.value_len.unwrap_or(0));
-        let mut rest = self.bytes.get(start..).unwrap_or_default();
+        let mut rest = &self.bytes[start..];
         let mut headers = Vec::new();
         while let Some((name, value)) = take_header(&mut rest) {
             headers.push((String::from_utf8_lossy(name).into_owned(), value));
@@ -91,7 +92,7 @@ impl OwnedRecord {
 }
 
 fn usize_of(length: u32) -> usize {
-    usize::try_from(length).unwrap_or(usize::MAX)
+    usize::try_from(length).expect("a usize has 32 bits or more")
 }
 
 fn push_header(bytes: &mut Vec<u8>, name: &[u8], value: Option<&[u8]>) {
@@ -101,18 +102,27 @@ fn push_header(bytes: &mut Vec<u8>, name: &[u8], value: Option<&[u8]>) {
     bytes.extend_from_slice(value.unwrap_or_default());
 }
 
+/// The next header; `None` after the last.
 fn take_header<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], Option<&'a [u8]>)> {
-    let name_len = take_length(rest)?;
-    let name = rest.split_off(..usize_of(name_len))?;
-    let value = match take_length(rest)? {
+    if rest.is_empty() {
+        return None;
+    }
+    let name_len = take_length(rest);
+    let name = take(rest, usize_of(name_len));
+    let value = match take_length(rest) {
         NO_VALUE => None,
-        length => Some(rest.split_off(..usize_of(length))?),
+        length => Some(take(rest, usize_of(length))),
     };
     Some((name, value))
 }
 
-fn take_length(rest: &mut &[u8]) -> Option<u32> {
-    rest.split_off(..4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes)
+fn take_length(rest: &mut &[u8]) -> u32 {
+    u32::from_le_bytes(take(rest, 4).try_into().expect("four bytes were taken"))
+}
+
+/// The bytes are those that `push_header` wrote.
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
+    rest.split_off(..length).expect("a header is as long as it was written")
 }
 
 #[cfg(test)]

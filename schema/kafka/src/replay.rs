@@ -3,7 +3,7 @@
 //! on a thread. Read next: `rebuild/` and `verify/`, which fold what it reads.
 //!
 //! Offsets have gaps (the marks of transactions, and what was aborted). So that a range is read to its end is known by the
-//! client's position, or by a record behind it, never by the last record.
+//! client's position, or by a record after it, never by the last record.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -82,8 +82,8 @@ pub struct LogReader {
     open: BTreeMap<i32, LogRange>,
     patience: Duration,
     /// When a record came last.
-    heard: Instant,
-    /// The client complained about brokers since then.
+    last_record_at: Instant,
+    /// The client reported that brokers are away since then.
     lost_brokers: bool,
 }
 
@@ -104,7 +104,15 @@ impl LogReader {
         }
         client.assign(&assignment).map_err(client_error("placing the log's reader"))?;
         let (topic, brokers) = (topic.to_owned(), settings.brokers().to_owned());
-        Ok(Self { client, topic, brokers, open, patience: PATIENCE, heard: Instant::now(), lost_brokers: false })
+        Ok(Self {
+            client,
+            topic,
+            brokers,
+            open,
+            patience: PATIENCE,
+            last_record_at: Instant::now(),
+            lost_brokers: false,
+        })
     }
 
     /// Gives up when nothing came for `patience`, instead of a minute.
@@ -117,7 +125,7 @@ impl LogReader {
     ///
     /// # Errors
     /// [`ReplayError`]; nothing more can be read then.
-    #[expect(clippy::should_implement_trait, reason = "an iterator of results would go on after an error")]
+    #[expect(clippy::should_implement_trait, reason = "an iterator of results would continue after an error")]
     pub fn next(&mut self) -> Result<Option<OwnedRecord>, ReplayError> {
         loop {
             match self.poll(POLL_WAIT)? {
@@ -155,7 +163,7 @@ impl LogReader {
                 if self.open.get(&record.partition).is_some_and(|range| range.from >= range.to) {
                     self.end(record.partition)?;
                 }
-                self.heard = Instant::now();
+                self.last_record_at = Instant::now();
                 self.lost_brokers = false;
                 return Ok(Polled::Record(record));
             }
@@ -169,7 +177,7 @@ impl LogReader {
         self.check_patience().map(|()| Polled::Nothing)
     }
 
-    /// Ends the ranges that the client's position has left behind.
+    /// Ends the ranges whose end the client's position has reached.
     fn end_reached(&mut self) -> Result<(), ReplayError> {
         let positions = self.client.position().map_err(client_error("reading the log's position"))?;
         let reached = |range: &&LogRange| {
@@ -183,7 +191,7 @@ impl LogReader {
     /// A range is read: its partition is fetched no further, so that what follows takes no room.
     fn end(&mut self, partition: i32) -> Result<(), ReplayError> {
         self.open.remove(&partition);
-        self.heard = Instant::now();
+        self.last_record_at = Instant::now();
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
         self.client.pause(&list).map_err(client_error("ending a range"))
@@ -203,7 +211,7 @@ impl LogReader {
     }
 
     fn check_patience(&self) -> Result<(), ReplayError> {
-        let Some(range) = self.open.values().next().filter(|_| self.heard.elapsed() > self.patience) else {
+        let Some(range) = self.open.values().next().filter(|_| self.last_record_at.elapsed() > self.patience) else {
             return Ok(());
         };
         let seconds = self.patience.as_secs();

@@ -1,20 +1,35 @@
 //! Settings of Kafka's clients. Every setting that the exactly-once argument rests on is set here and cannot be overridden
 //! by `--kafka-properties`. It must never repeat a property's value in an error: it may be a secret.
 
+use std::fmt;
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use thiserror::Error;
 
+/// How long a question to the cluster may take before it counts as unreachable.
+pub const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Properties that decide correctness. `--kafka-properties` may not name them.
+/// Aliases are among them: of two names of one property, which is applied last is a matter of chance.
 const PINNED: &[&str] = &[
+    "acks",
     "auto.offset.reset",
     "bootstrap.servers",
+    "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",
+    "enable.idempotence",
     "group.id",
     "group.protocol",
     "isolation.level",
+    "message.timeout.ms",
+    "metadata.broker.list",
     "partition.assignment.strategy",
+    "partitioner",
+    "request.required.acks",
+    "transactional.id",
 ];
 
 /// Properties that are not taken. It never repeats a value.
@@ -27,7 +42,7 @@ pub enum PropertiesError {
 }
 
 /// Where Kafka is and how to speak to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct KafkaSettings {
     brokers: String,
     properties: Vec<(String, String)>,
@@ -53,7 +68,7 @@ impl KafkaSettings {
         &self.brokers
     }
 
-    /// What every client has.
+    /// What every client has. The properties of `--kafka-properties` are in it: what is set afterwards wins over them.
     pub fn client(&self, name: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
@@ -106,6 +121,14 @@ impl KafkaSettings {
     }
 }
 
+/// Names of properties only: a value may be a secret.
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.properties.iter().map(|(name, _)| name).collect();
+        f.debug_struct("KafkaSettings").field("brokers", &self.brokers).field("properties", &names).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,10 +137,12 @@ mod tests {
     fn properties_are_checked_without_being_repeated() {
         let settings = KafkaSettings::new("b:1", "sasl.password=p=1, security.protocol=SASL_SSL,").expect("valid");
         assert_eq!(settings.client("x").get("sasl.password"), Some("p=1"));
+        assert!(!format!("{settings:?}").contains("p=1"));
         for (bad, says) in [
             ("secret", "must be key=value, comma separated"),
             ("=secret", "must be key=value, comma separated"),
             ("auto.offset.reset=latest", "auto.offset.reset is set by the ledger itself"),
+            ("acks=1", "acks is set by the ledger itself"),
         ] {
             assert_eq!(KafkaSettings::new("b:1", bad).expect_err(bad).to_string(), says);
         }

@@ -9,9 +9,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
 
+use crate::error::{KafkaUseError, use_error};
 use crate::inspector::{LogInspector, ask};
-use crate::settings::KafkaSettings;
-use crate::{KAFKA_TIMEOUT, KafkaUseError, use_error};
+use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
 const SERVED_POLL: Duration = Duration::from_millis(50);
 
@@ -31,6 +31,8 @@ pub enum TopicsError {
     Wrong { topic: String, property: String, expected: String, found: String },
     #[error("topic {topic} was not created: {cause}")]
     NotCreated { topic: String, cause: RDKafkaErrorCode },
+    #[error("the settings of topic {topic} cannot be read: {cause}")]
+    SettingsUnknown { topic: String, cause: RDKafkaErrorCode },
 }
 
 /// Settings of an existing topic that must be as specified, since another value loses records.
@@ -89,12 +91,13 @@ async fn create(
     match results.into_iter().next() {
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(TopicOutcome::Unchanged),
         Some(Err((topic, cause))) => Err(TopicsError::NotCreated { topic, cause }),
-        Some(Ok(_)) | None => Ok(TopicOutcome::Created),
+        Some(Ok(_)) => Ok(TopicOutcome::Created),
+        None => Err(unanswered("creating the topic").into()),
     }
 }
 
 /// The controller answers before the brokers know: until every partition has a leader that answers, whoever starts
-/// next would be told that the topic does not exist.
+/// next would find that the topic does not exist.
 async fn wait_until_served(inspector: &LogInspector, spec: &TopicSpec) -> Result<(), TopicsError> {
     let begin = Instant::now();
     loop {
@@ -121,13 +124,18 @@ async fn check_settings(
     let described = admin.describe_configs([&resource], &options()).await.map_err(failed)?;
     let found = match described.into_iter().next() {
         Some(Ok(found)) => found,
-        Some(Err(cause)) => return Err(TopicsError::NotCreated { topic: spec.name.clone(), cause }),
-        None => return Ok(()),
+        Some(Err(cause)) => return Err(TopicsError::SettingsUnknown { topic: spec.name.clone(), cause }),
+        None => return Err(unanswered("reading the topic's settings").into()),
     };
     for (property, expected) in spec.config.iter().filter(|(property, _)| CHECKED.contains(property)) {
         check(property, spec, expected, value_of(&found, property))?;
     }
     Ok(())
+}
+
+/// One topic was named, so one answer is due.
+fn unanswered(action: &'static str) -> KafkaUseError {
+    KafkaUseError::Native { action, cause: "the broker's answer does not name the topic".to_owned() }
 }
 
 fn value_of<'a>(found: &'a ConfigResource, property: &str) -> &'a str {

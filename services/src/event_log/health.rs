@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ledger_kafka::{is_all_brokers_down, log_line};
 use rdkafka::ClientContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 use serde::Deserialize;
 use tokio::sync::Notify;
 
 /// How often librdkafka reports its brokers' states.
-pub(super) const STATISTICS_INTERVAL_MS: &str = "500";
+pub(super) const STATISTICS_INTERVAL: Duration = Duration::from_millis(500);
 /// All brokers down for this long is an outage.
 const OUTAGE_AFTER: Duration = Duration::from_millis(1_500);
 const UP: u64 = u64::MAX;
@@ -67,7 +69,7 @@ impl BrokerHealth {
 }
 
 /// The context of one producer.
-pub(crate) struct ProducerContext {
+pub(super) struct ProducerContext {
     health: Arc<BrokerHealth>,
 }
 
@@ -88,6 +90,10 @@ struct BrokerStatistics {
 }
 
 impl ClientContext for ProducerContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
     fn stats_raw(&self, statistics: &[u8]) {
         match serde_json::from_slice::<Statistics>(statistics) {
             Ok(statistics) if statistics.brokers.values().any(|broker| broker.state == "UP") => self.health.one_up(),
@@ -97,7 +103,7 @@ impl ClientContext for ProducerContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+        if is_all_brokers_down(&error) {
             tracing::warn!(reason, "all Kafka brokers are down");
             self.health.all_down();
         } else {
@@ -110,6 +116,8 @@ impl ClientContext for ProducerContext {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
     use super::*;
 
     #[test]

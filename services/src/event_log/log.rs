@@ -6,20 +6,25 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::http::HeaderValue;
+use ledger_kafka::{
+    AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, ProducerLimits, append_fault,
+    ask, settings_refused,
+};
 use ledger_schema::wire::{Event, encode};
 use ledger_schema::{Position, cloudevents, partitioner};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureRecord, Producer};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::health::BrokerHealth;
-use super::producer::{EventLogOptions, EventProducer, client_config, create};
-use super::topic::{TopicError, partition_count};
+use super::health::{BrokerHealth, ProducerContext, STATISTICS_INTERVAL};
 use crate::metrics::Metrics;
 use crate::readiness::Dependency;
+
+/// Longest that a probe waits for a broker's answer.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why an event has no position. Both are retryable.
 #[derive(Debug, Error)]
@@ -32,36 +37,62 @@ pub(crate) enum AppendError {
     Unknown(String),
 }
 
+/// Dropped aside: a broken producer must hold nobody up while it ends.
+type EventProducer = DroppedAside<FutureProducer<ProducerContext>>;
+
+/// How the log is appended to.
+#[derive(Debug, Clone)]
+pub(crate) struct EventLogOptions {
+    pub(crate) kafka: KafkaSettings,
+    pub(crate) topic: String,
+    pub(crate) service_name: String,
+    pub(crate) linger: Duration,
+    /// Longest time from append to acknowledgement; after it the outcome is unknown.
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) queue_max_messages: u32,
+    pub(crate) queue_max_kbytes: u32,
+}
+
 pub(crate) struct EventLog {
     producer: ArcSwap<EventProducer>,
     config: ClientConfig,
+    inspector: LogInspector,
     health: Arc<BrokerHealth>,
-    topic: Arc<str>,
+    topic: String,
     source: String,
-    metadata_timeout: Duration,
     /// Frozen when the topic was made, read once at start.
     partition_count: i32,
     metrics: Arc<Metrics>,
 }
 
 impl EventLog {
-    /// Connects, and checks that the topic is there.
+    /// Checks that the topic is there. Blocks for as long as `inspector` may take.
     ///
     /// # Errors
-    /// [`TopicError`]: bad settings, no broker within the metadata timeout, no such topic.
-    pub(crate) fn open(options: &EventLogOptions, metrics: Arc<Metrics>) -> Result<Self, TopicError> {
-        let config = client_config(options);
+    /// [`KafkaUseError`]: bad settings, no broker in time, no such topic.
+    pub(crate) fn open(
+        options: EventLogOptions,
+        inspector: LogInspector,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, KafkaUseError> {
+        let limits = ProducerLimits {
+            linger: options.linger,
+            delivery_timeout: options.delivery_timeout,
+            queue_max_messages: options.queue_max_messages,
+            queue_max_kbytes: options.queue_max_kbytes,
+            statistics_interval: STATISTICS_INTERVAL,
+        };
+        let config = options.kafka.log_producer(&format!("order-service-{}", options.service_name), &limits);
         let health = Arc::new(BrokerHealth::default());
-        let producer = create(&config, &health).map_err(TopicError::Settings)?;
-        let partition_count =
-            partition_count(producer.client(), &options.brokers, &options.topic, options.metadata_timeout)?;
+        let producer = create(&config, &health).map_err(settings_refused)?;
+        let partition_count = inspector.partition_count(&options.topic)?;
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
+            inspector,
             health,
-            topic: options.topic.clone(),
+            topic: options.topic,
             source: format!("/order-service/{}", options.service_name),
-            metadata_timeout: options.metadata_timeout,
             partition_count,
             metrics,
         })
@@ -69,11 +100,6 @@ impl EventLog {
 
     pub(crate) fn partition_count(&self) -> i32 {
         self.partition_count
-    }
-
-    /// Kafka's cluster id, if the brokers say one in time. Blocks.
-    pub(crate) fn cluster_id(&self) -> Option<String> {
-        self.producer.load().client().fetch_cluster_id(self.metadata_timeout)
     }
 
     /// Appends `event` and waits until all in-sync replicas have it (INV-7).
@@ -93,7 +119,8 @@ impl EventLog {
         let key = event.product_id().as_str();
         let record = FutureRecord::to(&self.topic).key(key).payload(&payload).headers(self.headers(event, traceparent));
         // The guard is not held across the wait, so a replaced producer can end.
-        let delivery = self.producer.load().send_result(record).map_err(|(error, _)| self.refused(&error))?;
+        let delivery =
+            self.producer.load().send_result(record).map_err(|(error, _)| self.failed(AppendStep::Queue, &error))?;
         match delivery.await {
             Ok(Ok(delivered)) => {
                 let position = Position { partition: delivered.partition, offset: delivered.offset };
@@ -102,7 +129,7 @@ impl EventLog {
                 tracing::debug!(%position, "appended");
                 Ok(position)
             }
-            Ok(Err((error, _))) => Err(self.unknown(error.to_string())),
+            Ok(Err((error, _))) => Err(self.failed(AppendStep::Delivery, &error)),
             Err(_) => Err(self.unknown("the producer was replaced".to_owned())),
         }
     }
@@ -120,10 +147,17 @@ impl EventLog {
         }
     }
 
-    fn refused(&self, error: &KafkaError) -> AppendError {
+    fn failed(&self, step: AppendStep, error: &KafkaError) -> AppendError {
+        match append_fault(step, error) {
+            AppendFault::Refused => self.refused(error.to_string()),
+            AppendFault::Unknown => self.unknown(error.to_string()),
+        }
+    }
+
+    fn refused(&self, cause: String) -> AppendError {
         self.metrics.refused_appends.increment(1);
         self.health.raise_doubt();
-        AppendError::Refused(error.to_string())
+        AppendError::Refused(cause)
     }
 
     fn unknown(&self, cause: String) -> AppendError {
@@ -158,9 +192,8 @@ impl EventLog {
         match create(&self.config, &self.health) {
             Ok(producer) => {
                 self.metrics.producer_restarts.increment(1);
-                let broken = self.producer.swap(Arc::new(producer));
-                // Dropping joins its thread and purges what it held: blocking work.
-                tokio::task::spawn_blocking(move || drop(broken));
+                // Its drop purges what it held: those who wait for a delivery get an unknown outcome.
+                drop(self.producer.swap(Arc::new(producer)));
                 tracing::warn!(topic = %self.topic, "the producer was replaced");
             }
             // The next append that fails raises the doubt again.
@@ -174,6 +207,10 @@ impl EventLog {
     }
 }
 
+fn create(config: &ClientConfig, health: &Arc<BrokerHealth>) -> Result<EventProducer, KafkaError> {
+    config.create_with_context(ProducerContext::new(health.clone())).map(DroppedAside::new)
+}
+
 #[async_trait]
 impl Dependency for EventLog {
     fn name(&self) -> &'static str {
@@ -181,11 +218,9 @@ impl Dependency for EventLog {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        let producer = self.producer.load_full();
-        let (topic, limit) = (self.topic.clone(), self.metadata_timeout.min(Duration::from_secs(1)));
-        let probe = move || partition_count(producer.client(), "the brokers", &topic, limit);
-        let probed = tokio::task::spawn_blocking(probe).await.map_err(|error| error.to_string())?;
-        let found = probed.map_err(|error| error.to_string())?;
+        let (inspector, topic) = (self.inspector.with_timeout(PROBE_LIMIT), self.topic.clone());
+        let found = ask(move || inspector.partition_count(&topic)).await;
+        let found = found.map_err(|error: KafkaUseError| error.to_string())?;
         let expected = self.partition_count;
         if found == expected {
             Ok(())

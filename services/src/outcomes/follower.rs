@@ -7,16 +7,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, QuietContext, settings_refused};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::awaited::AwaitedOutcomes;
 use super::decided_record::{DecidedRecord, UndecodableOutcome};
-use crate::event_log::{TopicError, partition_count};
 use crate::metrics::Metrics;
 use crate::pauses::Pauses;
 
@@ -31,94 +31,52 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(10);
 /// What the follower follows, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct FollowerOptions {
-    pub(crate) brokers: String,
-    /// More settings of librdkafka, by name.
-    pub(crate) properties: Vec<(String, String)>,
+    pub(crate) kafka: KafkaSettings,
     pub(crate) topic: String,
     pub(crate) service_name: String,
-    /// Limit of each request at start.
-    pub(crate) metadata_timeout: Duration,
 }
 
 /// Why the topic of outcomes cannot be followed.
 #[derive(Debug, Error)]
 pub(crate) enum FollowError {
     #[error(transparent)]
-    Topic(#[from] TopicError),
+    Kafka(#[from] KafkaUseError),
     #[error("topic {topic}: expected {expected} partitions, as the log has, found {found}")]
     PartitionCount { topic: String, expected: i32, found: i32 },
     #[error("the thread that follows the outcomes cannot be started: {0}")]
     Thread(#[source] std::io::Error),
 }
 
-/// The producer logs outages; twice would be noise.
-struct QuietContext;
-
-impl ClientContext for QuietContext {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "librdkafka, following the outcomes");
-    }
-}
-
-impl ConsumerContext for QuietContext {}
-
-/// Stands at the end of every partition of the topic.
+/// Stands at the end of every partition of the topic. Its client is quiet about outages: the producer logs them.
 pub(crate) struct Follower {
     consumer: BaseConsumer<QuietContext>,
     topic: String,
 }
 
-fn client_config(options: &FollowerOptions) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", &options.brokers)
-        .set("client.id", format!("order-service-{}-outcomes", options.service_name))
-        .set("socket.nagle.disable", "true")
-        .set("socket.keepalive.enable", "true")
-        .set("reconnect.backoff.max.ms", "1000")
-        .set("fetch.error.backoff.ms", "100")
-        // At most this much is fetched ahead, and at most so much at a time.
-        .set("queued.max.messages.kbytes", "4096")
-        .set("fetch.message.max.bytes", "262144")
-        .set("fetch.max.bytes", "2097152");
-    for (name, value) in &options.properties {
-        config.set(name, value);
-    }
-    config
-        // A name only, which librdkafka asks for: assign() joins no group.
-        .set("group.id", "order-service-outcomes")
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("isolation.level", "read_committed")
-        // Right here alone: should the topic be made anew, old outcomes are of no use, and what is missed is found in the projection.
-        .set("auto.offset.reset", "latest")
-        // Without it a fetch that found the queue full comes back a second later.
-        .set("fetch.queue.backoff.ms", "2");
-    config
-}
-
 impl Follower {
-    /// Finds the end of every partition, so that no outcome after this call is missed. Blocks.
+    /// Finds the end of every partition, so that no outcome after this call is missed. Blocks; each question to the brokers
+    /// takes no longer than `inspector` allows.
     ///
     /// # Errors
     /// [`FollowError`]: no such topic, another partition count than the log's, no broker in time.
-    pub(crate) fn open(options: &FollowerOptions, expected: i32) -> Result<Self, FollowError> {
-        let config = client_config(options);
+    pub(crate) fn open(options: FollowerOptions, inspector: &LogInspector, expected: i32) -> Result<Self, FollowError> {
+        let FollowerOptions { kafka, topic, service_name } = options;
+        let config = kafka.outcomes_follower(&format!("order-service-{service_name}-outcomes"));
         let consumer: BaseConsumer<QuietContext> =
-            config.create_with_context(QuietContext).map_err(TopicError::Settings)?;
-        let (topic, limit) = (options.topic.as_str(), options.metadata_timeout);
-        let found = partition_count(consumer.client(), &options.brokers, topic, limit)?;
+            config.create_with_context(QuietContext).map_err(settings_refused)?;
+        let found = inspector.partition_count(&topic)?;
         if found != expected {
-            return Err(FollowError::PartitionCount { topic: topic.to_owned(), expected, found });
+            return Err(FollowError::PartitionCount { topic, expected, found });
         }
-        let unreachable = |source| TopicError::Unreachable { brokers: options.brokers.clone(), source };
+        let failed =
+            |cause: KafkaError| KafkaUseError::Failed { action: "placing the follower of the outcomes", cause };
         let mut assignment = TopicPartitionList::new();
         for partition in 0..found {
-            let (_, end) = consumer.fetch_watermarks(topic, partition, limit).map_err(unreachable)?;
-            assignment.add_partition_offset(topic, partition, Offset::Offset(end)).map_err(TopicError::Settings)?;
+            let end = Offset::Offset(inspector.watermarks(&topic, partition)?.high);
+            assignment.add_partition_offset(&topic, partition, end).map_err(failed)?;
         }
-        consumer.assign(&assignment).map_err(TopicError::Settings)?;
-        Ok(Self { consumer, topic: topic.to_owned() })
+        consumer.assign(&assignment).map_err(failed)?;
+        Ok(Self { consumer, topic })
     }
 
     /// Follows until `stop`, on a thread; the receiver gets a value when that has ended.

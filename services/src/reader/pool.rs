@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::mysql::{
-    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPoolOptions, MySqlRow,
-};
+use ledger_database::{DatabaseUrl, is_read_worth_repeating, settle};
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlPoolOptions, MySqlRow};
 use sqlx::query::Query;
 use sqlx::{Executor, FromRow, MySql, MySqlPool};
 use thiserror::Error;
@@ -49,7 +48,7 @@ pub(crate) struct Reader {
 /// How the pool behaves.
 #[derive(Debug, Clone)]
 pub(crate) struct ReaderOptions {
-    pub(crate) connect: MySqlConnectOptions,
+    pub(crate) url: DatabaseUrl,
     pub(crate) connections: u32,
     /// Limit of taking a connection, and again of one query.
     pub(crate) timeout: Duration,
@@ -64,19 +63,14 @@ impl Reader {
             .acquire_timeout(options.timeout)
             // A connection that died while idle is found by its first query, which is tried twice.
             .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-                    Ok(())
-                })
-            })
+            .after_connect(|connection, _| Box::pin(settle(connection)))
             .after_release(|connection, _| {
                 Box::pin(async move {
                     connection.execute("ROLLBACK").await?;
                     Ok(true)
                 })
             })
-            .connect_lazy_with(options.connect);
+            .connect_lazy_with(options.url.options());
         Self { pool, query_timeout: options.timeout, orders_topic: options.orders_topic, metrics }
     }
 
@@ -93,7 +87,9 @@ impl Reader {
         let (pool, limit) = (self.pool.clone(), self.query_timeout);
         let task = tokio::spawn(async move {
             match attempt(&pool, limit, &query).await {
-                Err(ReadError::Database(error)) if is_over_at_once(&error) => attempt(&pool, limit, &query).await,
+                Err(ReadError::Database(error)) if is_read_worth_repeating(&error) => {
+                    attempt(&pool, limit, &query).await
+                }
                 result => result,
             }
         });
@@ -140,20 +136,6 @@ impl Reader {
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
-    }
-}
-
-/// MariaDB's "prepared statement needs to be re-prepared": it does so itself, but gives up where RENAMEs follow each other.
-const NEEDS_REPREPARE: u16 = 1615;
-
-/// Whether the same statement can be expected to succeed now: on another connection, or after the swap that made it void.
-fn is_over_at_once(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(error) => {
-            error.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|error| error.number() == NEEDS_REPREPARE)
-        }
-        _ => false,
     }
 }
 

@@ -38,12 +38,15 @@ async fn servers_and_topics() {
     check(&world, &["--reader-database-url", "wr0ng"], 1, &["mysql://"]).await;
     let empty = format!("{}/mysql", url.trim_end_matches('/'));
     check(&world, &["--reader-database-url", &empty], 1, &["positions", "ledger migrate"]).await;
-    check(&world, &["--orders-topic", "no-such-topic"], 1, &["no-such-topic", "found none"]).await;
-    check(&world, &["--outcomes-topic", "no-such-outcomes"], 1, &["no-such-outcomes", "found none"]).await;
+    check(&world, &["--orders-topic", "no-such-topic"], 1, &["no-such-topic", "ledger migrate"]).await;
+    check(&world, &["--outcomes-topic", "no-such-outcomes"], 1, &["no-such-outcomes", "ledger migrate"]).await;
     let narrow = format!("{}.narrow", world.topic);
     create_topics(&world.brokers, &[(&narrow, PARTITIONS - 1)]).await;
     check(&world, &["--outcomes-topic", &narrow], 1, &[&narrow, "expected 4", "found 3"]).await;
-    check(&world, &["--kafka-properties", "no.such.setting=1"], 1, &["no.such.setting"]).await;
+    check(&world, &["--kafka-properties", "no.such.setting=wr0ng"], 1, &["no.such.setting"]).await;
+    check(&world, &["--kafka-properties", "socket.timeout.ms=wr0ng"], 1, &["socket.timeout.ms"]).await;
+    check(&world, &["--kafka-properties", "acks=wr0ng"], 2, &["--kafka-properties", "acks"]).await;
+    check(&world, &["--kafka-properties", "wr0ng"], 2, &["--kafka-properties", "key=value"]).await;
     world.sql.execute("DROP TABLE furthest_positions").await.expect("as before the last migrations");
     check(&world, &[], 1, &["furthest_positions", "ledger migrate"]).await;
 }

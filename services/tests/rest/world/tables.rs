@@ -25,8 +25,9 @@ impl World {
     /// Tables were swapped in that stand there: nothing is raised.
     pub(crate) async fn set_position(&self, partition: i32, next_offset: i64) {
         sqlx::query(
-            "INSERT INTO positions (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count) \
-             VALUES (?, ?, ?, ?, 't', ?) ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
+            "INSERT INTO positions \
+             (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation_id) \
+             VALUES (?, ?, ?, ?, 't', ?, REPEAT('g', 16)) ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
         )
         .bind(&self.topic)
         .bind(partition)

@@ -1,0 +1,74 @@
+//! Kafka could not be used: by what an operator would have to do. Read next: `faults.rs`, what an error of the client means.
+
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+use thiserror::Error;
+
+use crate::faults::{Fault, fault_of};
+
+/// Kafka could not be used.
+#[derive(Debug, Error)]
+pub enum KafkaUseError {
+    #[error("Kafka at {brokers} cannot be reached: {cause}")]
+    Unreachable { brokers: String, cause: String },
+    #[error("topic {topic} does not exist: run `ledger migrate`")]
+    MissingTopic { topic: String },
+    #[error("{action}: {cause}")]
+    Failed { action: &'static str, cause: KafkaError },
+    #[error("{action}: {cause}")]
+    Native { action: &'static str, cause: String },
+}
+
+impl KafkaUseError {
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// Sorts an error of the client: what says that no broker answered, and the rest.
+pub fn use_error(brokers: &str, action: &'static str, cause: KafkaError) -> KafkaUseError {
+    match (fault_of(&cause), cause.rdkafka_error_code()) {
+        (Fault::NoAnswer, Some(code)) => {
+            KafkaUseError::Unreachable { brokers: brokers.to_owned(), cause: code.to_string() }
+        }
+        _ => KafkaUseError::Failed { action, cause },
+    }
+}
+
+/// A client that cannot be made. The client's own text repeats the value of the property that it refuses, which may be a
+/// secret: only the name is kept.
+pub fn settings_refused(cause: KafkaError) -> KafkaUseError {
+    let action = "Kafka client settings";
+    match cause {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            KafkaUseError::Native { action, cause: format!("there is no property {name}") }
+        }
+        KafkaError::ClientConfig(_, _, name, _) => {
+            KafkaUseError::Native { action, cause: format!("the value of the property {name} is refused") }
+        }
+        cause => KafkaUseError::Failed { action, cause },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+    use crate::settings::KafkaSettings;
+
+    #[test]
+    fn what_the_client_refuses_is_named_without_its_value() {
+        for (properties, says) in [
+            ("sasl.pasword=hunter2", "Kafka client settings: there is no property sasl.pasword"),
+            (
+                "socket.timeout.ms=hunter2",
+                "Kafka client settings: the value of the property socket.timeout.ms is refused",
+            ),
+        ] {
+            let settings = KafkaSettings::new("b:1", properties).expect("well formed");
+            let client: Result<BaseConsumer, _> = settings.client("x").create();
+            assert_eq!(client.map_err(settings_refused).err().expect("refused").to_string(), says);
+        }
+    }
+}
