@@ -68,7 +68,7 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
     let mut stored = positions::read(&mut connection, &options.topic).await?;
     if stored.is_empty() {
         log_check::check_unused(&mut connection, &options.topic).await?;
-        let generation = GenerationKey::draw(positions::allot_generation(&mut connection).await?);
+        let generation = GenerationKey::draw(ledger_store::generations::allot_number(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
         check_log(inspector, &options.topic, unfolded(&identity, origin)).await?;
         log_check::create_positions(&mut connection, &options.topic, &identity, origin).await?;

@@ -2,8 +2,8 @@
 //! number. It is one atomic statement, also when the server dies. Used in both directions: a rebuild swaps a new generation
 //! in, a rollback an old one.
 //!
-//! Nobody has to be told: a projector's next compare-and-set misses, since the generation is another, and it goes on from
-//! the positions that were swapped in. What it must never do is to swap in tables of another log, of another shape, or that
+//! No projector needs a message: its next compare-and-set misses, since the generation is another, and it continues from the
+//! positions that were swapped in. What it must never do is to swap in tables of another log, of another shape, or that
 //! are not whole; all of that is checked before.
 
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use super::guard::Guard;
 use super::record::{self, New};
 use super::shadow;
 
-/// The number under which tables go that no positions ever told a generation of.
+/// The number under which tables go whose positions never named a generation.
 const NOTHING_FOLDED: i32 = 0;
 /// MariaDB's numbers of a lock that was not got in time, and of a deadlock: both pass.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
@@ -31,11 +31,11 @@ const DEADLOCK: u16 = 1213;
 /// How long others may hold the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// Attempts, each of which makes new statements on the tables wait behind it.
+    /// Attempts, each of which makes new statements on the tables queue up.
     pub attempts: u32,
     /// Longest wait of one attempt.
     pub wait_seconds: u32,
-    /// Between attempts, so that what queued up behind one gets through; grows to four times this.
+    /// Between attempts, so that what queued up during one gets through; grows to four times this.
     pub pause: Duration,
 }
 
@@ -90,7 +90,8 @@ pub async fn swap(guard: &mut Guard, plan: &Plan<'_>) -> Result<Swapped, Generat
     // Nobody may change the shape of the tables between the look at them and the RENAME.
     lock_migrations(connection).await?;
     let swapped = swap_locked(connection, plan, live.as_ref()).await;
-    let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
+    // Whether that is answered makes no difference: this lock, too, ends with the connection at the latest.
+    drop(connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await);
     let swapped = swapped?;
     let failed = |cause| GenerationsError::NotWrittenDown { generation: plan.target, cause: Box::new(cause) };
     write_down(connection, plan.target, true).await.map_err(failed)?;
@@ -144,6 +145,8 @@ async fn swap_locked(
         let (topic, identity, fold_version) = (plan.topic, &live.identity, live.fold_version);
         record::ensure_live(connection, &New { generation: old, topic, identity, fold_version }).await?;
     }
+    // The last moment at which somebody reads them: what they show is never undershot afterwards (INV-13).
+    positions::raise_all_furthest(connection, plan.topic).await?;
     let took = rename(connection, old, plan).await?;
     Ok(Swapped::Now { old: live.map(|live| live.generation), took })
 }
@@ -170,6 +173,10 @@ fn check_positions(generation: i32, plan: &Plan<'_>, positions: &[StoredPosition
         let found = stands(position.generation.number, position.fold_version);
         if expected != found {
             return Err(GenerationsError::Positions { generation, expected, found });
+        }
+        if position.generation.id != first.generation.id {
+            let id = |position: &StoredPosition| format!("generation id {}", position.generation.id);
+            return Err(GenerationsError::Positions { generation, expected: id(first), found: id(position) });
         }
     }
     Ok(check_complete(plan.topic, positions).map_err(LogCheckError::from)?)
@@ -260,6 +267,8 @@ mod tests {
             fold_version,
         };
         let good = [position(0, "t", 3, 1), position(1, "t", 3, 1)];
+        let mut of_another_id = good[1].clone();
+        of_another_id.generation.id = uuid::Uuid::from_u128(7);
         let log = identity("t");
         let plan = Plan { topic: "orders", identity: &log, target: 3, wait_seconds: 1 };
         let message = |positions: &[StoredPosition]| {
@@ -276,6 +285,10 @@ mod tests {
             (
                 vec![good[0].clone(), position(1, "t", 3, 2)],
                 "expected generation 3, fold version 1, found generation 3, fold version 2",
+            ),
+            (
+                vec![good[0].clone(), of_another_id],
+                "expected generation id 00000000-0000-0000-0000-000000000000, found generation id 00000000",
             ),
             (vec![position(0, "u", 3, 1), good[1].clone()], "the positions belong to topic id t, found u"),
         ] {

@@ -8,7 +8,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr};
 use uuid::Uuid;
 
-use crate::dead_letters::printable;
+use crate::printable::printable;
 
 /// Contents of a column. The order is the server's order of its type, which merging relies on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
