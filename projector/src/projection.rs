@@ -49,6 +49,18 @@ pub struct Options {
     pub mixed_folds: MixedFolds,
 }
 
+impl Options {
+    /// The topics that a relay has to do with.
+    pub fn topics(&self) -> RelayTopics {
+        RelayTopics {
+            orders: self.topic.clone(),
+            outcomes: self.outcomes_topic.clone(),
+            dead_letters: self.dead_letters_topic.clone(),
+            cursors: self.cursors_topic.clone(),
+        }
+    }
+}
+
 /// The projector could not start, or cannot go on.
 #[derive(Debug, Error)]
 pub enum ProjectionError {
@@ -229,12 +241,7 @@ fn relays(
     let settings = RelaySettings {
         kafka: options.kafka.clone(),
         inspector: sources.inspector.clone(),
-        topics: RelayTopics {
-            orders: options.topic.clone(),
-            outcomes: options.outcomes_topic.clone(),
-            dead_letters: options.dead_letters_topic.clone(),
-            cursors: options.cursors_topic.clone(),
-        },
+        topics: options.topics(),
         topic_id: identity.topic_id.clone(),
         database: options.database.clone(),
     };

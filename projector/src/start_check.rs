@@ -13,6 +13,7 @@ use sqlx::MySqlConnection;
 use thiserror::Error;
 
 use crate::projection::Options;
+use crate::relay::{self, CursorReader, RelayError};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -28,6 +29,11 @@ pub enum StartError {
     Log(#[from] LogCheckError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The log's end cannot be known.
+    #[error(transparent)]
+    Cursor(#[from] RelayError),
+    #[error("a part of the start ended unexpectedly: {0}")]
+    Part(String),
     #[error(transparent)]
     Schema(#[from] SchemaVersionError),
     #[error(
@@ -42,6 +48,7 @@ impl StartError {
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Log(error) => error.is_unreachable(),
+            Self::Cursor(error) => error.is_unreachable(),
             _ => false,
         }
     }
@@ -71,13 +78,35 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
         let generation = GenerationKey::draw(ledger_store::generations::allot_number(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
         check_log(inspector, &options.topic, unfolded(&identity, origin)).await?;
-        log_check::create_positions(&mut connection, &options.topic, &identity, origin).await?;
+        let furthest = observable(options, &identity).await?;
+        log_check::create_positions(&mut connection, &options.topic, &identity, origin, &furthest).await?;
         stored = positions::read(&mut connection, &options.topic).await?;
     }
     log_check::check_complete(&options.topic, &stored).map_err(LogCheckError::from)?;
     check_fold(&stored, options.mixed_folds)?;
     check_log(inspector, &options.topic, stored).await?;
     Ok(identity)
+}
+
+/// How far each partition may have been observed: the log's end, once no relay can publish any more. A database without positions
+/// may be one that was lost and made anew: then it takes the place of tables that others still hold state of, as a swap does.
+/// Their relays are fenced, so that nothing is published that the lost tables decided (INV-6). Nobody can have observed more
+/// than the log holds, so reads wait until the new tables are as far (INV-13). On a new system the log is empty.
+async fn observable(options: &Options, identity: &LogIdentity) -> Result<Vec<i64>, StartError> {
+    let read_one = |partition| {
+        let (kafka, topics, topic_id) = (options.kafka.clone(), options.topics(), identity.topic_id.clone());
+        tokio::spawn(ask(move || {
+            relay::fence(&kafka, &topics.cursors, partition)?;
+            CursorReader::new(&kafka, &topics, &topic_id).end_of_log(partition)
+        }))
+    };
+    // All at once: each waits for brokers, not for us.
+    let reads: Vec<_> = (0..identity.partition_count).map(read_one).collect();
+    let mut ends = Vec::with_capacity(reads.len());
+    for read in reads {
+        ends.push(read.await.map_err(|error| StartError::Part(error.to_string()))??);
+    }
+    Ok(ends)
 }
 
 /// Refuses tables that another version of the fold made, where that is not accepted.

@@ -3,9 +3,31 @@
 //!
 //! Epochs are not numbers here: a producer either holds the newest epoch or is fenced, and a process that makes a new
 //! producer has thrown its old one away. So the newest epoch's holder says everything, and the states stay finite.
+//!
+//! It must never look at the database. Next: [`crate::database`].
 
+use crate::actions::BrokerAction;
 use crate::log::Outcome;
-use crate::system::Process;
+use crate::vocabulary::Process;
+
+/// An outcome on the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Published {
+    pub outcome: Outcome,
+    /// No program reads it: it is here for the properties.
+    pub basis: Basis,
+}
+
+/// What an outcome rested on in the moment that it became visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// The live tables hold the row that it reports.
+    LiveTables,
+    /// So they do, but somebody had tampered with them, and the log says otherwise.
+    TamperedTables,
+    /// The live tables hold another row, or none.
+    Nothing,
+}
 
 /// What was sent since `begin_transaction`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -27,28 +49,15 @@ pub enum Neighbour {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Broker {
     /// Committed outcomes, in the order of the topic.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<Published>,
     /// The committed cursor: one past the last record whose outcomes are published.
     pub cursor: u8,
-    /// Who holds the newest epoch.
+    /// Which process holds the newest epoch. None before the first, and when a command that swaps tables took it.
     pub current: Option<Process>,
     pub transaction: Option<OpenTransaction>,
-    /// The newest epoch's holder sent a commit and heard nothing: it may still arrive.
+    /// The newest epoch's holder sent a commit and got no reply: it may still arrive.
     pub commit_in_flight: bool,
     pub neighbour: Neighbour,
-}
-
-/// What the cluster does by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BrokerAction {
-    /// A commit whose reply was lost is executed.
-    ApplyCommit,
-    /// It never arrived.
-    LoseCommit,
-    /// The open transaction is older than `transaction.timeout.ms`: aborted, and its producer fenced.
-    TimeOutTransaction,
-    NeighbourBegins,
-    NeighbourEnds,
 }
 
 impl Broker {
@@ -67,11 +76,7 @@ impl Broker {
         match action {
             BrokerAction::ApplyCommit => self.commit(),
             BrokerAction::LoseCommit => self.commit_in_flight = false,
-            BrokerAction::TimeOutTransaction => {
-                self.transaction = None;
-                self.commit_in_flight = false;
-                self.current = None;
-            }
+            BrokerAction::TimeOutTransaction => self.fence(),
             BrokerAction::NeighbourBegins => self.neighbour = Neighbour::Open { our_cursor_then: self.cursor },
             BrokerAction::NeighbourEnds => self.neighbour = Neighbour::Idle,
         }
@@ -80,7 +85,13 @@ impl Broker {
     /// A new epoch for `process`. Older producers are fenced, what they left open is aborted, and a commit of theirs that
     /// arrives later is refused.
     pub fn init_transactions(&mut self, process: Process) {
+        self.fence();
         self.current = Some(process);
+    }
+
+    /// The same for somebody who is no relay, and publishes nothing.
+    pub fn fence(&mut self) {
+        self.current = None;
         self.transaction = None;
         self.commit_in_flight = false;
     }
@@ -91,7 +102,7 @@ impl Broker {
     }
 
     /// Whether another relay that begins now would hide what our cursor becomes later. (One that begins when our next
-    /// cursor was already sent stands behind it, and hides nothing that matters.)
+    /// cursor was already sent stands after it, and hides nothing that matters.)
     pub fn neighbour_may_hide_the_cursor(&self) -> bool {
         let sent = self.transaction.as_ref().is_some_and(|transaction| transaction.cursor.is_some());
         self.neighbour == Neighbour::Idle && !sent
@@ -106,11 +117,12 @@ impl Broker {
         self.transaction.get_or_insert_default().cursor = Some(cursor);
     }
 
-    /// What the open transaction holds becomes visible, all of it.
+    /// What the open transaction holds becomes visible, all of it. What each outcome rests on is found out by whoever
+    /// knows the tables ([`crate::system`]).
     pub fn commit(&mut self) {
         self.commit_in_flight = false;
         if let Some(OpenTransaction { outcomes, cursor }) = self.transaction.take() {
-            self.outcomes.extend(outcomes);
+            self.outcomes.extend(outcomes.into_iter().map(|outcome| Published { outcome, basis: Basis::Nothing }));
             self.cursor = cursor.unwrap_or(self.cursor);
         }
     }

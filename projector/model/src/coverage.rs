@@ -1,5 +1,7 @@
 //! What happened while the checker explored. A property that holds proves nothing when the case it is about never came
 //! up; the tests demand that each of these did.
+//!
+//! It must never decide a step: the parts only name events. Next: [`crate::broker`].
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,16 +23,28 @@ pub enum Event {
     SwapWentBack,
     /// A swap left the position where it was, and a compare-and-set missed by the generation alone.
     MissedByGeneration,
+    /// The same after the loss of the whole database: position and number were equal, and the id was not.
+    MissedByGenerationId,
     /// A projector with nothing to fold found its position taken back.
     IdleAndOvertaken,
     /// The tables of before a swap were brought back.
     RolledBack,
     /// Tables that somebody had tampered with were replaced by rebuilt ones.
     Mended,
+    /// A relay's session found that a swap is under way, and waited.
+    HeldByBarrier,
+    /// The fence of a swap aborted a Kafka transaction of a relay.
+    TransactionCutBySwap,
+    /// A relay pruned, and left what a kept generation decided after the cursor.
+    KeptRowsStay,
+    /// What was decided from tampered tables was published while they were live.
+    PublishedFromTampered,
+    /// Reads stopped being answered, since the tables went back to before the furthest position.
+    ReadsWait,
 }
 
 impl Event {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::CompareAndSetMissed,
         Self::FoldedAgain,
         Self::UnknownCommitDone,
@@ -43,6 +57,12 @@ impl Event {
         Self::IdleAndOvertaken,
         Self::RolledBack,
         Self::Mended,
+        Self::MissedByGenerationId,
+        Self::HeldByBarrier,
+        Self::TransactionCutBySwap,
+        Self::KeptRowsStay,
+        Self::PublishedFromTampered,
+        Self::ReadsWait,
     ];
 }
 
@@ -63,7 +83,7 @@ impl Coverage {
     }
 
     fn counter(&self, event: Event) -> &AtomicU64 {
-        let at = Event::ALL.iter().position(|known| *known == event).unwrap_or(0);
+        let at = Event::ALL.iter().position(|known| *known == event).expect("every event is in ALL");
         &self.0[at]
     }
 }

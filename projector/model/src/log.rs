@@ -10,7 +10,7 @@ use ledger_schema::wire::{self, Event, Outcome as WireOutcome};
 /// How many records the log has.
 pub const RECORD_COUNT: usize = 4;
 /// One past the last record.
-pub const LOG_END: u8 = 4;
+pub const RECORDS_END: u8 = 4;
 /// The largest batch.
 pub const BATCH_MAX: u8 = 2;
 /// Stock levels above this are held as this. The log receives one piece, so a correct protocol stays below.
@@ -100,18 +100,19 @@ pub struct Effects {
 /// The records, and the fold of every interval of them.
 #[derive(Debug)]
 pub struct Log {
+    end: u8,
     ids: [u8; RECORD_COUNT],
     folds: Vec<Effects>,
     prefixes: Vec<Effects>,
 }
 
 impl Log {
-    /// Folds every interval from every state. Panics when the records of this file do not decode.
-    pub fn new() -> Self {
+    /// The first `end` records. Folds every interval from every state. Panics when the records of this file do not decode.
+    pub fn new(end: u8) -> Self {
         let ids = std::array::from_fn(first_with_the_id_of);
-        let mut log = Self { ids, folds: Vec::new(), prefixes: Vec::new() };
-        for from in 0..=LOG_END {
-            for to in 0..=LOG_END {
+        let mut log = Self { end, ids, folds: Vec::new(), prefixes: Vec::new() };
+        for from in 0..=RECORDS_END {
+            for to in 0..=RECORDS_END {
                 for level in 0..=LEVEL_MAX + 1 {
                     for known in 0..1 << RECORD_COUNT {
                         let input = FoldInput { from, to, available: level.checked_sub(1), known: Ids(known) };
@@ -120,7 +121,7 @@ impl Log {
                 }
             }
         }
-        log.prefixes = (0..=LOG_END)
+        log.prefixes = (0..=RECORDS_END)
             .map(|to| *log.fold(&FoldInput { from: 0, to, available: None, known: Ids::default() }))
             .collect();
         log
@@ -138,6 +139,11 @@ impl Log {
         &self.prefixes[usize::from(position)]
     }
 
+    /// One past the last record.
+    pub fn end(&self) -> u8 {
+        self.end
+    }
+
     /// The id in the record at `offset`.
     pub fn id(&self, offset: usize) -> u8 {
         self.ids[offset]
@@ -145,13 +151,7 @@ impl Log {
 
     /// Every outcome of the log, in order.
     pub fn outcomes(&self) -> impl Iterator<Item = Outcome> {
-        self.prefix(LOG_END).outcomes.iter().flatten().copied()
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self::new()
+        self.prefix(self.end).outcomes.iter().flatten().copied()
     }
 }
 
@@ -164,7 +164,7 @@ fn event(offset: usize) -> Event {
 
 fn first_with_the_id_of(offset: usize) -> u8 {
     let id = event(offset).id();
-    (0..LOG_END).find(|earlier| event(usize::from(*earlier)).id() == id).unwrap_or(LOG_END)
+    (0..RECORDS_END).find(|earlier| event(usize::from(*earlier)).id() == id).expect("a record has its own id")
 }
 
 /// One batch through the real fold.
@@ -215,7 +215,7 @@ fn row(decision: Decision, confirmed: Row) -> Row {
 }
 
 fn small(offset: i64) -> u8 {
-    u8::try_from(offset).unwrap_or(LOG_END)
+    u8::try_from(offset).expect("the offsets of a few records are small")
 }
 
 fn index(offset: i64) -> usize {
@@ -223,7 +223,7 @@ fn index(offset: i64) -> usize {
 }
 
 fn level(available: i64) -> u8 {
-    u8::try_from(available).unwrap_or(LEVEL_MAX).min(LEVEL_MAX)
+    u8::try_from(available).expect("the fold keeps INV-2, and levels are small").min(LEVEL_MAX)
 }
 
 #[cfg(test)]
@@ -233,9 +233,9 @@ mod tests {
     /// The log is worth checking only while it holds a receipt, a sale, a duplicate and a refusal.
     #[test]
     fn the_log_has_one_of_each() {
-        let log = Log::new();
+        let log = Log::new(RECORDS_END);
         let sold_out = Row::Rejected(RejectionReason::OutOfStock);
-        let whole = log.prefix(LOG_END);
+        let whole = log.prefix(RECORDS_END);
         assert_eq!(whole.rows, [Some(Row::Received), Some(Row::Confirmed), None, Some(sold_out)]);
         assert_eq!(whole.stock, Some(Stock { available: 0, offset: 1 }));
         assert_eq!(log.outcomes().map(|outcome| outcome.offset).collect::<Vec<_>>(), [0, 1, 3]);

@@ -1,33 +1,31 @@
 //! The projector: receive, fold, compare-and-set, write, commit; and what it does when the compare-and-set misses, a
 //! unique key objects, a statement fails, the reply to COMMIT is lost, or nothing arrives.
 //!
-//! Receiving and folding are part of the compare-and-set's step: they touch nothing that anybody else sees. The log is
-//! complete from the start, and where each batch ends is the checker's to choose.
+//! Receiving, folding, the compare-and-set and the rows are one step: nobody sees a row before COMMIT, others wait for the
+//! lock, and a transaction that fails halfway is rolled back as one that fails at its end. The log is complete from the
+//! start, and where each batch ends is the checker's to choose.
+//!
+//! It must never decide what the code decides elsewhere: an unknown commit is [`ledger_fold::commit`]'s. Next:
+//! [`crate::relay`].
 
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 
+use crate::actions::ProjectorAction;
 use crate::coverage::Event;
 use crate::database::{Database, Tables, Transaction};
-use crate::log::{BATCH_MAX, FoldInput, Ids, LOG_END, Log, RECORD_COUNT};
+use crate::log::{BATCH_MAX, FoldInput, Ids, Log, RECORD_COUNT};
 use crate::protocol::{
-    Generation, Idling, OutboxKey, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit,
+    Furthest, GenerationCheck, Idling, OutboxInsert, OutboxWrite, PositionWrite, Protocol, StateReading, UnknownCommit,
 };
-use crate::system::{Process, System};
+use crate::vocabulary::{Batch, Generation, Process};
 
 /// The partition's state in memory: the position, and the stock as of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// Of the tables that both were read from.
-    pub generation: u8,
+    pub generation: Generation,
     pub position: u8,
     pub available: Option<u8>,
-}
-
-/// A batch, and the generation of the tables whose stock it was folded from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Batch {
-    pub generation: u8,
-    pub input: FoldInput,
 }
 
 /// How far the projector is with its batch.
@@ -42,76 +40,47 @@ pub enum Projector {
     Ready(Standing),
     /// A batch is folded again, knowing what is stored under its ids. Nothing is written yet.
     FoldedAgain(Batch),
-    /// The compare-and-set found its row: the transaction is open, the lock is ours.
-    PositionWritten(Batch),
-    /// Every row of the batch is written; only COMMIT is missing.
+    /// The compare-and-set found its row, so the lock is ours, and every row of the batch is written; only COMMIT is missing.
     RowsWritten(Batch),
     /// COMMIT was sent, and the connection died.
     CommitUnknown(Batch),
-    /// The batch is committed without its outbox row (only [`OutboxWrite::AfterCommit`] comes here).
-    OutboxOwed(Batch),
-}
-
-/// A step of the projector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProjectorAction {
-    ReadPositionAndStock,
-    ReadStock,
-    ReadPosition,
-    /// Receive and fold up to `next_offset`, BEGIN, and the first statement.
-    CompareAndSet {
-        next_offset: u8,
-    },
-    WriteRows,
-    Commit,
-    /// After a lost reply.
-    ReadPositionAgain,
-    WriteOutbox,
-    /// Nothing arrives: is the position still ours?
-    CheckPosition,
-    /// A fault: a deadlock, a lock timeout, a connection lost before COMMIT. The whole transaction is tried again.
-    FailStatement,
-    /// A fault: COMMIT is sent, and the connection dies.
-    LoseCommitReply,
+    /// The batch is committed without its outbox row, or without the furthest position (only
+    /// [`OutboxWrite::AfterCommit`] and [`Furthest::AfterCommit`] come here).
+    Owed(Batch),
 }
 
 impl Projector {
     /// Offers the steps that the state of the database allows. A compare-and-set waits for the lock.
-    pub fn actions(&self, protocol: &Protocol, database: &Database, mut offer: impl FnMut(ProjectorAction)) {
+    pub fn actions(&self, log: &Log, protocol: &Protocol, database: &Database, mut offer: impl FnMut(ProjectorAction)) {
         match self {
             Self::Unread => offer(match protocol.state_reading {
                 StateReading::OneSnapshot => ProjectorAction::ReadPositionAndStock,
                 StateReading::StockThenPosition => ProjectorAction::ReadStock,
             }),
             Self::StockRead(_) => offer(ProjectorAction::ReadPosition),
-            Self::Ready(standing @ Standing { position: LOG_END, .. }) => {
+            Self::Ready(standing @ Standing { position, .. }) if *position == log.end() => {
                 if protocol.idling == Idling::ChecksPosition && !standing.is_of(protocol, &database.tables) {
                     offer(ProjectorAction::CheckPosition);
                 }
             }
             Self::Ready(_) | Self::FoldedAgain(_) if database.transaction.is_some() => {}
             Self::Ready(Standing { position, .. }) => {
-                for next_offset in position + 1..=LOG_END.min(position + BATCH_MAX) {
-                    offer(ProjectorAction::CompareAndSet { next_offset });
+                for next_offset in position + 1..=log.end().min(position + BATCH_MAX) {
+                    offer(ProjectorAction::Write { next_offset });
                 }
             }
-            Self::FoldedAgain(batch) => offer(ProjectorAction::CompareAndSet { next_offset: batch.input.to }),
-            Self::PositionWritten(_) => offer(ProjectorAction::WriteRows),
+            Self::FoldedAgain(batch) => offer(ProjectorAction::Write { next_offset: batch.input.to }),
             Self::RowsWritten(_) => offer(ProjectorAction::Commit),
             Self::CommitUnknown(_) => offer(ProjectorAction::ReadPositionAgain),
-            Self::OutboxOwed(_) => offer(ProjectorAction::WriteOutbox),
+            Self::Owed(_) => offer(ProjectorAction::WriteWhatIsOwed),
         }
     }
 
     /// Offers what can go wrong.
     pub fn faults(&self, mut offer: impl FnMut(ProjectorAction)) {
-        match self {
-            Self::PositionWritten(_) => offer(ProjectorAction::FailStatement),
-            Self::RowsWritten(_) => {
-                offer(ProjectorAction::FailStatement);
-                offer(ProjectorAction::LoseCommitReply);
-            }
-            _ => {}
+        if matches!(self, Self::RowsWritten(_)) {
+            offer(ProjectorAction::FailStatement);
+            offer(ProjectorAction::LoseCommitReply);
         }
     }
 
@@ -122,114 +91,108 @@ impl Projector {
 
     pub fn step(
         &mut self,
-        system: &System,
+        log: &Log,
+        protocol: &Protocol,
         database: &mut Database,
         process: Process,
         action: ProjectorAction,
     ) -> Option<Event> {
-        let System { protocol, log, .. } = system;
         let Tables { generation, position, stock, .. } = database.tables;
         let read = Standing { generation, position, available: stock.map(|stock| stock.available) };
         match (*self, action) {
             (Self::Unread, ProjectorAction::ReadStock) => *self = Self::StockRead(read.available),
             (Self::Unread, _) => *self = Self::Ready(read),
             (Self::StockRead(available), _) => *self = Self::Ready(Standing { available, ..read }),
-            (Self::Ready(standing), ProjectorAction::CompareAndSet { next_offset }) => {
-                return self.compare_and_set(protocol, database, process, standing.fold(next_offset));
+            (Self::Ready(standing), ProjectorAction::Write { next_offset }) => {
+                return self.write(log, protocol, database, process, standing.fold(next_offset));
             }
             (Self::Ready(_), _) => {
                 *self = Self::Unread;
                 return Some(Event::IdleAndOvertaken);
             }
-            (Self::FoldedAgain(batch), _) => return self.compare_and_set(protocol, database, process, batch),
-            (Self::PositionWritten(batch) | Self::RowsWritten(batch), ProjectorAction::FailStatement) => {
-                database.roll_back(process);
-                *self = Self::Ready(Standing::before(&batch));
-            }
-            (Self::PositionWritten(batch) | Self::RowsWritten(batch), _) if !database.serves(process) => {
-                *self = Self::Ready(Standing::before(&batch)); // the server lost everything, this connection too
-            }
-            (Self::PositionWritten(batch), _) => return self.write_rows(system, database, process, batch),
-            (Self::RowsWritten(batch), ProjectorAction::LoseCommitReply) => {
-                if let Some(transaction) = &mut database.transaction {
-                    transaction.commit_in_flight = true;
+            (Self::FoldedAgain(batch), _) => return self.write(log, protocol, database, process, batch),
+            (Self::RowsWritten(batch), _) => self.finish(log, protocol, database, process, (batch, action)),
+            (Self::CommitUnknown(batch), _) => return self.resolve_commit(log, protocol, database, batch),
+            (Self::Owed(batch), _) => {
+                if protocol.outbox_write == OutboxWrite::AfterCommit {
+                    database.put_in_outbox(log, protocol, &batch);
                 }
-                *self = Self::CommitUnknown(batch);
-            }
-            (Self::RowsWritten(batch), _) => {
-                database.commit(log, protocol);
-                *self = Self::committed(log, protocol, batch);
-            }
-            (Self::CommitUnknown(batch), _) => return self.resolve_commit(system, database, batch),
-            (Self::OutboxOwed(batch), _) => {
-                database.put_in_outbox(log, &batch.input);
+                database.raise_furthest(batch.input.to);
                 *self = Self::Ready(Standing::after(log, &batch));
             }
         }
         None
     }
 
-    /// BEGIN, and the first statement. No row: somebody else advanced the position, or other tables were swapped in; drop
-    /// everything and read it anew.
-    fn compare_and_set(
+    /// COMMIT, or what comes in its place.
+    fn finish(
         &mut self,
+        log: &Log,
+        protocol: &Protocol,
+        database: &mut Database,
+        process: Process,
+        (batch, action): (Batch, ProjectorAction),
+    ) {
+        *self = match action {
+            ProjectorAction::FailStatement => {
+                database.roll_back(process);
+                Self::Ready(Standing::before(&batch))
+            }
+            _ if !database.serves(process) => Self::Ready(Standing::before(&batch)), // all was lost, the connection too
+            ProjectorAction::LoseCommitReply => {
+                database.lose_commit_reply();
+                Self::CommitUnknown(batch)
+            }
+            _ => {
+                database.commit(log, protocol);
+                Self::committed(log, protocol, batch)
+            }
+        };
+    }
+
+    /// BEGIN, the first statement, and the rows. No row changed by the first: somebody else advanced the position, or other
+    /// tables were swapped in; drop everything and read it anew.
+    fn write(
+        &mut self,
+        log: &Log,
         protocol: &Protocol,
         database: &mut Database,
         process: Process,
         batch: Batch,
     ) -> Option<Event> {
-        let position_is_ours = database.tables.position == batch.input.from;
         let hit = protocol.position_write == PositionWrite::Overwrite
             || Standing::before(&batch).is_of(protocol, &database.tables);
         if !hit {
             *self = Self::Unread;
-            return Some(if position_is_ours { Event::MissedByGeneration } else { Event::CompareAndSetMissed });
+            let Tables { generation, position, .. } = database.tables;
+            return Some(match (position == batch.input.from, generation.number == batch.generation.number) {
+                (false, _) => Event::CompareAndSetMissed,
+                (true, false) => Event::MissedByGeneration,
+                (true, true) => Event::MissedByGenerationId,
+            });
+        }
+        if let Some(known) = objection(log, protocol, database, &batch) {
+            *self = Self::FoldedAgain(Batch { input: FoldInput { known, ..batch.input }, ..batch });
+            return Some(Event::FoldedAgain);
         }
         database.transaction = Some(Transaction { by: process, batch, commit_in_flight: false });
-        *self = Self::PositionWritten(batch);
+        *self = Self::RowsWritten(batch);
         None
     }
 
-    /// The rows. When a unique key objects, the batch's ids are looked up, the transaction is rolled back, and the batch
-    /// folded again knowing them.
-    fn write_rows(
-        &mut self,
-        system: &System,
-        database: &mut Database,
-        process: Process,
-        batch: Batch,
-    ) -> Option<Event> {
-        let System { protocol, log, .. } = system;
-        let input = batch.input;
-        let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
-        let outbox_objects = protocol.outbox_key == OutboxKey::Object && database.outbox_objects(log, &input);
-        if database.stored(log, inserted).is_empty() && !outbox_objects {
-            *self = Self::RowsWritten(batch);
-            return None;
-        }
-        let looked_up = ids(log, usize::from(input.from)..usize::from(input.to));
-        let input = FoldInput { known: database.stored(log, looked_up), ..input };
-        *self = Self::FoldedAgain(Batch { input, ..batch });
-        database.roll_back(process);
-        Some(Event::FoldedAgain)
-    }
-
     fn committed(log: &Log, protocol: &Protocol, batch: Batch) -> Self {
-        match protocol.outbox_write {
-            OutboxWrite::InTransaction => Self::Ready(Standing::after(log, &batch)),
-            OutboxWrite::AfterCommit => Self::OutboxOwed(batch),
+        match (protocol.outbox_write, protocol.furthest) {
+            (OutboxWrite::InTransaction, Furthest::InTransaction) => Self::Ready(Standing::after(log, &batch)),
+            (OutboxWrite::AfterCommit, _) | (_, Furthest::AfterCommit) => Self::Owed(batch),
         }
     }
 
     /// The connection died inside COMMIT; reconnected. Under another generation the position says nothing about the batch.
-    fn resolve_commit(&mut self, system: &System, database: &Database, batch: Batch) -> Option<Event> {
-        let System { protocol, log, .. } = system;
+    fn resolve_commit(&mut self, log: &Log, protocol: &Protocol, database: &Database, batch: Batch) -> Option<Event> {
         let Batch { generation, input } = batch;
         let stored = i64::from(database.tables.position);
         let outcome = match protocol.unknown_commit {
-            UnknownCommit::ReadAgain
-                if protocol.generation == Generation::Compared && database.tables.generation != generation =>
-            {
+            UnknownCommit::ReadAgain if !same_tables(protocol, generation, &database.tables) => {
                 CommitOutcome::Superseded
             }
             UnknownCommit::ReadAgain => after_unknown_commit(i64::from(input.from), i64::from(input.to), stored),
@@ -249,8 +212,7 @@ impl Projector {
 impl Standing {
     /// Whether the tables are those that it was read from, and nobody advanced them since.
     fn is_of(&self, protocol: &Protocol, tables: &Tables) -> bool {
-        let same_tables = protocol.generation == Generation::Ignored || tables.generation == self.generation;
-        same_tables && tables.position == self.position
+        same_tables(protocol, self.generation, tables) && tables.position == self.position
     }
 
     fn fold(self, next_offset: u8) -> Batch {
@@ -267,6 +229,27 @@ impl Standing {
         let Batch { generation, input } = *batch;
         let changed = log.fold(&input).stock.map(|stock| stock.available);
         Self { generation, position: input.to, available: changed.or(input.available) }
+    }
+}
+
+/// When a unique key objects, the transaction is rolled back, and the batch folded again knowing which of its ids are
+/// stored: these.
+fn objection(log: &Log, protocol: &Protocol, database: &Database, batch: &Batch) -> Option<Ids> {
+    let input = batch.input;
+    let inserted = ids(log, (0..RECORD_COUNT).filter(|offset| log.fold(&input).rows[*offset].is_some()));
+    let met_its_equal = database.outbox_objects(log, protocol, batch);
+    let outbox_objects = protocol.outbox_insert == OutboxInsert::Objects && met_its_equal;
+    if database.stored(log, inserted).is_empty() && !outbox_objects {
+        return None;
+    }
+    Some(database.stored(log, ids(log, usize::from(input.from)..usize::from(input.to))))
+}
+
+fn same_tables(protocol: &Protocol, known: Generation, tables: &Tables) -> bool {
+    match protocol.generation_check {
+        GenerationCheck::NumberAndId => tables.generation == known,
+        GenerationCheck::NumberAlone => tables.generation.number == known.number,
+        GenerationCheck::Nothing => true,
     }
 }
 

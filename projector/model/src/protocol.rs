@@ -1,23 +1,32 @@
 //! The protocol's decisions, each with the ways of getting it wrong. [`Protocol::default`] is the design; a test takes
 //! one decision back and lets the checker show what breaks.
+//!
+//! It must never do anything: the parts ask it. Next: [`crate::vocabulary`].
 
-/// What the projector, the relay and a rebuild do where it matters.
+/// What the projector, the relay, a swap and a service's read do where it matters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Protocol {
     pub state_reading: StateReading,
     pub position_write: PositionWrite,
-    pub generation: Generation,
+    pub generation_check: GenerationCheck,
+    pub furthest: Furthest,
+    pub reading: Reading,
     pub outbox_write: OutboxWrite,
-    pub outbox_key: OutboxKey,
+    pub outbox_generation: OutboxGeneration,
+    pub outbox_insert: OutboxInsert,
     pub unknown_commit: UnknownCommit,
     pub idling: Idling,
-    pub relay_start: RelayStart,
+    pub session_start: SessionStart,
     pub cursor_reading: CursorReading,
     pub cursor_write: CursorWrite,
     pub doubt: Doubt,
     pub pruning: Pruning,
     pub rebuild_end: RebuildEnd,
+    pub swap_order: SwapOrder,
     pub swap: Swap,
+    pub barrier_end: BarrierEnd,
+    pub guard_taking: GuardTaking,
+    pub first_start: FirstStart,
 }
 
 /// How position and stock come into memory.
@@ -40,14 +49,36 @@ pub enum PositionWrite {
     Overwrite,
 }
 
-/// Whether whoever compares positions compares the generation with them.
+/// What whoever compares positions compares with them, to know the tables again that the stock in memory was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Generation {
-    /// `.. AND generation = :g`, the one that the stock in memory was read from.
+pub enum GenerationCheck {
+    /// `.. AND generation = :g AND generation_id = :id`.
+    #[default]
+    NumberAndId,
+    /// Numbers begin again when the database is lost.
+    NumberAlone,
+    /// A swap is noticed by its position alone.
+    Nothing,
+}
+
+/// When `furthest_positions` is raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Furthest {
+    /// By the compare-and-set itself.
+    #[default]
+    InTransaction,
+    /// In a statement of its own, once the batch is committed.
+    AfterCommit,
+}
+
+/// What a service compares before it answers a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reading {
+    /// The position with the furthest one: below it, it waits.
     #[default]
     Compared,
-    /// A swap is noticed by its position alone.
-    Ignored,
+    /// Nothing.
+    Unchecked,
 }
 
 /// When the outbox row is written.
@@ -60,14 +91,24 @@ pub enum OutboxWrite {
     AfterCommit,
 }
 
-/// What happens when the outbox holds a row of the same interval, which a swap of the tables leaves behind.
+/// Whether an outbox row says which tables decided it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OutboxKey {
-    /// It is replaced by its equal.
+pub enum OutboxGeneration {
+    /// It does, in its key, and the relay takes those of the live tables.
     #[default]
-    Replace,
+    Stored,
+    /// It does not: the relay takes the first row of an offset, whoever decided it.
+    Missing,
+}
+
+/// What happens when the outbox holds a row of the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutboxInsert {
+    /// It is replaced.
+    #[default]
+    Replaces,
     /// The unique key objects. The projector looks the batch's ids up, finds none, and folds again.
-    Object,
+    Objects,
 }
 
 /// What is done when the connection died inside COMMIT.
@@ -88,18 +129,20 @@ pub enum Idling {
     /// It reads its position now and then: a swap, or the loss of the database, may have taken it back.
     #[default]
     ChecksPosition,
-    /// It waits for a record; its next compare-and-set will tell.
+    /// It waits for a record; its next compare-and-set will miss.
     Waits,
 }
 
-/// The order in which a relay starts.
+/// The order in which a session of the relay starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RelayStart {
-    /// `init_transactions`, then the cursor.
+pub enum SessionStart {
+    /// `init_transactions`, then the look at the barrier, then the cursor.
     #[default]
-    InitThenCursor,
-    /// The cursor, then `init_transactions`.
-    CursorThenInit,
+    InitBarrierCursor,
+    /// The barrier, then `init_transactions`, then the cursor.
+    BarrierInitCursor,
+    /// The cursor, then `init_transactions`, then the barrier.
+    CursorInitBarrier,
 }
 
 /// How far the cursor's topic partition is read, when another partition's relay writes to it too.
@@ -131,18 +174,20 @@ pub enum Doubt {
     /// It is thrown away; a new one fences whatever it left under way.
     #[default]
     NewProducer,
-    /// It goes on after reading the cursor again.
+    /// It continues after reading the cursor again.
     SameProducer,
 }
 
-/// When published outbox rows are deleted.
+/// Which outbox rows are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pruning {
-    /// Up to the cursor that is known to be committed.
+    /// Those of any generation that end at or before the cursor that is known to be committed.
     #[default]
     AfterCommit,
-    /// Up to the cursor that is about to be committed.
+    /// Those at or before the cursor that is about to be committed.
     BeforeCommit,
+    /// Also what a kept generation decided after the cursor.
+    AlsoKeptGenerations,
 }
 
 /// Where the shadow tables end.
@@ -155,6 +200,24 @@ pub enum RebuildEnd {
     LogEnd,
 }
 
+/// The order of the steps of a swap, before and after its RENAME.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SwapOrder {
+    /// The barrier is committed, then every relay fenced, then the cursor read.
+    #[default]
+    BarrierFenceCursor,
+    /// The barrier, the cursor, the fence: a relay may still move the cursor on before the swap.
+    BarrierCursorFence,
+    /// A relay that starts between the two sees no barrier, and is not fenced.
+    FenceBarrierCursor,
+    /// A relay that has its rows publishes them.
+    BarrierAlone,
+    /// A fenced relay starts anew, and loads the same rows.
+    FenceAlone,
+    /// The RENAME alone.
+    Neither,
+}
+
 /// What the swap exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Swap {
@@ -163,4 +226,38 @@ pub enum Swap {
     WithPositions,
     /// All but the positions.
     WithoutPositions,
+}
+
+/// When a barrier is void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BarrierEnd {
+    /// When it is cleared, or nobody holds the guard's lock, which a RENAME that is still executing does.
+    #[default]
+    WithTheConnection,
+    /// When it is cleared.
+    OnlyWhenCleared,
+    /// With the process that set it, though its RENAME may still be executing.
+    WithTheProcess,
+}
+
+/// What whoever takes the guard does with a barrier that a dead command left: now somebody holds the lock again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardTaking {
+    /// It clears it.
+    #[default]
+    ClearsOldBarrier,
+    /// It leaves it until its own swap.
+    LeavesOldBarrier,
+}
+
+/// What a first start on empty tables does before it gives them positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstStart {
+    /// It fences the relays, and sets the furthest position to the log's end: there may have been other tables before.
+    #[default]
+    FencesAndWaits,
+    /// Nothing is fenced.
+    DoesNotFence,
+    /// The furthest position begins at 0.
+    FurthestIsZero,
 }

@@ -1,14 +1,19 @@
-//! The relay: init_transactions, THEN the cursor, THEN publish; after any doubt a new producer and the cursor again.
+//! The relay: init_transactions, THEN the look at the barrier of a swap, THEN the cursor, THEN publish; after any doubt a
+//! new producer and all of it again.
+//!
+//! Outcomes and cursor are sent in one step: nobody sees them before the commit.
 //!
 //! It must never hold a Kafka transaction open over a statement to the database: rows are read before it begins, and
-//! pruned after it is committed.
+//! pruned after it is committed. So the database cannot stop it before its commit: only the fence can.
+//! Next: [`crate::swap`].
 
+use crate::actions::RelayAction;
 use crate::broker::{Broker, Neighbour};
 use crate::coverage::Event;
-use crate::database::Database;
+use crate::database::{Database, OutboxRow};
 use crate::log::{Outcome, PerOffset};
-use crate::protocol::{CursorReading, CursorWrite, Doubt, Protocol, Pruning, RelayStart};
-use crate::system::Process;
+use crate::protocol::{CursorReading, CursorWrite, Doubt, Protocol, Pruning, SessionStart};
+use crate::vocabulary::Process;
 
 /// What is to be published in one Kafka transaction, and the cursor after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,36 +28,26 @@ pub enum Relay {
     /// It has no producer.
     #[default]
     NoProducer,
-    /// No producer, and the cursor read already (only [`RelayStart::CursorThenInit`] comes here).
+    /// No producer, and the cursor read already (only [`SessionStart::CursorInitBarrier`] comes here).
     CursorWithoutProducer(u8),
-    /// Its producer had the newest epoch; the cursor is to be read.
+    /// The same, and then a producer.
+    CursorWithProducer(u8),
+    /// No producer, and the barrier looked at already (only [`SessionStart::BarrierInitCursor`] comes here).
+    AdmittedWithoutProducer,
+    /// Its producer had the newest epoch; the barrier is to be looked at.
     Initialised,
+    /// No swap was under way after that; the cursor is to be read.
+    Admitted,
     /// Everything before this cursor is published.
     Standing { cursor: u8 },
     /// Outbox rows are read. The Kafka transaction has not begun.
     RowsRead(Load),
-    /// Begun, and outcomes sent.
+    /// Begun, and outcomes sent without the cursor (only a [`CursorWrite`] apart from them comes here).
     OutcomesSent(Load),
-    /// The cursor sent, too.
+    /// Outcomes and cursor are sent.
     CursorSent(Load),
     /// Committed, without the cursor (only [`CursorWrite::AfterCommit`] comes here).
     CursorOwed(Load),
-}
-
-/// A step of the relay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RelayAction {
-    InitTransactions,
-    ReadCursor,
-    ReadOutbox,
-    SendOutcomes,
-    SendCursor,
-    Commit,
-    Prune,
-    /// A fault: a timeout or an error in the middle of a transaction. The producer is thrown away.
-    Doubt,
-    /// A fault: the commit is sent, and no reply comes.
-    LoseCommitReply,
 }
 
 impl Relay {
@@ -64,20 +59,24 @@ impl Relay {
         broker: &Broker,
         mut offer: impl FnMut(RelayAction),
     ) {
-        let cursor_first = protocol.relay_start == RelayStart::CursorThenInit;
-        // The high watermark lies behind the neighbour's open transaction: reading that far waits for its end.
+        // The high watermark lies after the neighbour's open transaction: reading that far waits for its end.
         let can_read_cursor =
             protocol.cursor_reading == CursorReading::LastStableOffset || broker.neighbour == Neighbour::Idle;
         match self {
-            Self::NoProducer if cursor_first => offer(RelayAction::ReadCursor),
-            Self::NoProducer | Self::CursorWithoutProducer(_) => offer(RelayAction::InitTransactions),
-            Self::Initialised if can_read_cursor => offer(RelayAction::ReadCursor),
-            Self::Initialised => {}
+            Self::NoProducer => offer(match protocol.session_start {
+                SessionStart::InitBarrierCursor => RelayAction::InitTransactions,
+                SessionStart::BarrierInitCursor => RelayAction::LookAtBarrier,
+                SessionStart::CursorInitBarrier => RelayAction::ReadCursor,
+            }),
+            Self::CursorWithoutProducer(_) | Self::AdmittedWithoutProducer => offer(RelayAction::InitTransactions),
+            Self::Initialised | Self::CursorWithProducer(_) => offer(RelayAction::LookAtBarrier),
+            Self::Admitted if can_read_cursor => offer(RelayAction::ReadCursor),
+            Self::Admitted => {}
             Self::Standing { cursor } => {
-                if database.outbox.iter().any(|row| row.next > *cursor) {
+                if database.outbox_after(protocol, *cursor).next().is_some() {
                     offer(RelayAction::ReadOutbox);
                 }
-                if database.outbox.iter().any(|row| row.next <= *cursor) {
+                if can_prune(protocol, database, *cursor) {
                     offer(RelayAction::Prune);
                 }
             }
@@ -87,7 +86,7 @@ impl Relay {
             Self::CursorSent(load) => {
                 offer(RelayAction::Commit);
                 let early = protocol.pruning == Pruning::BeforeCommit;
-                if early && database.outbox.iter().any(|row| row.next <= load.next_cursor) {
+                if early && can_prune(protocol, database, load.next_cursor) {
                     offer(RelayAction::Prune);
                 }
             }
@@ -116,61 +115,114 @@ impl Relay {
         process: Process,
         action: RelayAction,
     ) -> Option<Event> {
-        match (*self, action) {
-            (Self::NoProducer, RelayAction::ReadCursor) => *self = Self::CursorWithoutProducer(broker.cursor),
-            (Self::NoProducer, _) => {
+        match action {
+            RelayAction::InitTransactions => {
                 broker.init_transactions(process);
-                *self = Self::Initialised;
+                *self = self.with_producer();
             }
-            (Self::CursorWithoutProducer(cursor), _) => {
-                broker.init_transactions(process);
-                *self = Self::Standing { cursor };
-            }
-            (Self::Initialised, _) => *self = Self::Standing { cursor: read_cursor(protocol, broker) },
-            (Self::Standing { cursor } | Self::CursorSent(Load { next_cursor: cursor, .. }), RelayAction::Prune) => {
-                database.outbox.retain(|row| row.next > cursor);
-            }
-            (Self::Standing { cursor }, _) => *self = Self::RowsRead(load(database, cursor)),
-            (Self::RowsRead(_) | Self::OutcomesSent(_) | Self::CursorSent(_), RelayAction::Doubt) => {
-                *self = Self::NoProducer;
-            }
-            (Self::RowsRead(_) | Self::OutcomesSent(_) | Self::CursorSent(_), _) if broker.fences(process) => {
+            RelayAction::LookAtBarrier if database.barrier_is_up(protocol) => return Some(Event::HeldByBarrier), // it waits
+            RelayAction::LookAtBarrier => *self = self.admitted(),
+            RelayAction::ReadCursor if *self == Self::NoProducer => *self = Self::CursorWithoutProducer(broker.cursor),
+            RelayAction::ReadCursor => *self = Self::Standing { cursor: read_cursor(protocol, broker) },
+            RelayAction::ReadOutbox => *self = Self::RowsRead(load(protocol, database, self.cursor())),
+            RelayAction::Prune => return prune(protocol, database, self.cursor()),
+            RelayAction::Doubt => *self = Self::NoProducer,
+            RelayAction::SendOutcomes
+            | RelayAction::SendCursor
+            | RelayAction::Commit
+            | RelayAction::LoseCommitReply
+                if broker.fences(process) && !matches!(self, Self::CursorOwed(_)) =>
+            {
                 *self = Self::NoProducer;
                 return Some(Event::Fenced);
             }
-            (Self::RowsRead(load), _) => {
-                broker.send(load.outcomes.into_iter().flatten());
-                *self = Self::OutcomesSent(load);
-            }
-            (Self::OutcomesSent(load), RelayAction::Commit) => {
-                broker.commit();
-                *self = Self::CursorOwed(load);
-            }
-            (Self::OutcomesSent(load), _) => {
-                match protocol.cursor_write {
-                    CursorWrite::InTransaction => broker.send_cursor(load.next_cursor),
-                    CursorWrite::BeforeCommit | CursorWrite::AfterCommit => broker.cursor = load.next_cursor,
-                }
-                *self = Self::CursorSent(load);
-            }
-            (Self::CursorSent(_), RelayAction::LoseCommitReply) => {
-                broker.commit_in_flight = true;
-                *self = match protocol.doubt {
-                    Doubt::NewProducer => Self::NoProducer,
-                    Doubt::SameProducer => Self::Initialised,
-                };
-            }
-            (Self::CursorSent(load), _) => {
-                broker.commit();
-                *self = Self::Standing { cursor: load.next_cursor };
-            }
-            (Self::CursorOwed(load), _) => {
-                broker.cursor = load.next_cursor;
-                *self = Self::Standing { cursor: load.next_cursor };
+            RelayAction::SendOutcomes
+            | RelayAction::SendCursor
+            | RelayAction::Commit
+            | RelayAction::LoseCommitReply => {
+                *self = self.publish(protocol, broker, action);
             }
         }
         None
     }
+
+    /// A request to the broker, which takes it. Where it leads.
+    fn publish(self, protocol: &Protocol, broker: &mut Broker, action: RelayAction) -> Self {
+        match (self, action) {
+            (Self::RowsRead(load), RelayAction::SendOutcomes) => {
+                broker.send(load.outcomes.into_iter().flatten());
+                if protocol.cursor_write != CursorWrite::InTransaction {
+                    return Self::OutcomesSent(load);
+                }
+                broker.send_cursor(load.next_cursor);
+                Self::CursorSent(load)
+            }
+            (Self::OutcomesSent(load), RelayAction::Commit) => {
+                broker.commit();
+                Self::CursorOwed(load)
+            }
+            (Self::OutcomesSent(load), RelayAction::SendCursor) => {
+                broker.cursor = load.next_cursor;
+                Self::CursorSent(load)
+            }
+            (Self::CursorSent(_), RelayAction::LoseCommitReply) => {
+                broker.commit_in_flight = true;
+                match protocol.doubt {
+                    Doubt::NewProducer => Self::NoProducer,
+                    Doubt::SameProducer => Self::Admitted,
+                }
+            }
+            (Self::CursorSent(load), RelayAction::Commit) => {
+                broker.commit();
+                Self::Standing { cursor: load.next_cursor }
+            }
+            (Self::CursorOwed(load), RelayAction::SendCursor) => {
+                broker.cursor = load.next_cursor;
+                Self::Standing { cursor: load.next_cursor }
+            }
+            (state, action) => unreachable!("a relay in {state:?} does not {action:?}"),
+        }
+    }
+
+    /// Up to where it may load or prune.
+    fn cursor(&self) -> u8 {
+        match self {
+            Self::Standing { cursor } | Self::CursorSent(Load { next_cursor: cursor, .. }) => *cursor,
+            state => unreachable!("a relay in {state:?} has no cursor"),
+        }
+    }
+
+    /// Whether that is its next step.
+    pub fn looks_at_barrier(&self) -> bool {
+        matches!(self, Self::Initialised | Self::CursorWithProducer(_))
+    }
+
+    fn with_producer(self) -> Self {
+        match self {
+            Self::CursorWithoutProducer(cursor) => Self::CursorWithProducer(cursor),
+            Self::AdmittedWithoutProducer => Self::Admitted,
+            _ => Self::Initialised,
+        }
+    }
+
+    fn admitted(self) -> Self {
+        match self {
+            Self::CursorWithProducer(cursor) => Self::Standing { cursor },
+            Self::NoProducer => Self::AdmittedWithoutProducer,
+            _ => Self::Admitted,
+        }
+    }
+}
+
+fn can_prune(protocol: &Protocol, database: &Database, cursor: u8) -> bool {
+    database.outbox.iter().any(|row| database.is_prunable(protocol, row, cursor))
+}
+
+fn prune(protocol: &Protocol, database: &mut Database, cursor: u8) -> Option<Event> {
+    let stays = |row: &&OutboxRow| !database.is_prunable(protocol, row, cursor);
+    database.outbox = database.outbox.iter().filter(stays).copied().collect();
+    let live = database.tables.generation.number;
+    database.outbox.iter().any(|row| row.generation != live).then_some(Event::KeptRowsStay)
 }
 
 /// The cursor as a consumer of the cursor topic finds it.
@@ -181,10 +233,11 @@ fn read_cursor(protocol: &Protocol, broker: &Broker) -> u8 {
     }
 }
 
-/// The rows behind the cursor. Rows may overlap after a swap, so each outcome is taken by its own position, once.
-fn load(database: &Database, cursor: u8) -> Load {
+/// The live generation's rows after the cursor. Rows may overlap after a swap, so each outcome is taken by its own
+/// position, once.
+fn load(protocol: &Protocol, database: &Database, cursor: u8) -> Load {
     let mut load = Load { outcomes: PerOffset::default(), next_cursor: cursor };
-    for row in database.outbox.iter().filter(|row| row.next > cursor) {
+    for row in database.outbox_after(protocol, cursor) {
         for (taken, outcome) in load.outcomes.iter_mut().zip(row.outcomes) {
             *taken = taken.or(outcome.filter(|outcome| outcome.offset >= cursor));
         }

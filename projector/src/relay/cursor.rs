@@ -98,6 +98,16 @@ impl CursorReader {
         Ok(cursor.next_offset)
     }
 
+    /// One past the last committed record of a partition of the log: where a position stands that has folded all of it. (The high
+    /// watermark may lie after marks of transactions and aborted records, at which no position ever stands.)
+    ///
+    /// # Errors
+    /// [`RelayError::Kafka`], to be retried.
+    pub fn end_of_log(&self, partition: i32) -> Result<i64, RelayError> {
+        let Tail { last, low } = self.tail(&self.topics.orders, partition)?;
+        Ok(last.map_or(low, |(offset, _)| offset + 1))
+    }
+
     /// No cursor: then nothing may have been published either, or the cursor topic was emptied and all would be published
     /// again. (What aborted transactions left does not count: it was never visible.)
     fn check_unpublished(&self, partition: i32) -> Result<(), RelayError> {

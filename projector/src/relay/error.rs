@@ -39,6 +39,16 @@ pub enum RelayError {
 }
 
 impl RelayError {
+    /// Whether a server did not answer.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Connection(error) => error.is_unreachable(),
+            Self::Kafka(error) => error.is_unreachable(),
+            Self::Topics(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+
     /// Whether a new session may find it otherwise: a server that is away or refuses for now. What is left needs a person.
     pub(super) fn passes(&self) -> bool {
         match self {

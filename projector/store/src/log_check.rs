@@ -104,7 +104,7 @@ pub async fn check_unused(connection: &mut MySqlConnection, topic: &str) -> Resu
     }
 }
 
-/// Creates the positions of a log that nothing was folded from. Where another projector was faster, its positions stand.
+/// Creates the positions of a log that nothing was folded from, and how far each partition may have been observed. Where another projector was faster, its positions stand.
 ///
 /// # Errors
 /// The database's.
@@ -113,8 +113,9 @@ pub async fn create_positions(
     topic: &str,
     identity: &LogIdentity,
     origin: Origin,
+    furthest: &[i64],
 ) -> Result<(), StoreError> {
-    match positions::create(connection, topic, identity, origin).await {
+    match positions::create(connection, topic, identity, origin, furthest).await {
         Err(StoreError::Database { cause, .. }) if fault_of(&cause) == Fault::DuplicateKey => Ok(()),
         other => other,
     }

@@ -101,9 +101,17 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_a_fault() {
-        for half in
-            [r"\uD834", r"\uDD1E", r"\uD834\u0041", r"\uD834x", r"\uD834\n", r"\uD834\uD834\uDD1E", r"\uDD1E\uD834"]
-        {
+        for half in [
+            r"\uD834",
+            r"\uDD1E",
+            r"\uD834\u0041",
+            r"\uD834x",
+            r"\uD834\n",
+            r"\uD834\uD834\uDD1E",
+            r"\uDD1E\uD834",
+            r"\uDD1E\uDD1E",
+            r"\uDC00\uDC00",
+        ] {
             assert_eq!(meaning(half.as_bytes(), true), Err(TextFault::HalfPair), "{half}");
         }
         for bytes in [&b"\xff"[..], b"a\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"] {

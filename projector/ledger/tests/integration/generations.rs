@@ -9,6 +9,7 @@ use ledger_database::DatabaseUrl;
 use ledger_operator::generations::record::{self, New};
 use ledger_operator::generations::swap::{self, Plan, Swapped};
 use ledger_operator::generations::{GenerationsError, Guard};
+use ledger_store::FOLD_VERSION;
 use ledger_store::generations::Work;
 use ledger_store::generations::{Counts, Live, Phase, State};
 use serde_json::{Value, json};
@@ -17,8 +18,15 @@ use sqlx::Executor;
 use crate::published::{all_published, event_ids};
 use crate::setting::{LIMIT, PARTITIONS, Setting, code, last_line, order, partition_of, product_in, receipt, stderr};
 
-const ANOTHER_FOLD: &str = "the tables (generation 1) were folded by version 2 of the rules, and this program folds by \
-     version 1: run `ledger rebuild`, or go on with rows of both by --accept-mixed";
+/// A version of the rules that no program has.
+const ANOTHER: i32 = 99;
+
+fn another_fold() -> String {
+    format!(
+        "the tables (generation 1) were folded by version {ANOTHER} of the rules, and this program folds by version \
+         {FOLD_VERSION}: run `ledger rebuild`, or go on with rows of both by --accept-mixed"
+    )
+}
 
 #[tokio::test]
 async fn tables_of_another_fold_are_refused_unless_mixing_is_accepted() {
@@ -28,13 +36,19 @@ async fn tables_of_another_fold_are_refused_unless_mixing_is_accepted() {
     setting.append_event(&product, &receipt(1, &product, 10)).await;
     setting.folded_to(1, 1).await;
     // Under a running projector: tables of another version are swapped in. It stops rather than mix them.
-    setting.execute("UPDATE positions SET fold_version = 2, next_offset = next_offset - 1 WHERE next_offset = 1").await;
+    setting
+        .execute(&format!(
+            "UPDATE positions SET fold_version = {ANOTHER}, next_offset = next_offset - 1 WHERE next_offset = 1"
+        ))
+        .await;
     let (exit, said) = projector.ended();
     assert_eq!(exit, 1, "{said}");
-    assert!(said.ends_with(ANOTHER_FOLD), "{said}");
-    setting.execute("UPDATE positions SET fold_version = 2, next_offset = 1 WHERE kafka_partition = 1").await;
+    assert!(said.ends_with(&another_fold()), "{said}");
+    setting
+        .execute(&format!("UPDATE positions SET fold_version = {ANOTHER}, next_offset = 1 WHERE kafka_partition = 1"))
+        .await;
     // And it does not start again, but where it is told to.
-    assert_eq!(setting.refused(&[]), (1, format!("ledger: {ANOTHER_FOLD}")));
+    assert_eq!(setting.refused(&[]), (1, format!("ledger: {}", another_fold())));
     assert_eq!(setting.refused(&[("LEDGER_ACCEPT_MIXED", "maybe")]).0, 2);
     let projector = setting.project_with(&[("LEDGER_ACCEPT_MIXED", "true")]);
     projector.until_ready();
@@ -42,7 +56,11 @@ async fn tables_of_another_fold_are_refused_unless_mixing_is_accepted() {
     setting.folded_to(1, 2).await;
     assert!(projector.log().contains("rows of both will stand in them"), "{}", projector.log());
     assert_eq!(projector.stop().0, 0);
-    assert_eq!(setting.number("SELECT fold_version FROM positions WHERE kafka_partition = 1").await, 2, "it stays");
+    assert_eq!(
+        setting.number("SELECT fold_version FROM positions WHERE kafka_partition = 1").await,
+        i64::from(ANOTHER),
+        "it stays"
+    );
     setting.finish().await;
 }
 
@@ -168,6 +186,7 @@ async fn a_rollback_under_a_running_projector_while_orders_flow() {
         setting.append_event(product, &receipt(id, product, 60)).await;
         setting.folded_to(partition_of(product), 1).await;
     }
+    all_published(&setting).await;
     let mut guard = Guard::take(&owner(&setting), Work::Rebuild).await.expect("free");
     let live = build(&setting, &mut guard, 2).await;
     swap_in(&setting, &mut guard, &live, 2).await.expect("swapped");
@@ -318,7 +337,7 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
     let nothing = format!("nothing was folded from topic {topic} yet: there is no generation to go back from");
     assert_eq!(said(&setting.ledger(&["rollback", "--yes"])), (1, nothing));
     setting.execute("DELETE FROM _sqlx_migrations WHERE version > 7").await;
-    let older = "the tables are of version 7, expected 10: run `ledger migrate`";
+    let older = "the tables are of version 7, expected 20: run `ledger migrate`";
     for args in [&["rollback"][..], &["generations", "list"], &["generations", "drop", "1"]] {
         assert_eq!(said(&setting.ledger(args)), (1, older.to_owned()));
     }
@@ -338,12 +357,18 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
     refuse(&["rollback"], "There is no terminal to ask on: --yes agrees to it. Nothing was changed");
     refuse(&["rollback", "--to", "7", "--yes"], "generation 7 is not known");
     assert_eq!(said(&setting.ledger(&["rollback", "--to", "0", "--yes"])).0, 2);
+    let (another_fold, does_not_fit) = (
+        another_fold(),
+        format!(
+            "the positions of generation 1 do not fit: expected generation 1, fold version {FOLD_VERSION}, found generation 5"
+        ),
+    );
     // Each of these is mended again, and only then the next one made.
     for (breaks, says, mends) in [
         (
-            "UPDATE positions_g1 SET fold_version = 9".to_owned(),
-            "the tables (generation 1) were folded by version 9 of the rules, and this program folds by version 1",
-            "UPDATE positions_g1 SET fold_version = 1".to_owned(),
+            format!("UPDATE positions_g1 SET fold_version = {ANOTHER}"),
+            another_fold.split(": run").next().expect("the first part"),
+            format!("UPDATE positions_g1 SET fold_version = {FOLD_VERSION}"),
         ),
         (
             "UPDATE positions_g1 SET topic_id = 'other'".to_owned(),
@@ -353,7 +378,7 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
         ),
         (
             "UPDATE positions_g1 SET generation = 5 WHERE kafka_partition = 2".to_owned(),
-            "the positions of generation 1 do not fit: expected generation 1, fold version 1, found generation 5",
+            does_not_fit.as_str(),
             "UPDATE positions_g1 SET generation = 1".to_owned(),
         ),
         (
@@ -384,9 +409,9 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
         setting.execute(&mends).await;
     }
     // With its fold accepted it is possible, and says what the projectors need.
-    setting.execute("UPDATE positions_g1 SET fold_version = 9").await;
+    setting.execute(&format!("UPDATE positions_g1 SET fold_version = {ANOTHER}")).await;
     refuse(&["rollback", "--accept-mixed"], "version 9 of the rules, not 1: projectors need --accept-mixed, too");
-    setting.execute("UPDATE positions_g1 SET fold_version = 1").await;
+    setting.execute(&format!("UPDATE positions_g1 SET fold_version = {FOLD_VERSION}")).await;
     // Records that the old tables have not are gone.
     setting.append_event(&product, &order(2, &product, 1)).await;
     setting.append_event(&product, &order(3, &product, 1)).await;
@@ -418,7 +443,7 @@ async fn generations_are_listed_and_dropped_and_no_number_is_given_twice() {
     assert_eq!((&first["state"], &first["startedAt"], &first["records"]), (&json!("kept"), &Value::Null, &json!(1)));
     assert_eq!(
         (&second["state"], &second["phase"], &second["foldVersion"]),
-        (&json!("live"), &json!("done"), &json!(1))
+        (&json!("live"), &json!("done"), &json!(FOLD_VERSION))
     );
     assert_eq!(second["built"], json!({ "records": 1, "orders": 0, "movements": 0, "deadLetters": 0 }));
     assert!(second["bytes"].as_i64().is_some_and(|bytes| bytes > 0));

@@ -4,6 +4,7 @@
 mod disaster;
 mod flow;
 mod interrupted;
+mod outbox;
 mod refused;
 
 use std::process::{Child, Output, Stdio};

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use ledger_database::DatabaseUrl;
+use ledger_kafka::{KafkaSettings, LogInspector};
+use ledger_schema::log::LogIdentity;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -114,6 +116,20 @@ impl Setting {
 
     pub(crate) fn projector_url(&self) -> DatabaseUrl {
         DatabaseUrl::parse(&self.variable("LEDGER_PROJECTOR_DATABASE_URL")).expect("valid")
+    }
+
+    pub(crate) fn owner_url(&self) -> DatabaseUrl {
+        DatabaseUrl::parse(&self.variable("LEDGER_OWNER_DATABASE_URL")).expect("valid")
+    }
+
+    pub(crate) fn kafka(&self) -> KafkaSettings {
+        KafkaSettings::new(&self.variable("LEDGER_KAFKA_BROKERS"), "").expect("valid")
+    }
+
+    /// What makes the log that log. Blocks.
+    pub(crate) fn identity(&self) -> LogIdentity {
+        let inspector = LogInspector::new(&self.kafka()).expect("valid");
+        inspector.identity(&self.topic("orders")).expect("Kafka answers")
     }
 
     /// `ledger ARGS..`, with the setting's environment. Further variables replace those of the setting.

@@ -4,6 +4,7 @@
 use ledger_database::DatabaseUrl;
 use ledger_operator::generations::Guard;
 use ledger_operator::generations::record::{self, New};
+use ledger_store::FOLD_VERSION;
 use ledger_store::generations::Phase;
 use ledger_store::generations::Work;
 use serde_json::{Value, json};
@@ -34,11 +35,12 @@ async fn generations_and_an_unfinished_rebuild_are_told() {
     let before = told(&setting);
     assert_eq!(
         (&before["generation"], &before["foldVersion"], &before["programFoldVersion"]),
-        (&1.into(), &1.into(), &1.into())
+        (&1.into(), &FOLD_VERSION.into(), &FOLD_VERSION.into())
     );
     assert_eq!((&before["kept"], &before["rebuild"], &before["working"]), (&json!([]), &Value::Null, &Value::Null));
     agrees(&projector, &before);
-    shows(&projector, &["ledger_generation 1", "ledger_fold_version 1", "ledger_rebuild_running 0"]);
+    let fold_version = format!("ledger_fold_version {FOLD_VERSION}");
+    shows(&projector, &["ledger_generation 1", &fold_version, "ledger_rebuild_running 0"]);
 
     let owner = DatabaseUrl::parse(&setting.variable("LEDGER_OWNER_DATABASE_URL")).expect("valid");
     let mut guard = Guard::take(&owner, Work::Rebuild).await.expect("free");
@@ -66,7 +68,7 @@ async fn generations_and_an_unfinished_rebuild_are_told() {
     shows(&projector, &["ledger_rebuild_running 0", "ledger_rebuild_unfinished 1"]);
     let table = String::from_utf8(setting.ledger(&["status", "--output", "table"]).stdout).expect("UTF-8");
     for line in [
-        "generation 1 is live (fold version 1)",
+        &format!("generation 1 is live (fold version {FOLD_VERSION})"),
         "rebuild of generation 2: unfinished (`ledger rebuild` goes on with it), phase catch-up, 41 records, started ",
     ] {
         assert!(table.lines().any(|found| found.starts_with(line)), "{table}");
@@ -81,7 +83,8 @@ async fn generations_and_an_unfinished_rebuild_are_told() {
     let another = told(&setting);
     assert_eq!((&another["kept"][0]["generation"], &another["foldVersion"]), (&2.into(), &7.into()));
     let table = String::from_utf8(setting.ledger(&["status", "--output", "table"]).stdout).expect("UTF-8");
-    assert!(table.contains("this program folds by version 1: `ledger rebuild` makes tables of it"), "{table}");
+    let says = format!("this program folds by version {FOLD_VERSION}: `ledger rebuild` makes tables of it");
+    assert!(table.contains(&says), "{table}");
     assert!(table.ends_with("kept for `ledger rollback`: 2\n"), "{table}");
     drop(projector);
     setting.finish().await;
@@ -99,7 +102,7 @@ async fn a_rebuild_of_lost_tables_is_told() {
         topic_id: "a topic".to_owned(),
         partition_count: 1,
     };
-    let new = New { generation: 1, topic: &topic, identity: &identity, fold_version: 1 };
+    let new = New { generation: 1, topic: &topic, identity: &identity, fold_version: FOLD_VERSION };
     record::begin(guard.connection(), &new).await.expect("written");
     guard.works_on(1).await.expect("written");
     let output = setting.ledger(&["status"]);

@@ -145,6 +145,48 @@ async fn inv_1_a_missed_position_changes_nothing() {
 }
 
 #[tokio::test]
+async fn inv_1_the_same_number_in_another_database_is_missed() {
+    let setting = Setting::with_positions("lost").await;
+    let product = product_in(1, "bar");
+    let (mut store, state) = stocked(&setting, &product, 9).await;
+    // The database was lost and made anew while a projector slept: generation 1 again, at the very same offset.
+    setting.execute("UPDATE positions SET generation_id = UNHEX(REPLACE(UUID(), '-', ''))").await;
+    let before = setting.number(COUNTS).await;
+    let records = records(1, 1, &product, &[order(2, &product, 3)]);
+    let effects = fold(1, &state, &Prior::default(), 1, &records);
+    let written = store.write(&[PartitionBatch { generation: FIRST, effects, records: &records }]).await;
+    assert!(matches!(&written, Ok(Written::Missed(partitions)) if partitions == &[1]), "{written:?}");
+    assert_eq!(setting.number(COUNTS).await, before);
+    let loaded = store.load(1).await.expect("loaded").standing;
+    assert_eq!((loaded.next_offset, loaded.generation.number), (1, 1));
+    assert_ne!(loaded.generation.id, FIRST.id);
+    setting.finish().await;
+}
+
+#[tokio::test]
+async fn inv_13_the_furthest_position_is_raised_with_the_position_and_never_lowered() {
+    let setting = Setting::with_positions("furthest").await;
+    let product = product_in(1, "bar");
+    let (mut store, _) = stocked(&setting, &product, 9).await;
+    let furthest = "SELECT next_offset FROM furthest_positions WHERE kafka_partition = 1";
+    assert_eq!(setting.number(furthest).await, 1);
+    // A rollback: the tables stand before what was observed.
+    setting.execute("UPDATE positions SET next_offset = 0; DELETE FROM stock; DELETE FROM stock_movements").await;
+    assert_eq!(store.load(1).await.expect("loaded").standing.next_offset, 0);
+    assert_eq!(setting.number(furthest).await, 1);
+    let records = records(1, 0, &product, &[receipt(1, &product, 9)]);
+    let effects = fold(1, &PartitionState::default(), &Prior::default(), 0, &records);
+    let batch = [PartitionBatch { generation: FIRST, effects, records: &records }];
+    assert!(matches!(store.write(&batch).await.expect("an answer"), Written::Committed));
+    assert_eq!(setting.number(furthest).await, 1);
+    // A row that somebody removed comes back when the partition is loaded: a compare-and-set needs it.
+    setting.execute("DELETE FROM furthest_positions").await;
+    store.load(1).await.expect("loaded");
+    assert_eq!(setting.number(furthest).await, 1);
+    setting.finish().await;
+}
+
+#[tokio::test]
 async fn inv_1_the_same_offset_in_another_generation_is_missed() {
     let setting = Setting::with_positions("othertables").await;
     let product = product_in(1, "bar");

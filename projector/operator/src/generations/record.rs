@@ -23,7 +23,8 @@ pub async fn next_number(connection: &mut MySqlConnection) -> Result<i32, Genera
     let tables = shadow::generations(connection).await?;
     loop {
         let number = allot_number(&mut *connection).await?;
-        if !tables.contains(&number) {
+        // A row or a table of a number that was never allotted was made by hand: it keeps its number.
+        if !tables.contains(&number) && find(&mut *connection, number).await?.is_none() {
             return Ok(number);
         }
     }

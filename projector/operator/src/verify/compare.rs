@@ -238,8 +238,8 @@ impl Comparison {
             match sides.live.positions.get(partition) {
                 Some(live) => {
                     let mut live = live.clone();
-                    for column in ["next_offset", "generation", "fold_version"] {
-                        live.set(&POSITIONS, column, shadow.integer(&POSITIONS, column).into());
+                    for column in ["next_offset", "generation", "generation_id", "fold_version"] {
+                        live.set(&POSITIONS, column, shadow.get(&POSITIONS, column).clone());
                     }
                     self.differences.compare(&POSITIONS, &live, shadow);
                 }

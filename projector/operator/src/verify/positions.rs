@@ -1,5 +1,5 @@
 //! The rows of `positions`: whether each is of this log and stands where the tables stand. What the other columns of a row must
-//! be is known from the log; the generation is whatever most rows say.
+//! be is known from the log; number and id of the generation are whatever most rows say.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,8 @@ pub(super) struct Positions {
     pub(super) rows: BTreeMap<i32, Row>,
     /// Of anything else.
     pub(super) strange: Vec<Row>,
-    generation: i64,
+    /// Number and id that most rows say.
+    generation: (Value, Value),
 }
 
 impl Positions {
@@ -32,10 +33,15 @@ impl Positions {
         let text = POSITIONS.select(&tables.positions, "ORDER BY topic, kafka_partition");
         let found = sqlx::query(text).fetch_all(connection).await.map_err(at("reading positions"))?;
         let (mut rows, mut strange) = (BTreeMap::new(), Vec::new());
-        let mut generations: BTreeMap<i64, usize> = BTreeMap::new();
+        let mut generations: Vec<((Value, Value), usize)> = Vec::new();
         for row in &found {
             let row = POSITIONS.read(row).map_err(at("reading positions"))?;
-            *generations.entry(row.integer(&POSITIONS, "generation")).or_default() += 1;
+            let said = ["generation", "generation_id"].map(|column| row.get(&POSITIONS, column).clone());
+            let said = <(Value, Value)>::from(said);
+            match generations.iter_mut().find(|(known, _)| *known == said) {
+                Some((_, rows)) => *rows += 1,
+                None => generations.push((said, 1)),
+            }
             let partition = i32::try_from(row.integer(&POSITIONS, "kafka_partition")).unwrap_or(-1);
             if row.text(&POSITIONS, "topic") == topic && (0..partition_count).contains(&partition) {
                 rows.insert(partition, row);
@@ -43,7 +49,9 @@ impl Positions {
                 strange.push(row);
             }
         }
-        let generation = generations.into_iter().max_by_key(|(_, rows)| *rows).map_or(0, |(generation, _)| generation);
+        let most = generations.into_iter().max_by_key(|(_, rows)| *rows);
+        // No rows at all: each is missing, and nobody can say of which generation.
+        let generation = most.map_or((Value::Null, Value::Null), |(generation, _)| generation);
         Ok(Self { rows, strange, generation })
     }
 
@@ -77,7 +85,8 @@ impl Positions {
             ("cluster_id", Value::from(identity.cluster_id.as_str())),
             ("topic_id", identity.topic_id.as_str().into()),
             ("partition_count", identity.partition_count.into()),
-            ("generation", self.generation.into()),
+            ("generation", self.generation.0.clone()),
+            ("generation_id", self.generation.1.clone()),
             ("fold_version", i64::from(FOLD_VERSION).into()),
         ];
         let wrong = next_offset.map(|expected| difference(row, "next_offset", Some(expected)));
@@ -97,7 +106,8 @@ impl Positions {
                 identity.cluster_id.as_str().into(),
                 identity.topic_id.as_str().into(),
                 identity.partition_count.into(),
-                self.generation.into(),
+                self.generation.0.clone(),
+                self.generation.1.clone(),
                 i64::from(FOLD_VERSION).into(),
             ]);
             differences.missing(&POSITIONS, &expected);

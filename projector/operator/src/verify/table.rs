@@ -180,6 +180,7 @@ pub static POSITIONS: TableShape = TableShape {
         column("topic_id", Type::Text),
         column("partition_count", Type::Integer),
         column("generation", Type::Integer),
+        column("generation_id", Type::Id),
         column("fold_version", Type::Integer),
     ],
     key_columns: 2,

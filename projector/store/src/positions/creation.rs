@@ -17,7 +17,8 @@ pub struct Origin {
     pub fold_version: i32,
 }
 
-/// Creates the positions of a log that nothing was folded from, all of them or none.
+/// Creates the live positions of a log that nothing was folded from, and with them how far each partition may have been
+/// observed: all of them or none. `furthest` is by partition.
 ///
 /// # Errors
 /// The database's; a duplicate key when another projector was faster.
@@ -26,11 +27,12 @@ pub async fn create(
     topic: &str,
     identity: &LogIdentity,
     origin: Origin,
+    furthest: &[i64],
 ) -> Result<(), StoreError> {
-    create_in(connection, &Tables::live(), topic, identity, origin).await
+    create_all(connection, &Tables::live(), topic, identity, origin, furthest).await
 }
 
-/// As [`create`], in the positions of `tables`.
+/// As [`create`], in the positions of `tables`, which nobody reads.
 ///
 /// # Errors
 /// As there.
@@ -41,8 +43,22 @@ pub async fn create_in(
     identity: &LogIdentity,
     origin: Origin,
 ) -> Result<(), StoreError> {
+    create_all(connection, tables, topic, identity, origin, &[]).await
+}
+
+async fn create_all(
+    connection: &mut MySqlConnection,
+    tables: &Tables,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+    furthest: &[i64],
+) -> Result<(), StoreError> {
     connection.execute("START TRANSACTION").await.map_err(at("creating the positions"))?;
-    let inserted = insert_all(connection, &tables.positions, topic, identity, origin).await;
+    let inserted = match insert_all(connection, &tables.positions, topic, identity, origin).await {
+        Ok(()) => insert_furthest(connection, topic, furthest).await,
+        failed => failed,
+    };
     if let Err(error) = inserted {
         // Whether that goes well, too, makes no difference: the cause is what is reported, and its caller ends the connection.
         drop(connection.execute("ROLLBACK").await);
@@ -75,6 +91,22 @@ async fn insert_all(
             .bind(origin.fold_version)
             .execute(&mut *connection)
             .await?;
+    }
+    Ok(())
+}
+
+/// Where a partition has a row already, it is never lowered.
+async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
+    for (partition, next_offset) in (0_i32..).zip(furthest) {
+        sqlx::query(
+            "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
+             ON DUPLICATE KEY UPDATE next_offset = GREATEST(next_offset, VALUES(next_offset))",
+        )
+        .bind(topic)
+        .bind(partition)
+        .bind(next_offset)
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(())
 }
