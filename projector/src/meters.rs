@@ -98,11 +98,12 @@ fn describe() {
 pub fn generations(status: &Status) {
     gauge!(GENERATION).set(f64::from(status.generation));
     gauge!(FOLD_VERSION).set(f64::from(status.fold_version));
-    gauge!(KEPT).set(f64_of(i64::try_from(status.kept.len()).unwrap_or(i64::MAX)));
+    gauge!(KEPT).set(f64_of_count(status.kept.len()));
     let rebuild = status.rebuild.as_ref();
     let is = |running: bool| f64::from(u8::from(rebuild.is_some_and(|rebuild| rebuild.running == running)));
     gauge!(REBUILD_RUNNING).set(is(true));
     gauge!(REBUILD_UNFINISHED).set(is(false));
+    // No rebuild, or none that has written down anything yet, has folded nothing.
     gauge!(REBUILD_RECORDS).set(f64_of(rebuild.and_then(|rebuild| rebuild.records).unwrap_or(0)));
     for phase in Phase::ALL {
         let at = rebuild.is_some_and(|rebuild| rebuild.phase == phase);
@@ -129,12 +130,12 @@ pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
         counter!(PARKED, "reason" => parked.reason.as_str()).increment(1);
     }
     gauge!(POSITION, "partition" => partition.clone()).set(f64_of(effects.next_offset));
-    gauge!(PRODUCTS, "partition" => partition).set(f64_of(i64::try_from(products).unwrap_or(i64::MAX)));
+    gauge!(PRODUCTS, "partition" => partition).set(f64_of_count(products));
 }
 
 pub fn batch(records: usize, took: Duration) {
     counter!(BATCHES).increment(1);
-    histogram!(BATCH_RECORDS).record(f64_of(i64::try_from(records).unwrap_or(i64::MAX)));
+    histogram!(BATCH_RECORDS).record(f64_of_count(records));
     histogram!(COMMIT_SECONDS).record(took);
 }
 
@@ -186,14 +187,18 @@ pub fn relay_restarted() {
 }
 
 fn u64_of(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+    u64::try_from(count).expect("a usize has 64 bits at most")
+}
+
+fn f64_of_count(count: usize) -> f64 {
+    f64_of(i64::try_from(count).expect("what is held in memory is fewer than i64::MAX"))
 }
 
 /// Metrics are floating point; above 2^53 they round, which no count here reaches.
 fn f64_of(count: i64) -> f64 {
     let capped = count.clamp(-(1 << 53), 1 << 53);
-    let high = i32::try_from(capped >> 32).unwrap_or(i32::MAX);
-    let low = u32::try_from(capped & 0xffff_ffff).unwrap_or(u32::MAX);
+    let high = i32::try_from(capped >> 32).expect("54 bits, less 32");
+    let low = u32::try_from(capped & 0xffff_ffff).expect("32 bits");
     f64::from(high) * 4_294_967_296.0 + f64::from(low)
 }
 

@@ -45,6 +45,6 @@ async fn look(sources: &Sources) {
                 tracing::warn!(%error, "the database does not answer");
             }
         }
-        Err(error) => tracing::debug!(%error, "the lag cannot be told"),
+        Err(error) => tracing::debug!(%error, "the lag cannot be known"),
     }
 }

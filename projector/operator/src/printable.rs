@@ -1,7 +1,7 @@
 //! Text that anybody may have sent, for a terminal. It must never let a control character reach one.
 
 /// Text whose control characters, but for line ends and tabs, are escaped.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() && c != '\n' && c != '\t' {

@@ -37,8 +37,8 @@ impl Cursor {
 
     /// The record's value.
     pub(super) fn encode(&self) -> Vec<u8> {
-        // A struct of numbers and a string always has an encoding.
-        serde_json::to_vec(self).unwrap_or_default()
+        // An empty cursor that is committed would be the last one for ever.
+        serde_json::to_vec(self).expect("a struct of numbers and a string has an encoding")
     }
 
     /// `Err` says what was found where a cursor of this partition and log was expected.
