@@ -172,7 +172,10 @@ impl Parts {
         tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
         let shared = sources.shared.clone();
         let monitor = monitor::run(sources.clone(), stop.clone());
-        tasks.spawn(async move { (Part::Other, monitor.await) });
+        tasks.spawn(async move {
+            monitor.await;
+            (Part::Other, Ok(()))
+        });
         let served = serve(listener, sources, stop.clone());
         tasks.spawn(async move { (Part::Other, served.await) });
         Ok(Self { tasks, intakes, shared })

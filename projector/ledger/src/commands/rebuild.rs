@@ -1,4 +1,4 @@
-//! `ledger rebuild`: what can be asked of it. It must never decide what is rebuilt, or whether rows may change. Read next:
+//! `ledger rebuild`: its flags. It must never decide what is rebuilt, or whether rows may change. Read next:
 //! `rebuild/mod.rs`.
 
 use std::time::Duration;

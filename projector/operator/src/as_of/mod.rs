@@ -1,5 +1,5 @@
-//! Stock as it was: after a record, at a time, or now; and how a product's number came about. All from the log, so that it can be
-//! asked while the tables are doubted, or gone. It reads, and writes nothing.
+//! Stock as it was: after a record, at a time, or now; and how a product's number came about. All from the log, so that there
+//! is an answer while the tables are doubted, or gone. It reads, and writes nothing.
 //!
 //! Reading order: [`options`], [`ends`] (which part of the log an answer is about), [`replayed`] (its fold), [`levels`] and [`explain`] (the two
 //! answers).

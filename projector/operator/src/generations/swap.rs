@@ -14,7 +14,7 @@ use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
 use ledger_store::generations::Live;
 use ledger_store::log_check::{LogCheckError, check_complete};
-use ledger_store::positions::{self, PositionStatements, StoredPosition};
+use ledger_store::positions::{self, MoveStatements, PositionStatements, StoredPosition};
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 
 use super::error::{GenerationsError, sql};
@@ -144,11 +144,25 @@ async fn swap_locked(
     if let Some(live) = live {
         let (topic, identity, fold_version) = (plan.topic, &live.identity, live.fold_version);
         record::ensure_live(connection, &New { generation: old, topic, identity, fold_version }).await?;
+        raise_furthest(connection, topic, live).await?;
     }
-    // The last moment at which somebody reads them: what they show is never undershot afterwards (INV-13).
-    positions::raise_all_furthest(connection, plan.topic).await?;
     let took = rename(connection, old, plan).await?;
     Ok(Swapped::Now { old: live.map(|live| live.generation), took })
+}
+
+/// What the live tables show may have been observed, also where no projector has loaded them since they became live, and so did
+/// not write that down. Before they are replaced (INV-13). A statement per partition: writers hold such rows in another order.
+async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, live: &Live) -> Result<(), GenerationsError> {
+    let (statements, began) = (MoveStatements::new(&Tables::live()), Instant::now());
+    for position in &live.positions {
+        match statements.ensure_furthest(connection, topic, position.partition).await {
+            Err(error) if error.is_retryable() && !error.is_unreachable() => {
+                return Err(GenerationsError::Busy { attempts: 1, seconds: began.elapsed().as_secs() });
+            }
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 /// Whether the target may be live: whole, of the same shape, and a fold of this log.

@@ -213,7 +213,7 @@ impl Import {
     }
 }
 
-/// The next chunk; `None` at the end. When `stop` says so the source is asked to end, and what it has read still comes.
+/// The next chunk; `None` at the end. When `stop` says so the source ends, and what it has read still comes.
 async fn next_chunk(source: &mut Source, stop: &CancellationToken) -> Option<Result<Vec<Parsed>, KafkaError>> {
     if !stop.is_cancelled() {
         tokio::select! {

@@ -2,7 +2,7 @@
 //! since the client's calls block. It joins no consumer group and stores no offset: the ids make an import repeatable, so
 //! every run begins at the beginning.
 //!
-//! It must never pass over a record in silence: what cannot be taken goes on as a refusal, and offsets that are gone end the
+//! It must never pass over a record in silence: what cannot be taken is handed on as a refusal, and offsets that are gone end the
 //! run. Next: [`super::legacy_record`] (what a record may be), [`super::run`] (what becomes of it).
 
 use std::collections::BTreeMap;
@@ -136,7 +136,7 @@ impl Reader {
         Self { consumer, topic, until, open, chunk: Vec::new(), chunks, stop, failing_since: None }
     }
 
-    /// Ends at the end, when it is asked to stop, when nobody receives any more, or with an error as its last word.
+    /// Ends at the end, when it is to stop, when nobody receives any more, or with an error as its last word.
     fn run(mut self) {
         while !self.is_done() {
             if let Err(error) = self.step() {

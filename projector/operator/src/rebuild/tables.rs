@@ -18,7 +18,7 @@ use super::error::{RebuildCause, sql};
 use super::progress::Bar;
 use crate::generations::shadow;
 
-/// How often the progress of an index is asked for.
+/// How often the progress of an index is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Lock waits that an earlier builder's transaction is given to end.
 const SETTLE_ATTEMPTS: u32 = 3;
@@ -128,7 +128,7 @@ async fn add_keys_of(
         let text = format!("ALTER TABLE `{table}` {}", missing.join(", "));
         match watched(url, connection, text, bar, stop).await {
             Ok(()) => ledger_failpoints::reach(FailPoint::RebuildKeysAdded),
-            // An index that a killed builder asked for is still being made: what is missing is looked up again.
+            // An index that a killed builder began is still being made: what is missing is looked up again.
             Err(RebuildCause::Sql { cause, .. }) if fault_of(&cause) == Fault::Retry && !stop.is_cancelled() => {
                 tracing::info!(table, %cause, "an earlier builder's statement still holds the table: waiting for it");
             }

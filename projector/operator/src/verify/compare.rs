@@ -1,7 +1,7 @@
 //! Two generations of tables against each other: what a swap would change. It writes nothing, and holds no snapshot when it
 //! is done, since a swap would have to wait for it.
 //!
-//! The live tables may stand further along the log than the shadow (the projector goes on meanwhile), or less far after a
+//! The live tables may stand further along the log than the shadow (the projector folds on meanwhile), or less far after a
 //! rollback. So the two are compared at the position that both have reached, per partition:
 //! - A row that only one side has, and whose record lies at that position or after it, is *set aside*: the other side has not
 //!   come to it. A row that both have is compared wherever its record lies: a false offset is a difference.
@@ -86,7 +86,7 @@ impl Side {
         let rows = sqlx::query(text).bind(topic).fetch_all(&mut connection).await.map_err(at("reading positions"))?;
         let mut positions = BTreeMap::new();
         for row in rows {
-            let row = POSITIONS.read(&row).map_err(at("reading positions"))?;
+            let row = ComparedRow::read(&POSITIONS, &row).map_err(at("reading positions"))?;
             positions.insert(row.integer(&POSITIONS, "kafka_partition"), row);
         }
         Ok(Self { connection, tables: tables.clone(), positions })

@@ -1,6 +1,7 @@
-//! A row that is compared, of any table that the log decides. What it must never do is to bend a value: a column that cannot
-//! hold what is asked for is named.
+//! A row that is compared, of any table that the log decides. What it must never do is to bend a value: a column that does
+//! not hold what it should is named.
 
+use sqlx::mysql::MySqlRow;
 use uuid::Uuid;
 
 use super::table::{Column, TableShape};
@@ -13,6 +14,12 @@ pub struct ComparedRow(Box<[Value]>);
 impl ComparedRow {
     pub fn new(values: impl IntoIterator<Item = Value>) -> Self {
         Self(values.into_iter().collect())
+    }
+
+    /// A row of what [`TableShape::expressions`] selects.
+    pub(super) fn read(shape: &TableShape, row: &MySqlRow) -> Result<Self, sqlx::Error> {
+        let value = |(at, column): (usize, &Column)| column.read(row, at);
+        shape.columns.iter().enumerate().map(value).collect::<Result<_, _>>().map(Self)
     }
 
     pub fn values(&self) -> &[Value] {

@@ -40,7 +40,7 @@ impl Lookups {
     ) -> Result<Vec<ComparedRow>, StoreError> {
         let query = sqlx::query(self.dead_letters.clone()).bind(partition).bind(from).bind(to);
         let rows = query.fetch_all(connection).await.map_err(at(STEP))?;
-        rows.iter().map(|row| DEAD_LETTERS.read(row).map_err(at(STEP))).collect()
+        rows.iter().map(|row| ComparedRow::read(&DEAD_LETTERS, row).map_err(at(STEP))).collect()
     }
 }
 
@@ -68,7 +68,7 @@ impl Lookup {
         ids: &[Uuid],
     ) -> Result<HashMap<Uuid, ComparedRow>, StoreError> {
         let found = self.by_ids.fetch(connection, &[partition], ids).await.map_err(at(STEP))?;
-        let row = |row| self.shape.read(row).map(|row| (row.id(), row)).map_err(at(STEP));
+        let row = |row| ComparedRow::read(self.shape, row).map(|row| (row.id(), row)).map_err(at(STEP));
         found.iter().map(row).collect()
     }
 }

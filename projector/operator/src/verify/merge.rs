@@ -83,7 +83,7 @@ async fn send_rows(
     let mut rows = sqlx::query(text).fetch(connection);
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     while let Some(row) = rows.try_next().await.map_err(at(STEP))? {
-        batch.push(shape.read(&row).map_err(at(STEP))?);
+        batch.push(ComparedRow::read(shape, &row).map_err(at(STEP))?);
         if batch.len() == BATCH_ROWS {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
             if batches.send(Ok(full)).await.is_err() {

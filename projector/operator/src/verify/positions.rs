@@ -37,7 +37,7 @@ impl Positions {
         let (mut rows, mut strange) = (BTreeMap::new(), Vec::new());
         let mut generations: Vec<((Value, Value), usize)> = Vec::new();
         for row in &found {
-            let row = POSITIONS.read(row).map_err(at("reading positions"))?;
+            let row = ComparedRow::read(&POSITIONS, row).map_err(at("reading positions"))?;
             let said = ["generation", "generation_id"].map(|column| row.get(&POSITIONS, column).clone());
             let said = <(Value, Value)>::from(said);
             match generations.iter_mut().find(|(known, _)| *known == said) {

@@ -230,7 +230,11 @@ impl Look {
         Ok(())
     }
 
-    async fn letter(&self, connection: &mut MySqlConnection, record: &OwnedRecord) -> Result<Option<ComparedRow>, StoreError> {
+    async fn letter(
+        &self,
+        connection: &mut MySqlConnection,
+        record: &OwnedRecord,
+    ) -> Result<Option<ComparedRow>, StoreError> {
         let (partition, offset) = (record.partition, record.offset);
         let rows = self.lookups.dead_letters(connection, partition, offset, offset + 1).await?;
         Ok(rows.into_iter().next())

@@ -19,7 +19,10 @@ const NONE: u32 = 0;
 impl Seen {
     /// Room for offsets before `end`.
     pub(super) fn new(end: i64) -> Self {
-        Self { hash: RandomState::new(), fingerprints: vec![NONE; usize::try_from(end).expect("a position is no offset below 0")] }
+        Self {
+            hash: RandomState::new(),
+            fingerprints: vec![NONE; usize::try_from(end).expect("a position is no offset below 0")],
+        }
     }
 
     /// The row of the record at `offset` has `id`, in that table.

@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use ledger_store::{StoreError, at};
 use sqlx::{AssertSqlSafe, MySqlConnection, SqlSafeStr};
 
+use super::compared_row::ComparedRow;
 use super::difference::Differences;
 use super::job::Job;
 use super::partition::PartitionCheck;
@@ -80,7 +81,7 @@ impl<'a> Strange<'a> {
         let mut named = 0;
         let mut rows = sqlx::query(shape.select(table, &format!("WHERE {condition}"))).fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(at(STEP))? {
-            let row = shape.read(&row).map_err(at(STEP))?;
+            let row = ComparedRow::read(shape, &row).map_err(at(STEP))?;
             if let Some(check) = self.checks.get_mut(&row.partition(shape)) {
                 if check.explains(shape, &row) {
                     continue;
@@ -107,5 +108,8 @@ async fn count_rows(connection: &mut MySqlConnection, table: &str) -> Result<Vec
         format!("SELECT kafka_partition, COUNT(*) FROM {table} GROUP BY kafka_partition ORDER BY kafka_partition");
     let query = sqlx::query_as::<_, (i32, i64)>(AssertSqlSafe(text).into_sql_str());
     let rows = query.fetch_all(connection).await.map_err(at(STEP))?;
-    Ok(rows.into_iter().map(|(partition, rows)| (partition, u64::try_from(rows).expect("COUNT counts from 0"))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(partition, rows)| (partition, u64::try_from(rows).expect("COUNT counts from 0")))
+        .collect())
 }

@@ -89,11 +89,16 @@ async fn sums(
     Ok(found.map_err(at(STEP))?.into_iter().collect())
 }
 
-async fn rows(connection: &mut MySqlConnection, products: &[&ProductId]) -> Result<BTreeMap<String, ComparedRow>, StoreError> {
+async fn rows(
+    connection: &mut MySqlConnection,
+    products: &[&ProductId],
+) -> Result<BTreeMap<String, ComparedRow>, StoreError> {
     let condition = format!("WHERE product_id IN ({})", placeholders(products.len()));
     let (text, arguments) = bound(STOCK.select("stock", &condition).as_str().to_owned(), products)?;
     let found = sqlx::query_with(text, arguments).fetch_all(connection).await.map_err(at(STEP))?;
-    let row = |row| STOCK.read(row).map(|row| (row.text(&STOCK, "product_id").to_owned(), row)).map_err(at(STEP));
+    let row = |row| {
+        ComparedRow::read(&STOCK, row).map(|row| (row.text(&STOCK, "product_id").to_owned(), row)).map_err(at(STEP))
+    };
     found.iter().map(row).collect()
 }
 

@@ -8,7 +8,6 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr, ValueRef as _};
 use uuid::Uuid;
 
-use super::compared_row::ComparedRow;
 use super::value::Value;
 
 /// What a column holds, as it is read.
@@ -156,12 +155,6 @@ impl TableShape {
         names.join(", ")
     }
 
-    /// A row of what [`Self::expressions`] selects. NULL where a column does not allow it is an error: the table was altered.
-    pub(super) fn read(&self, row: &MySqlRow) -> Result<ComparedRow, sqlx::Error> {
-        let value = |(at, column): (usize, &Column)| column.read(row, at);
-        self.columns.iter().enumerate().map(value).collect::<Result<Vec<_>, _>>().map(ComparedRow::new)
-    }
-
     /// Where a column stands.
     pub(super) fn index_of(&self, name: &str) -> usize {
         self.columns.iter().position(|column| column.name == name).expect("the name of a column of this table")
@@ -169,7 +162,9 @@ impl TableShape {
 }
 
 impl Column {
-    fn read(&self, row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
+    /// What stands in the column, at its place among [`TableShape::expressions`]. NULL where it is not allowed is an error: the
+    /// table was altered.
+    pub(super) fn read(&self, row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
         if self.is_nullable && row.try_get_raw(at)?.is_null() {
             return Ok(Value::Null);
         }

@@ -6,5 +6,5 @@ pub mod moving;
 pub mod reading;
 
 pub use creation::{Origin, create, create_in};
-pub use moving::{Move, MoveStatements, raise_all_furthest};
+pub use moving::{Move, MoveStatements};
 pub use reading::{PositionStatements, StoredPosition, other_topic, read, table_with_rows};

@@ -46,7 +46,11 @@ impl MoveStatements {
             } else {
                 format!("UPDATE {table} p SET p.next_offset = GREATEST(?, ?) WHERE {CURRENT}")
             }),
-            raise_furthest: text(format!("{RAISE} FROM {table} WHERE topic = ? AND kafka_partition = ? {RAISED}")),
+            raise_furthest: text(format!(
+                "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) \
+                 SELECT topic, kafka_partition, next_offset FROM {table} WHERE topic = ? AND kafka_partition = ? \
+                 ON DUPLICATE KEY UPDATE next_offset = GREATEST(furthest_positions.next_offset, VALUES(next_offset))"
+            )),
         }
     }
 
@@ -79,20 +83,4 @@ impl MoveStatements {
         let query = sqlx::query(self.raise_furthest.clone()).bind(topic).bind(partition);
         query.execute(connection).await.map(drop).map_err(at("raising the furthest position"))
     }
-}
-
-const RAISE: &str = "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) \
-    SELECT topic, kafka_partition, next_offset";
-const RAISED: &str = "ON DUPLICATE KEY UPDATE \
-    next_offset = GREATEST(furthest_positions.next_offset, VALUES(next_offset))";
-
-/// Raises the furthest positions of all partitions of a topic to where the live tables stand: what they show may have been
-/// observed, also where no projector has loaded them since they became live. Before they are replaced (INV-13).
-///
-/// # Errors
-/// The database's.
-pub async fn raise_all_furthest(connection: &mut MySqlConnection, topic: &str) -> Result<(), StoreError> {
-    let text = AssertSqlSafe(format!("{RAISE} FROM positions WHERE topic = ? {RAISED}")).into_sql_str();
-    let done = sqlx::query(text).bind(topic).execute(connection).await;
-    done.map(drop).map_err(at("raising the furthest positions"))
 }
