@@ -25,10 +25,14 @@ const BARRIER_LIMIT_SECONDS: u32 = 120;
 const LIMIT_SECONDS: u32 = 2_592_000;
 /// How often the server is shown that the holder lives, while something else is waited for.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How long the server may take to answer that.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The guard, held.
 pub struct Guard {
     connection: MySqlConnection,
+    /// A sign of life was not answered: what the connection reads next may be the answer to it, so it is used no more.
+    in_doubt: bool,
 }
 
 impl Guard {
@@ -50,7 +54,7 @@ impl Guard {
         .execute(&mut connection)
         .await
         .map_err(sql(TAKING))?;
-        Ok(Self { connection })
+        Ok(Self { connection, in_doubt: false })
     }
 
     /// Says which generation is worked on, for the command that is refused meanwhile.
@@ -72,6 +76,9 @@ impl Guard {
     /// The database's, or [`GenerationsError::NoGuard`] when the row is not ours any more.
     pub(super) async fn set_barrier(&mut self, swapping: bool) -> Result<(), GenerationsError> {
         const STEP: &str = "setting the barrier of a swap";
+        if self.in_doubt {
+            return Err(GenerationsError::NoGuard);
+        }
         let limit = if swapping { BARRIER_LIMIT_SECONDS } else { LIMIT_SECONDS };
         let limit = AssertSqlSafe(format!("SET SESSION wait_timeout = {limit}"));
         self.connection.execute(limit).await.map_err(sql(STEP))?;
@@ -94,9 +101,23 @@ impl Guard {
                 done = &mut awaited => return Ok(done),
                 () = tokio::time::sleep(SIGN_OF_LIFE) => {}
             }
-            // Outside of the race: a statement of this connection is never cut off.
-            self.connection.ping().await.map_err(sql("holding the guard of the generations"))?;
+            // Outside of the race: what this connection waits for is never cut off.
+            self.show_life().await.map_err(sql("holding the guard of the generations"))?;
         }
+    }
+
+    /// Shows the server that the holder lives.
+    ///
+    /// # Errors
+    /// The guard is lost, or nobody knows.
+    pub async fn show_life(&mut self) -> Result<(), sqlx::Error> {
+        self.in_doubt = true;
+        match tokio::time::timeout(ANSWER_LIMIT, self.connection.ping()).await {
+            Ok(answered) => answered?,
+            Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+        self.in_doubt = false;
+        Ok(())
     }
 
     /// The connection that holds it. An error that ends the connection ends the guard.
@@ -106,6 +127,9 @@ impl Guard {
 
     /// Gives it back. What fails here ends with the connection all the same.
     pub async fn release(mut self) {
+        if self.in_doubt {
+            return;
+        }
         // The lock first, so that nobody finds it held without a row; the next holder's row is not ours to delete.
         drop(self.connection.execute("DO RELEASE_LOCK(CONCAT('ledger.rebuild.', DATABASE()))").await);
         drop(self.connection.execute("DELETE FROM generation_guard WHERE connection_id = CONNECTION_ID()").await);

@@ -119,10 +119,14 @@ impl<'a> Build<'a> {
         self.check_stop()?;
         let partition_count = self.log.identity.partition_count;
         // The barrier of a swap may stand: while brokers take their time, the guard is shown to be held.
-        let ends = tokio::select! {
-            ends = guard.while_held(self.log.ends.read(partition_count)) => ends??,
-            () = self.stop.cancelled() => return Err(RebuildCause::Stopped),
-        };
+        let (log, stop) = (&self.log, self.stop);
+        let ends = guard.while_held(async {
+            tokio::select! {
+                ends = log.ends.read(partition_count) => ends,
+                () = stop.cancelled() => Err(RebuildCause::Stopped),
+            }
+        });
+        let ends = ends.await??;
         let stands: Ends =
             self.positions().await?.into_iter().map(|position| (position.partition, position.next_offset)).collect();
         let ahead = distance(&stands, &ends);
