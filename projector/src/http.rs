@@ -37,7 +37,7 @@ pub fn router(sources: Sources) -> Router {
         .with_state(sources)
 }
 
-/// The process runs. A projector that cannot go on ends, so there is nothing else to say.
+/// The process runs. A projector that cannot continue ends, so there is nothing else to say.
 async fn healthz() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
@@ -73,7 +73,7 @@ async fn method_not_allowed() -> Response {
 
 /// RFC 9457.
 fn problem(code: StatusCode, word: &str, detail: &str) -> Response {
-    let title = code.canonical_reason().unwrap_or_default();
+    let title = code.canonical_reason().expect("a status code of the standard");
     let body =
         json!({ "type": format!("/problems/{word}"), "title": title, "status": code.as_u16(), "detail": detail });
     (code, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()

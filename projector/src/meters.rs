@@ -109,6 +109,7 @@ pub fn generations(status: &Status) {
     let is = |running: bool| f64::from(u8::from(rebuild.is_some_and(|rebuild| rebuild.running == running)));
     gauge!(REBUILD_RUNNING).set(is(true));
     gauge!(REBUILD_UNFINISHED).set(is(false));
+    // No rebuild, or none that has written down anything yet, has folded nothing.
     gauge!(REBUILD_RECORDS).set(f64_of(rebuild.and_then(|rebuild| rebuild.records).unwrap_or(0)));
     for phase in Phase::ALL {
         let at = rebuild.is_some_and(|rebuild| rebuild.phase == phase);

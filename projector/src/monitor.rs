@@ -1,5 +1,5 @@
-//! Looks at the whole every few seconds: lag per partition and generations for the metrics, and whether the database answers while nothing
-//! is written. It must never change anything.
+//! Looks at the whole every few seconds: lag per partition and generations for the metrics, and whether the database answers
+//! while nothing is written. It must never change anything.
 
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use crate::health::Waiting;
 use crate::http::Sources;
 use crate::meters;
-use crate::projection::ProjectionError;
 use crate::status::{self, StatusError};
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -16,10 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const PART: &str = "monitor";
 
 /// Runs until `stop`.
-///
-/// # Errors
-/// None today; parts of a projector have this shape.
-pub async fn run(sources: Sources, stop: CancellationToken) -> Result<(), ProjectionError> {
+pub async fn run(sources: Sources, stop: CancellationToken) {
     while !stop.is_cancelled() {
         look(&sources).await;
         sources.metrics.run_upkeep();
@@ -30,7 +26,6 @@ pub async fn run(sources: Sources, stop: CancellationToken) -> Result<(), Projec
             () = stop.cancelled() => {}
         }
     }
-    Ok(())
 }
 
 async fn look(sources: &Sources) {
@@ -49,6 +44,6 @@ async fn look(sources: &Sources) {
                 tracing::warn!(%error, "the database does not answer");
             }
         }
-        Err(error) => tracing::debug!(%error, "the lag cannot be read"),
+        Err(error) => tracing::debug!(%error, "the lag cannot be known"),
     }
 }

@@ -25,43 +25,28 @@ use crate::meters;
 use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
-use crate::start_check::{self, StartError};
+use crate::start_check::{self, Start, StartError};
 use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
 const STOP_WAIT: Duration = Duration::from_secs(7);
 
-/// What a projector is told.
+/// What a projector folds, with what, and where it answers.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ProjectionOptions {
     pub kafka: KafkaSettings,
     pub database: DatabaseUrl,
-    pub topic: String,
-    /// The topics that the relay writes; they must have the log's partition count.
-    pub outcomes_topic: String,
-    pub dead_letters_topic: String,
-    pub cursors_topic: String,
+    /// The log, and what the relay writes, which must have the log's partition count.
+    pub topics: RelayTopics,
     pub group_id: String,
     pub listen: SocketAddr,
     pub writers: usize,
     pub batch: BatchSettings,
-    /// Whether to go on with tables that another version of the fold made.
+    /// Whether to continue tables that another version of the fold made.
     pub mixed_folds: MixedFolds,
 }
 
-impl Options {
-    /// The topics that a relay has to do with.
-    pub fn topics(&self) -> RelayTopics {
-        RelayTopics {
-            orders: self.topic.clone(),
-            outcomes: self.outcomes_topic.clone(),
-            dead_letters: self.dead_letters_topic.clone(),
-            cursors: self.cursors_topic.clone(),
-        }
-    }
-}
-
-/// The projector could not start, or cannot go on.
+/// The projector could not start, or cannot continue.
 #[derive(Debug, Error)]
 pub enum ProjectionError {
     #[error(transparent)]
@@ -97,15 +82,17 @@ impl ProjectionError {
 ///
 /// # Errors
 /// Why it did not start, or what made it stop.
-pub async fn run(options: Options, stop: CancellationToken) -> Result<(), ProjectionError> {
+pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<(), ProjectionError> {
     let metrics = meters::install()?;
     let inspector = LogInspector::new(&options.kafka)?;
-    let identity = start_check::run(&options, &inspector).await?;
+    let ProjectionOptions { kafka, database, topics, mixed_folds, .. } = &options;
+    let start = Start { kafka, database, topics, mixed_folds: *mixed_folds };
+    let identity = start_check::run(&start, &inspector).await?;
     let partition_count = identity.partition_count;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|cause| ProjectionError::Listen { address: options.listen, cause })?;
-    tracing::info!(topic = options.topic, partition_count, listen = %options.listen, "the projector starts");
+    tracing::info!(topic = options.topics.orders, partition_count, listen = %options.listen, "the projector starts");
 
     // A child, so that a part that fails stops the others without looking like a stop that was asked for.
     let stop = stop.child_token();
@@ -114,7 +101,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Projec
         metrics,
         database: options.database.clone(),
         inspector,
-        topic: options.topic.clone(),
+        topic: options.topics.orders.clone(),
     };
     let parts = Parts::start(&options, sources, &identity, listener, &stop)?;
     parts.run(&stop).await
@@ -138,7 +125,7 @@ struct Parts {
 
 impl Parts {
     fn start(
-        options: &Options,
+        options: &ProjectionOptions,
         sources: Sources,
         identity: &LogIdentity,
         listener: TcpListener,
@@ -154,7 +141,7 @@ impl Parts {
         for (number, intake) in intakes.iter().enumerate() {
             let writer = Writer::new(WriterParts {
                 name: format!("writer-{number}"),
-                store: LiveStore::new(options.database.clone(), &options.topic, options.mixed_folds),
+                store: LiveStore::new(options.database.clone(), &options.topics.orders, options.mixed_folds),
                 partition_count,
                 intake: intake.clone(),
                 shared: sources.shared.clone(),
@@ -168,9 +155,9 @@ impl Parts {
         tasks.spawn(async move { (Part::Other, relay_outcome(refused).await) });
         let group = Group::new(GroupParts {
             relays,
-            topic: options.topic.clone(),
+            topic: options.topics.orders.clone(),
             positions: CheckedPositions {
-                topic: options.topic.clone(),
+                topic: options.topics.orders.clone(),
                 database: options.database.clone(),
                 inspector: sources.inspector.clone(),
             },
@@ -185,7 +172,10 @@ impl Parts {
         tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
         let shared = sources.shared.clone();
         let monitor = monitor::run(sources.clone(), stop.clone());
-        tasks.spawn(async move { (Part::Other, monitor.await) });
+        tasks.spawn(async move {
+            monitor.await;
+            (Part::Other, Ok(()))
+        });
         let served = serve(listener, sources, stop.clone());
         tasks.spawn(async move { (Part::Other, served.await) });
         Ok(Self { tasks, intakes, shared })
@@ -231,9 +221,9 @@ impl Parts {
     }
 }
 
-/// The relays, and what tells when one of them met what needs a person.
+/// The relays, and the channel that reports when one of them met what needs a person.
 fn relays(
-    options: &Options,
+    options: &ProjectionOptions,
     sources: &Sources,
     identity: &LogIdentity,
 ) -> (RelayGroup, mpsc::UnboundedReceiver<RelayError>) {
@@ -241,11 +231,11 @@ fn relays(
     let settings = RelaySettings {
         kafka: options.kafka.clone(),
         inspector: sources.inspector.clone(),
-        topics: options.topics(),
+        topics: options.topics.clone(),
         topic_id: identity.topic_id.clone(),
         database: options.database.clone(),
     };
-    // Nobody listens any more when the projector stops already.
+    // Nobody receives it when the projector stops already.
     let on_refusal = Arc::new(move |error| drop(refuse.send(error)));
     let runtime = tokio::runtime::Handle::current();
     (RelayGroup::new(settings, sources.shared.clone(), runtime, on_refusal), refused)
@@ -272,7 +262,7 @@ fn spawn_consumer(consumer: LogConsumer) -> Result<oneshot::Receiver<Result<(), 
     std::thread::Builder::new()
         .name("consumer".to_owned())
         .spawn(move || {
-            // Nobody listens any more when the projector gave up waiting.
+            // Nobody receives it when the projector gave up waiting.
             let _ = done.send(consumer.run());
         })
         .map_err(|error| ProjectionError::Part(error.to_string()))?;

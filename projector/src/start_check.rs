@@ -2,18 +2,18 @@
 //! topics are there, the tables are of our version of the fold, the log is the one that they were folded from. Nothing is
 //! changed when one fails; the last step creates positions for a log that nothing was folded from.
 
-use ledger_database::DatabaseError;
 use ledger_database::schema_version::{self, SchemaVersionError};
+use ledger_database::{DatabaseError, DatabaseUrl};
 use ledger_fold::log_safety::LogIdentity;
-use ledger_kafka::{KafkaUseError, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
+use ledger_store::generations::allot_number;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, Origin, StoredPosition};
 use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
-use crate::projection::Options;
-use crate::relay::{self, CursorReader, RelayError};
+use crate::relay::{self, CursorReader, RelayError, RelayTopics};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -54,37 +54,44 @@ impl StartError {
     }
 }
 
+/// What is checked, and with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    pub kafka: &'a KafkaSettings,
+    pub database: &'a DatabaseUrl,
+    pub topics: &'a RelayTopics,
+    pub mixed_folds: MixedFolds,
+}
+
 /// Runs all checks; gives the identity of the log.
 ///
 /// # Errors
 /// [`StartError`], the first that applies.
-pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdentity, StartError> {
-    let mut connection = ledger_database::connect(&options.database).await?;
+pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdentity, StartError> {
+    let Start { topics, .. } = *start;
+    let mut connection = ledger_database::connect(start.database).await?;
     schema_version::check(&mut connection).await?;
     check_packet(&mut connection).await?;
-    let topic = options.topic.clone();
-    let Options { outcomes_topic, dead_letters_topic, cursors_topic, .. } = options.clone();
-    let outputs = [outcomes_topic, dead_letters_topic, cursors_topic];
-    let asked = inspector.clone();
+    let (asked, RelayTopics { orders, outcomes, dead_letters, cursors }) = (inspector.clone(), topics.clone());
     let identity = ask(move || {
-        let identity = asked.identity(&topic)?;
-        log_check::check_outputs(&asked, &topic, &outputs.each_ref().map(String::as_str))?;
+        let identity = asked.identity(&orders)?;
+        log_check::check_outputs(&asked, &orders, &[&outcomes, &dead_letters, &cursors])?;
         Ok::<_, LogCheckError>(identity)
     })
     .await?;
-    let mut stored = positions::read(&mut connection, &options.topic).await?;
+    let mut stored = positions::read(&mut connection, &topics.orders).await?;
     if stored.is_empty() {
-        log_check::check_unused(&mut connection, &options.topic).await?;
-        let generation = GenerationKey::draw(positions::allot_generation(&mut connection).await?);
+        log_check::check_unused(&mut connection, &topics.orders).await?;
+        let generation = GenerationKey::draw(allot_number(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
-        check_log(inspector, &options.topic, unfolded(&identity, origin)).await?;
-        let furthest = observable(options, &identity).await?;
-        log_check::create_positions(&mut connection, &options.topic, &identity, origin, &furthest).await?;
-        stored = positions::read(&mut connection, &options.topic).await?;
+        check_log(inspector, &topics.orders, unfolded(&identity, origin)).await?;
+        let furthest = observable(start, &identity).await?;
+        log_check::create_positions(&mut connection, &topics.orders, &identity, origin, &furthest).await?;
+        stored = positions::read(&mut connection, &topics.orders).await?;
     }
-    log_check::check_complete(&options.topic, &stored).map_err(LogCheckError::from)?;
-    check_fold(&stored, options.mixed_folds)?;
-    check_log(inspector, &options.topic, stored).await?;
+    log_check::check_complete(&topics.orders, &stored).map_err(LogCheckError::from)?;
+    check_fold(&stored, start.mixed_folds)?;
+    check_log(inspector, &topics.orders, stored).await?;
     Ok(identity)
 }
 
@@ -92,9 +99,9 @@ pub async fn run(options: &Options, inspector: &LogInspector) -> Result<LogIdent
 /// may be one that was lost and made anew: then it takes the place of tables that others still hold state of, as a swap does.
 /// Their relays are fenced, so that nothing is published that the lost tables decided (INV-6). Nobody can have observed more
 /// than the log holds, so reads wait until the new tables are as far (INV-13). On a new system the log is empty.
-async fn observable(options: &Options, identity: &LogIdentity) -> Result<Vec<i64>, StartError> {
+async fn observable(start: &Start<'_>, identity: &LogIdentity) -> Result<Vec<i64>, StartError> {
     let read_one = |partition| {
-        let (kafka, topics, topic_id) = (options.kafka.clone(), options.topics(), identity.topic_id.clone());
+        let (kafka, topics, topic_id) = (start.kafka.clone(), start.topics.clone(), identity.topic_id.clone());
         tokio::spawn(ask(move || {
             relay::fence(&kafka, &topics.cursors, partition)?;
             CursorReader::new(&kafka, &topics, &topic_id).end_of_log(partition)
@@ -138,7 +145,7 @@ async fn check_log(inspector: &LogInspector, topic: &str, stored: Vec<StoredPosi
     ask(move || log_check::check(&inspector, &topic, &stored)).await
 }
 
-/// A statement above the server's limit ends the connection without a word that could be told from an outage.
+/// A statement above the server's limit ends the connection, and nothing distinguishes that from an outage.
 pub async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
     let found: u64 = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS UNSIGNED)")
         .fetch_one(connection)

@@ -10,7 +10,7 @@
 /// Defines the points, their names, and the list of all.
 macro_rules! failpoints {
     ($($(#[$doc:meta])* $point:ident = $name:literal,)+) => {
-        /// A point. The part of the name before the dot tells which command reaches it.
+        /// A point. The part of the name before the dot is the command that reaches it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FailPoint {
             $($(#[$doc])* $point,)+
@@ -102,11 +102,11 @@ pub fn reach(point: FailPoint) {
 #[inline(always)]
 pub const fn reach(_: FailPoint) {}
 
-/// Without a word to librdkafka, to MariaDB, or to what is still to be dropped.
+/// At once: nothing is closed, neither by librdkafka nor towards MariaDB, and nothing is dropped.
 #[cfg(feature = "armed")]
 fn die(point: FailPoint) {
     tracing::warn!(point = point.name(), "killed at a failpoint");
-    let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL).expect("a process may kill itself");
 }
 
 /// Sets what `FAILPOINTS` says, if anything.
@@ -115,7 +115,11 @@ fn die(point: FailPoint) {
 /// What is wrong with it.
 #[cfg(feature = "armed")]
 pub fn arm() -> Result<(), String> {
-    let text = std::env::var("FAILPOINTS").unwrap_or_default();
+    let text = match std::env::var("FAILPOINTS") {
+        Ok(text) => text,
+        Err(std::env::VarError::NotPresent) => return Ok(()),
+        Err(error) => return Err(format!("FAILPOINTS: {error}")),
+    };
     for setting in text.split(';').map(str::trim).filter(|setting| !setting.is_empty()) {
         let (name, actions) = setting.split_once('=').ok_or_else(|| format!("{setting}: must be NAME=ACTIONS"))?;
         if FailPoint::ALL.iter().all(|point| point.name() != name) {

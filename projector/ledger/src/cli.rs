@@ -1,4 +1,4 @@
-//! What can be asked of `ledger`: one variant per command. Read next: `flags.rs` (what commands share), `commands/`.
+//! The commands of `ledger`: one variant each. Read next: `flags.rs` (what commands share), `commands/`.
 
 use clap::{Parser, Subcommand};
 

@@ -4,6 +4,7 @@
 use clap::{Args, ValueEnum};
 use ledger_database::DatabaseUrl;
 use ledger_kafka::KafkaSettings;
+use projector::relay::RelayTopics;
 
 use crate::usage::UsageError;
 
@@ -20,6 +21,11 @@ pub struct LogArgs {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// A limit that the command line gives, for what is held in memory.
+pub fn bounded(limit: u32) -> usize {
+    usize::try_from(limit).expect("a usize has 32 bits or more")
 }
 
 /// Where Kafka is, and how its topics are named.
@@ -45,6 +51,14 @@ pub struct OutputTopicsArgs {
     /// Where the relay keeps how far it has published
     #[arg(long, env = "LEDGER_CURSORS_TOPIC", default_value = ledger_schema::topics::CURSORS)]
     pub cursors_topic: String,
+}
+
+impl OutputTopicsArgs {
+    /// With the log, all topics of the ledger.
+    pub fn named(self, orders: String) -> RelayTopics {
+        let Self { outcomes_topic: outcomes, dead_letters_topic: dead_letters, cursors_topic: cursors } = self;
+        RelayTopics { orders, outcomes, dead_letters, cursors }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Args)]

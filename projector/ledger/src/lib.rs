@@ -1,7 +1,7 @@
 //! The binary `ledger`: flags, commands, exit codes. It must never decide anything itself; what a command does is in
 //! `ledger-operator`, and the running projector in `projector`. A library, so that both binaries and the tests use it.
 //!
-//! Reading order: [`program`], [`cli`] (what can be asked), [`commands`] (one file per command), [`exit`] (the codes).
+//! Reading order: [`program`], [`cli`] (the commands), [`commands`] (one file per command), [`exit`] (the codes).
 
 pub mod cli;
 pub mod commands;

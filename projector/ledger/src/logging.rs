@@ -1,5 +1,5 @@
 //! Logs: to stderr, so that stdout carries only what a command was asked for. It must never log a password; database
-//! URLs are types that do not print theirs (`database/url.rs`).
+//! URLs are types that do not print theirs (`url.rs` of `ledger-database`).
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;

@@ -1,4 +1,4 @@
-//! The binary `ledger`. Read next: `program.rs` (what it does), `cli.rs` (what can be asked), `commands/` (one file per
+//! The binary `ledger`. Read next: `program.rs` (what it does), `cli.rs` (the commands), `commands/` (one file per
 //! command), `exit.rs` (the codes).
 
 use std::process::ExitCode;

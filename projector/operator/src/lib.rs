@@ -1,11 +1,11 @@
-//! What an operator does with the ledger beside the running projector: rebuild, roll back, verify, ask for stock as it was,
+//! What an operator does with the ledger beside the running projector: rebuild, roll back, verify, show stock as it was,
 //! import, mend dead letters, migrate. Each module is what one command of `ledger` does; flags and exit codes are the binary's.
 //!
 //! The running service is another crate (`projector`) that does not know this one, so it cannot rename or drop tables, nor
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
 //! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`dead_letters`],
-//! [`migrate`]; [`output`] is how results are shown.
+//! [`migrate`]; [`output`] and [`printable`] are how results are shown.
 
 pub mod as_of;
 pub mod dead_letters;
@@ -13,6 +13,7 @@ pub mod generations;
 pub mod import;
 pub mod migrate;
 pub mod output;
+mod printable;
 pub mod rebuild;
 pub mod status;
 pub mod verify;

@@ -33,7 +33,7 @@ impl Report for Status {
             lines.push(format!("kept for `ledger rollback`: {}", kept.join(", ")));
         }
         lines.extend(self.rebuild.as_ref().map(ToString::to_string));
-        // A rebuild that runs is told of already.
+        // A rebuild that runs is named already.
         let running = self.rebuild.as_ref().is_some_and(|rebuild| rebuild.running);
         lines.extend(self.working.as_ref().filter(|_| !running).map(|holder| format!("running: {holder}")));
         Some(lines.join("\n"))

@@ -26,8 +26,8 @@ pub struct KeptGeneration {
 pub struct RebuildStatus {
     pub generation: i32,
     pub fold_version: i32,
-    /// Whether somebody builds it now; otherwise it was interrupted, or nobody agreed to the swap, and `ledger rebuild` goes
-    /// on with it.
+    /// Whether somebody builds it now; otherwise it was interrupted, or nobody agreed to the swap, and `ledger rebuild`
+    /// continues it.
     pub running: bool,
     /// The phase that it is in, or was left in.
     pub phase: Phase,
@@ -84,7 +84,7 @@ fn builds(holder: &Holder, row: &Generation) -> bool {
 
 impl fmt::Display for RebuildStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.running { "running" } else { "unfinished (`ledger rebuild` goes on with it)" };
+        let state = if self.running { "running" } else { "unfinished (`ledger rebuild` continues it)" };
         write!(f, "rebuild of generation {}: {state}, phase {}", self.generation, self.phase.as_str())?;
         if let Some(records) = self.records {
             write!(f, ", {records} records")?;

@@ -17,8 +17,8 @@ pub struct PartitionBatch<'a> {
     pub records: &'a [OwnedRecord],
 }
 
-/// Which set of tables. The number is a name within a database; the id, drawn at random when the positions are created, tells
-/// the set from one of the same number in a database that was lost and made anew.
+/// Which set of tables. The number is a name within a database; the id, drawn at random when the positions are created,
+/// distinguishes the set from one of the same number in a database that was lost and made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GenerationKey {
     pub number: i32,

@@ -10,7 +10,7 @@ use sqlx::{Executor, MySqlConnection};
 use crate::batch::{Loaded, PartitionBatch, Standing};
 use crate::dead_letters::DeadLetterStatements;
 use crate::error::{StoreError, at};
-use crate::positions::{Move, PositionStatements};
+use crate::positions::{Move, MoveStatements, PositionStatements};
 use crate::prior::PriorStatements;
 use crate::rows::{Inserted, RowStatements};
 use crate::stock::StockStatements;
@@ -31,6 +31,7 @@ pub struct EffectStatements {
     topic: String,
     is_live: bool,
     positions: PositionStatements,
+    moves: MoveStatements,
     rows: RowStatements,
     dead_letters: DeadLetterStatements,
     prior: PriorStatements,
@@ -43,6 +44,7 @@ impl EffectStatements {
             topic: topic.to_owned(),
             is_live: *tables == Tables::live(),
             positions: PositionStatements::new(tables),
+            moves: MoveStatements::new(tables),
             rows: RowStatements::new(tables),
             dead_letters: DeadLetterStatements::new(tables),
             prior: PriorStatements::new(tables),
@@ -84,7 +86,7 @@ impl EffectStatements {
         for PartitionBatch { generation, effects, .. } in batch {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
             let step = Move { partition, generation: *generation, from, to };
-            if self.positions.compare_and_set(connection, &self.topic, step).await? {
+            if self.moves.compare_and_set(connection, &self.topic, step).await? {
                 ledger_failpoints::reach(FailPoint::StorePositionMoved);
             } else {
                 missed.push(partition);
@@ -99,7 +101,7 @@ impl EffectStatements {
     /// The database's, or a row that cannot be.
     pub async fn load(&self, connection: &mut MySqlConnection, partition: i32) -> Result<Loaded, StoreError> {
         if self.is_live {
-            self.positions.ensure_furthest(connection, &self.topic, partition).await?;
+            self.moves.ensure_furthest(connection, &self.topic, partition).await?;
         }
         // For this one transaction REPEATABLE READ: its first read fixes what all of them see.
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(at("loading"))?;

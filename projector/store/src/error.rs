@@ -3,7 +3,7 @@
 use ledger_database::{DatabaseError, Fault, fault_of};
 use thiserror::Error;
 
-use crate::outbox::OutboxError;
+use crate::outbox::error::OutboxError;
 
 /// The database failed, or holds what cannot be.
 #[derive(Debug, Error)]
@@ -21,7 +21,7 @@ pub enum StoreError {
     #[error("positions has no row for topic {topic} partition {partition}")]
     PositionGone { topic: String, partition: i32 },
     #[error(
-        "the tables (generation {generation}) were folded by version {found} of the rules, and this program folds by version {expected}: run `ledger rebuild`, or go on with rows of both by --accept-mixed"
+        "the tables (generation {generation}) were folded by version {found} of the rules, and this program folds by version {expected}: run `ledger rebuild`, or continue with rows of both by --accept-mixed"
     )]
     AnotherFold { generation: i32, expected: i32, found: i32 },
     #[error("ids of the batch of partition {partition} from offset {from_offset} stand before, and cannot be found")]

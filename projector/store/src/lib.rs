@@ -5,8 +5,8 @@
 //! statements take the names of their tables, so that a rebuild can write others, with a store that has no outbox.
 //!
 //! Reading order: [`batch`] and [`contract`], [`transaction`] (begin, commit, roll back: once for every store), [`effects`],
-//! [`live`], [`shadow`]; [`outbox`] (what is published), [`positions`], [`generations`] (what is known of sets of tables);
-//! [`log_check`] (which log is refused).
+//! [`live`], [`shadow`]; [`rows`] and [`row_values`] (from values to rows and back), [`outbox`] (what is published),
+//! [`positions`], [`generations`] (what is known of sets of tables); [`log_check`] (which log is refused).
 
 pub mod batch;
 pub mod contract;
@@ -22,6 +22,7 @@ mod outbox_rows;
 pub mod parked;
 pub mod positions;
 pub mod prior;
+pub mod row_values;
 pub mod rows;
 pub mod shadow;
 pub mod stock;

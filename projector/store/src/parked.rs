@@ -33,7 +33,7 @@ pub struct DeadLetter<'a> {
 impl<'a> DeadLetter<'a> {
     /// What is kept of `record`.
     pub fn of(parked: &'a Parked, record: &'a OwnedRecord) -> Self {
-        let kept = |bytes: Option<&'a [u8]>, max: usize| bytes.map(|bytes| bytes.get(..max).unwrap_or(bytes));
+        let kept = |bytes: Option<&'a [u8]>, max: usize| bytes.map(|bytes| &bytes[..bytes.len().min(max)]);
         let mut room = MAX_KEPT_HEADER_BYTES;
         let fits = |(name, value): &(String, Option<&[u8]>)| {
             let size = name.len() + value.map_or(0, <[u8]>::len);
@@ -48,7 +48,9 @@ impl<'a> DeadLetter<'a> {
             detail: cut_text(&parked.detail, MAX_DETAIL_BYTES),
             key: kept(record.key(), MAX_KEPT_KEY_BYTES),
             value: kept(record.value(), MAX_KEPT_VALUE_BYTES),
-            value_bytes: record.value().map(|value| i64::try_from(value.len()).unwrap_or(i64::MAX)),
+            value_bytes: record
+                .value()
+                .map(|value| i64::try_from(value.len()).expect("no slice is longer than i64::MAX")),
             headers: record.headers().into_iter().take_while(fits).collect(),
         }
     }
@@ -64,17 +66,17 @@ impl<'a> DeadLetter<'a> {
     }
 }
 
-/// The dead letters of a batch of one partition, in log order.
+/// The dead letters of a batch of one partition, in log order. To pass one over would lose a record (INV-8).
 pub fn of_batch<'a>(batch: &'a PartitionBatch<'_>) -> impl Iterator<Item = DeadLetter<'a>> {
-    batch.effects.parked.iter().filter_map(|parked| {
-        let at = batch.records.binary_search_by_key(&parked.offset, |record| record.offset).ok()?;
-        batch.records.get(at).map(|record| DeadLetter::of(parked, record))
+    batch.effects.parked.iter().map(|parked| {
+        let at = batch.records.binary_search_by_key(&parked.offset, |record| record.offset);
+        DeadLetter::of(parked, &batch.records[at.expect("a parked record is one of its batch")])
     })
 }
 
 /// `text`, or its longest beginning of at most `max` bytes that ends with a whole character.
 fn cut_text(text: &str, max: usize) -> &str {
-    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+    &text[..text.floor_char_boundary(max)]
 }
 
 #[cfg(test)]
@@ -110,5 +112,25 @@ mod tests {
         assert_eq!(letter.value_bytes, Some(16 * 1024 * 1024 + 1));
         assert_eq!(letter.headers.len(), 1);
         assert_eq!(letter.detail.len(), MAX_DETAIL_BYTES);
+    }
+
+    #[test]
+    #[should_panic(expected = "a parked record is one of its batch")]
+    fn a_parked_record_without_its_record_stops_by_name() {
+        let effects = ledger_fold::BatchEffects {
+            partition: 3,
+            from_offset: 0,
+            next_offset: 8,
+            orders: Vec::new(),
+            movements: Vec::new(),
+            stock: Vec::new(),
+            parked: vec![parked("x")],
+            outcomes: Vec::new(),
+            duplicate_count: 0,
+        };
+        let records = [OwnedRecord::from_parts(3, 6, 1, None, None, &[])];
+        let generation = crate::batch::GenerationKey { number: 1, id: uuid::Uuid::nil() };
+        let batch = PartitionBatch { generation, effects, records: &records };
+        of_batch(&batch).for_each(drop);
     }
 }

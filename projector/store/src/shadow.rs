@@ -43,7 +43,7 @@ impl Tally {
                 (&self.movements, effects.movements.len()),
                 (&self.dead_letters, effects.parked.len()),
             ] {
-                count.fetch_add(i64::try_from(rows).unwrap_or(i64::MAX), Ordering::AcqRel);
+                count.fetch_add(i64::try_from(rows).expect("a batch is held in memory"), Ordering::AcqRel);
             }
         }
     }

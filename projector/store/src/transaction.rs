@@ -45,7 +45,7 @@ impl Session {
         let written = match steps {
             Ok(Steps::Done) => match commit(&mut connection).await {
                 Ok(()) => Ok(Written::Committed),
-                // Whatever the error says: the connection is dropped, and the position tells what happened.
+                // Whatever the error says: the connection is dropped, and the position says what happened.
                 Err(error) => return Ok(Written::CommitUnknown(error)),
             },
             Ok(Steps::Missed(partitions)) => Ok(Written::Missed(partitions)),
@@ -55,7 +55,7 @@ impl Session {
         let sound = match &written {
             Ok(Written::Committed) => true,
             Err(error) if error.ends_connection() => false,
-            // Also after errors that seem harmless: 1205 rolls back its statement only, and the transaction would go on.
+            // Also after errors that seem harmless: 1205 rolls back its statement only, and the transaction would continue.
             _ => rollback(&mut connection).await.is_ok(),
         };
         if sound {

@@ -74,7 +74,7 @@ impl KafkaSettings {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", name)
-            // A dead broker is found out and asked again quickly; the defaults go up to 10 s.
+            // A dead broker is found out and tried again quickly; the defaults go up to 10 s.
             .set("reconnect.backoff.max.ms", "1000")
             .set("socket.keepalive.enable", "true")
             .set_log_level(RDKafkaLogLevel::Warning);

@@ -1,4 +1,4 @@
-//! `ledger dead-letters list|show|redrive`: what can be asked about parked records, and how the answers look. It must never
+//! `ledger dead-letters list|show|redrive`: their flags, and how the answers look. It must never
 //! decide what may be redriven. Read next: `dead_letters/mod.rs`.
 
 use std::io::Read;

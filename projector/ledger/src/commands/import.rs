@@ -1,4 +1,4 @@
-//! `ledger import`: what can be asked of it, and how its summary looks. It must never decide what is imported. Read next:
+//! `ledger import`: its flags, and how its summary looks. It must never decide what is imported. Read next:
 //! `import/mod.rs`.
 
 use std::path::PathBuf;

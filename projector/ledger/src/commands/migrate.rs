@@ -1,7 +1,7 @@
 //! `ledger migrate`: creates database, users, tables and topics where they are missing. Running it again changes nothing.
 
 use clap::Args;
-use ledger_operator::migrate::{self, Options, TopicNames};
+use ledger_operator::migrate::{self, MigrateOptions};
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
@@ -39,18 +39,13 @@ pub struct MigrateArgs {
 
 pub async fn run(args: MigrateArgs) -> Result<Done, CommandError> {
     let url = flags::optional_database_url;
-    let options = Options {
+    let options = MigrateOptions {
         admin: url("--admin-database-url", args.admin_database_url.as_ref())?,
         owner: url("--owner-database-url", args.owner_database_url.as_ref())?,
         projector: url("--projector-database-url", args.projector_database_url.as_ref())?,
         reader: url("--reader-database-url", args.reader_database_url.as_ref())?,
         kafka: args.kafka.settings()?,
-        topics: TopicNames {
-            orders: args.kafka.orders_topic,
-            outcomes: args.topics.outcomes_topic,
-            dead_letters: args.topics.dead_letters_topic,
-            cursors: args.topics.cursors_topic,
-        },
+        topics: args.topics.named(args.kafka.orders_topic),
         partitions: args.partitions,
         replication_factor: args.replication_factor,
     };

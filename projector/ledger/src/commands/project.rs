@@ -7,14 +7,14 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use ledger_store::MixedFolds;
 use projector::intake::Limits;
-use projector::projection::{self, Options};
+use projector::projection::{self, ProjectionOptions};
 use projector::writer::BatchSettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputTopicsArgs};
+use crate::flags::{Hidden, KafkaArgs, OutputTopicsArgs, bounded};
 
 #[derive(Debug, Args)]
 pub struct ProjectArgs {
@@ -46,7 +46,7 @@ pub struct ProjectArgs {
     #[arg(long, env = "LEDGER_BATCH_LINGER_MS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(0..=1000))]
     pub batch_linger_ms: u64,
-    /// Go on with tables that another version of the fold made, so that rows of both stand side by side; without it the
+    /// Continue tables that another version of the fold made, so that rows of both stand side by side; without it the
     /// projector refuses, and `ledger rebuild` makes tables of this version
     #[arg(long, env = "LEDGER_ACCEPT_MIXED", value_parser = BoolishValueParser::new())]
     pub accept_mixed: bool,
@@ -58,15 +58,11 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         "LEDGER_PROJECTOR_DATABASE_URL",
         args.projector_database_url.as_ref(),
     )?;
-    let bounded = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
     let limits = Limits { records: bounded(args.batch_max_records), bytes: bounded(args.batch_max_bytes) };
-    let options = Options {
+    let options = ProjectionOptions {
         kafka: args.kafka.settings()?,
         database,
-        topic: args.kafka.orders_topic,
-        outcomes_topic: args.topics.outcomes_topic,
-        dead_letters_topic: args.topics.dead_letters_topic,
-        cursors_topic: args.topics.cursors_topic,
+        topics: args.topics.named(args.kafka.orders_topic),
         group_id: args.consumer_group,
         listen: args.listen,
         writers: usize::from(args.writers),

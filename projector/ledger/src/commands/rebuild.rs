@@ -1,20 +1,19 @@
-//! `ledger rebuild`: what can be asked of it. It must never decide what is rebuilt, or whether rows may change. Read next:
+//! `ledger rebuild`: its flags. It must never decide what is rebuilt, or whether rows may change. Read next:
 //! `rebuild/mod.rs`.
 
 use std::time::Duration;
 
 use clap::Args;
 use ledger_operator::generations::swap::Patience;
-use ledger_operator::rebuild::{self, Consent, Options, Outcome};
+use ledger_operator::rebuild::{self, Consent, RebuildOptions, RebuildOutcome};
 use projector::intake::Limits;
-use projector::relay::RelayTopics;
 use projector::writer::BatchSettings;
 use tokio_util::sync::CancellationToken;
 
 use super::project::stop_on_signal;
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs};
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs, bounded};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -25,7 +24,7 @@ pub struct RebuildArgs {
     /// Build the new tables, compare them with the live ones, and drop them
     #[arg(long)]
     pub dry_run: bool,
-    /// Drop what an interrupted rebuild left, instead of going on with it
+    /// Drop what an interrupted rebuild left, instead of continuing it
     #[arg(long)]
     pub restart: bool,
     /// Most differences between live and new rows that are listed (all are counted)
@@ -60,17 +59,11 @@ const LINGER: Duration = Duration::from_millis(5);
 pub async fn run(args: RebuildArgs) -> Result<Done, CommandError> {
     let database =
         flags::database_url("--owner-database-url", "LEDGER_OWNER_DATABASE_URL", args.owner_database_url.as_ref())?;
-    let bounded = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
     let limits = Limits { records: bounded(args.batch_max_records), bytes: bounded(args.batch_max_bytes) };
-    let options = Options {
+    let options = RebuildOptions {
         kafka: args.kafka.settings()?,
         database,
-        topics: RelayTopics {
-            orders: args.kafka.orders_topic,
-            outcomes: args.topics.outcomes_topic,
-            dead_letters: args.topics.dead_letters_topic,
-            cursors: args.topics.cursors_topic,
-        },
+        topics: args.topics.named(args.kafka.orders_topic),
         writers: usize::from(args.writers),
         batch: BatchSettings { limits, linger: LINGER },
         restart: args.restart,
@@ -84,9 +77,9 @@ pub async fn run(args: RebuildArgs) -> Result<Done, CommandError> {
     let summary = rebuild::run(&options, &stop).await?;
     output::print(&summary, args.output)?;
     Ok(match summary.outcome {
-        Outcome::Swapped | Outcome::SwappedBefore => Done::Ok,
-        Outcome::DryRun if !summary.changes_rows() => Done::Ok,
-        Outcome::DryRun | Outcome::Refused => {
+        RebuildOutcome::Swapped | RebuildOutcome::SwappedBefore => Done::Ok,
+        RebuildOutcome::DryRun if !summary.changes_rows() => Done::Ok,
+        RebuildOutcome::DryRun | RebuildOutcome::Refused => {
             // JSON on stdout says it, too; a person in front of a pipe sees only this.
             summary.changes().iter().for_each(|line| eprintln!("ledger: {line}"));
             Done::Difference

@@ -3,7 +3,7 @@
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use ledger_operator::generations::rollback::{Change, Options, Rollback};
+use ledger_operator::generations::rollback::{Change, Rollback, RollbackOptions};
 use ledger_operator::generations::swap::Patience;
 use ledger_operator::rebuild::Consent;
 use ledger_store::{FOLD_VERSION, MixedFolds};
@@ -39,7 +39,7 @@ pub struct RollbackArgs {
 pub async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
     let owner =
         flags::database_url("--owner-database-url", "LEDGER_OWNER_DATABASE_URL", args.owner_database_url.as_ref())?;
-    let options = Options {
+    let options = RollbackOptions {
         owner,
         kafka: args.kafka.settings()?,
         topic: args.kafka.orders_topic,
@@ -64,7 +64,7 @@ pub async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
 /// Refuses where nobody agrees that rows change.
 async fn agree(what: &str, consent: Consent) -> Result<(), CommandError> {
     // A signal ends the process here as it always does: nothing was changed yet.
-    if consent.agrees(&format!("{what}. Go on?"), &CancellationToken::new()).await {
+    if consent.agrees(&format!("{what}. Continue?"), &CancellationToken::new()).await {
         return Ok(());
     }
     Err(CommandError::Refused(match consent {
@@ -75,14 +75,14 @@ async fn agree(what: &str, consent: Consent) -> Result<(), CommandError> {
 
 /// What is about to happen.
 fn describe(change: &Change) -> String {
-    let Change { from, to, records_behind, other_fold } = change;
+    let Change { from, to, records_to_fold, other_fold } = change;
     let mixed = other_fold.map_or_else(String::new, |found| {
         format!(
             " (it was folded by version {found} of the rules, not {FOLD_VERSION}: projectors need --accept-mixed, too)"
         )
     });
     format!(
-        "generation {to}{mixed} becomes live in place of {from}; the projector folds {records_behind} records again, which \
+        "generation {to}{mixed} becomes live in place of {from}; the projector folds {records_to_fold} records again, which \
          its tables lack"
     )
 }

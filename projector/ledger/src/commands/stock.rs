@@ -6,7 +6,7 @@ use ledger_schema::ProductId;
 use ledger_schema::domain::parse_timestamp;
 
 use crate::exit::{CommandError, Done};
-use crate::flags::{KafkaArgs, OutputArgs};
+use crate::flags::{KafkaArgs, OutputArgs, bounded};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub async fn run(args: StockArgs) -> Result<Done, CommandError> {
     };
     match args.explain {
         Some(product) => {
-            let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+            let limit = bounded(args.limit);
             output::print(&as_of::explain(options, product, limit).await?, args.output)?;
         }
         None => output::print(&as_of::levels(options).await?, args.output)?,

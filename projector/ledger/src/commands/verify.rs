@@ -5,7 +5,7 @@ use ledger_operator::verify::{self, VerifyOptions};
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs};
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, bounded};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub async fn run(args: VerifyArgs) -> Result<Done, CommandError> {
         kafka: args.kafka.settings()?,
         orders_topic: args.kafka.orders_topic,
         database,
-        limit: usize::try_from(args.limit).unwrap_or(usize::MAX),
+        limit: bounded(args.limit),
     };
     let is_right = match args.sample {
         None => {

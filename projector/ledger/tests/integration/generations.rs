@@ -24,7 +24,7 @@ const ANOTHER: i32 = 99;
 fn another_fold() -> String {
     format!(
         "the tables (generation 1) were folded by version {ANOTHER} of the rules, and this program folds by version \
-         {FOLD_VERSION}: run `ledger rebuild`, or go on with rows of both by --accept-mixed"
+         {FOLD_VERSION}: run `ledger rebuild`, or continue with rows of both by --accept-mixed"
     )
 }
 

@@ -69,7 +69,7 @@ async fn generations_and_an_unfinished_rebuild_are_told() {
     let table = String::from_utf8(setting.ledger(&["status", "--output", "table"]).stdout).expect("UTF-8");
     for line in [
         &format!("generation 1 is live (fold version {FOLD_VERSION})"),
-        "rebuild of generation 2: unfinished (`ledger rebuild` goes on with it), phase catch-up, 41 records, started ",
+        "rebuild of generation 2: unfinished (`ledger rebuild` continues it), phase catch-up, 41 records, started ",
     ] {
         assert!(table.lines().any(|found| found.starts_with(line)), "{table}");
     }

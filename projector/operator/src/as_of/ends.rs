@@ -11,7 +11,8 @@ use ledger_schema::partitioner::partition_of;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::{AsOf, AsOfError, AsOfOptions};
+use super::error::AsOfError;
+use super::options::{AsOf, AsOfOptions};
 
 /// How long is waited for the first record of a partition, only to name its time in a refusal.
 const FIRST_RECORD_TURN: Duration = Duration::from_millis(500);
@@ -27,6 +28,11 @@ pub struct End {
 impl End {
     pub(super) fn range(self) -> LogRange {
         LogRange { partition: self.partition.number, from: 0, to: self.end }
+    }
+
+    /// How many records are folded, as far as offsets say.
+    pub(super) fn records(self) -> u64 {
+        u64::try_from(self.end).expect("the end of a log is no offset below 0")
     }
 }
 
@@ -67,7 +73,7 @@ pub(super) async fn find(options: &AsOfOptions) -> Result<Vec<End>, AsOfError> {
     .await
 }
 
-/// Takes off what lies behind `as_of`.
+/// Takes off what lies after `as_of`.
 fn cut(
     settings: &KafkaSettings,
     inspector: &LogInspector,

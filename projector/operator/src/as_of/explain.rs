@@ -10,10 +10,11 @@ use ledger_schema::{Movement, MovementId, Order, OrderId, ParkReason, Position, 
 use serde::Serialize;
 
 use super::ends;
+use super::error::AsOfError;
+use super::options::AsOfOptions;
 use super::replayed::Replayed;
-use super::{AsOfError, AsOfOptions};
-use crate::dead_letters::printable;
 use crate::output::Report;
+use crate::printable::printable;
 use crate::verify::feed;
 use crate::verify::progress::Progress;
 
@@ -65,7 +66,7 @@ pub async fn explain(options: AsOfOptions, product: ProductId, limit: usize) -> 
     let mut history =
         History { product, limit, known: Known::default(), balance: None, events: 0, last: VecDeque::new() };
     for end in ends::find(&options).await? {
-        let progress = Progress::new("records folded", u64::try_from(end.end).unwrap_or(0));
+        let progress = Progress::new("records folded", end.records());
         let mut replayed = Replayed::new(end.partition);
         let mut batches = feed::start(options.kafka.clone(), options.orders_topic.clone(), vec![end.range()]);
         while let Some(batch) = batches.recv().await {
@@ -117,6 +118,7 @@ impl History {
             let fate = self.fate(record.offset, event.as_ref().ok(), effects);
             let mut entry = entry(record, event.as_ref().ok(), fate);
             if fate.0 == "confirmed" {
+                // Before the first receipt there is nothing.
                 self.balance = Some(self.balance.unwrap_or(0) + entry.asked);
             }
             entry.balance = self.balance;
@@ -208,7 +210,7 @@ impl Report for Explained {
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        let text = |text: &Option<String>| text.as_deref().map(printable).unwrap_or_default();
+        let text = |text: &Option<String>| text.as_deref().map_or_else(String::new, printable);
         let row = |entry: &Entry| {
             vec![
                 entry.position.clone(),
@@ -226,8 +228,8 @@ impl Report for Explained {
 
     fn summary(&self) -> Option<String> {
         let Self { product_id, as_of, events, entries, .. } = self;
-        let listed = u64::try_from(entries.len()).unwrap_or(u64::MAX);
-        let earlier = match events.saturating_sub(listed) {
+        let listed = u64::try_from(entries.len()).expect("a list in memory");
+        let earlier = match events - listed {
             0 => String::new(),
             earlier => format!("; {earlier} earlier ones are not listed (raise --limit)"),
         };

@@ -6,20 +6,13 @@ use ledger_schema::Position;
 use serde::Serialize;
 
 use super::ends::{self, End};
+use super::error::AsOfError;
+use super::level::Level;
+use super::options::AsOfOptions;
 use super::replayed::Replayed;
-use super::{AsOfError, AsOfOptions};
 use crate::output::Report;
 use crate::verify::feed;
 use crate::verify::progress::Progress;
-
-/// Stock of a product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level {
-    pub available: i64,
-    pub partition: i32,
-    /// Of the record that changed it last.
-    pub offset: i64,
-}
 
 /// A product in the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,7 +42,7 @@ pub struct Levels {
 /// [`AsOfError`].
 pub async fn levels(options: AsOfOptions) -> Result<Levels, AsOfError> {
     let ends = ends::find(&options).await?;
-    let progress = Progress::new("records folded", ends.iter().map(|end| u64::try_from(end.end).unwrap_or(0)).sum());
+    let progress = Progress::new("records folded", ends.iter().map(|end| end.records()).sum());
     let mut items = BTreeMap::new();
     for end in &ends {
         let replayed = replay(&options, *end, &progress).await?;

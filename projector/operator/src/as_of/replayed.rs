@@ -10,7 +10,7 @@ use ledger_schema::wire::{self, Event};
 use ledger_store::for_fold;
 use uuid::Uuid;
 
-use super::levels::Level;
+use super::level::Level;
 
 pub(super) struct Replayed {
     partition: Partition,

@@ -1,8 +1,8 @@
 //! The event that an operator gives to mend a parked record: checked as the fold will check it, and made to name what it mends.
 //! It must never let through what would be parked again for its own contents.
 
-use ledger_schema::Position;
 use ledger_schema::wire::{self, Event};
+use ledger_schema::{ParkReason, Position};
 use serde_json::{Map, Value, json};
 
 use super::error::DeadLettersError;
@@ -25,8 +25,7 @@ impl Corrected {
     pub(super) fn parse(given: &[u8], mended: Position) -> Result<Self, DeadLettersError> {
         let given = given.trim_ascii();
         wire::decode(Some(given))?;
-        // It was decoded from an object.
-        let mut members: Map<String, Value> = serde_json::from_slice(given).unwrap_or_default();
+        let mut members = members(given)?;
         let mends = json!({ "partition": mended.partition, "offset": mended.offset });
         if let Some(found) = members.insert(MENDS.to_owned(), mends.clone())
             && found != mends
@@ -38,6 +37,15 @@ impl Corrected {
         let event = wire::decode(Some(&value))?;
         Ok(Self { event, value })
     }
+}
+
+/// The members of an event that decodes. Our grammar of JSON and this parser's agree but at their edges (deeply nested
+/// members that no reader knows), and what this one does not read cannot be written again: it is refused.
+fn members(given: &[u8]) -> Result<Map<String, Value>, DeadLettersError> {
+    serde_json::from_slice(given).map_err(|error| DeadLettersError::InvalidEvent {
+        reason: ParkReason::Undecodable,
+        detail: format!("its members cannot be written again: {error}"),
+    })
 }
 
 #[cfg(test)]

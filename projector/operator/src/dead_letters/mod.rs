@@ -17,4 +17,4 @@ pub use error::DeadLettersError;
 pub use marks::Mark;
 pub use parked::{Filter, Header, Letter, Listed, Listing, list, show};
 pub use redrive::{RedriveOptions, Redriven, redrive};
-pub use shown::{Shown, printable};
+pub use shown::Shown;

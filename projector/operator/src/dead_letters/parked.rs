@@ -67,7 +67,7 @@ pub struct Header {
     pub value: Option<Shown>,
 }
 
-/// The mark's columns; `claimed` tells whether there is one.
+/// The mark's columns; where `claimed` is NULL there is none.
 #[derive(FromRow)]
 struct MarkColumns {
     claimed: Option<i32>,
@@ -108,7 +108,7 @@ struct LetterRow {
 /// The database's.
 pub async fn list(url: &DatabaseUrl, filter: Filter) -> Result<Listing, DeadLettersError> {
     let mut connection = ledger_database::connect(url).await?;
-    let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    let limit = usize::try_from(filter.limit).expect("a usize has 32 bits or more");
     let rows = sqlx::query(
         "SELECT d.kafka_partition, d.kafka_offset, d.reason, d.detail, LEFT(d.message_key, ?) AS message_key, d.value_bytes, \
          r.kafka_partition AS claimed, r.appended_partition, r.appended_offset \

@@ -3,8 +3,9 @@
 use super::marks::Mark;
 use super::parked::{Header, Letter, Listed, Listing};
 use super::redrive::Redriven;
-use super::shown::{Shown, printable};
+use super::shown::Shown;
 use crate::output::Report;
+use crate::printable::printable;
 
 /// Characters of a key in the table of a list.
 const BRIEF_KEY: usize = 32;

@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::printable::printable;
+
 const DUMP_WIDTH: usize = 16;
 
 /// Bytes for a person. In JSON `{"text": ..}` or `{"base64": ..}`.
@@ -39,13 +41,10 @@ impl Shown {
     pub fn brief(&self, max: usize) -> String {
         let line = match self {
             Self::Text(text) => printable(text).replace(['\n', '\t'], " "),
-            Self::Base64(bytes) => {
-                bytes.iter().take(max).fold("0x".to_owned(), |mut hex, byte| {
-                    // Writing to a String cannot fail.
-                    let _ = write!(hex, "{byte:02x}");
-                    hex
-                })
-            }
+            Self::Base64(bytes) => bytes.iter().take(max).fold("0x".to_owned(), |mut hex, byte| {
+                write!(hex, "{byte:02x}").expect("a String takes what is written");
+                hex
+            }),
         };
         if line.chars().count() <= max {
             return line;
@@ -54,34 +53,20 @@ impl Shown {
     }
 }
 
-/// Text whose control characters, but for line ends and tabs, are escaped.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\n' && c != '\t' {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 /// Offset, bytes, and what of them is ASCII, sixteen to a line.
 fn hex_dump(bytes: &[u8]) -> String {
     let mut dump = String::with_capacity(bytes.len() * 5);
     for (line, bytes) in bytes.chunks(DUMP_WIDTH).enumerate() {
         let mut hex = String::with_capacity(DUMP_WIDTH * 3);
         for byte in bytes {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x} ");
+            write!(hex, "{byte:02x} ").expect("a String takes what is written");
         }
         let ascii: String = bytes
             .iter()
             .map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' })
             .collect();
         let line_end = if line == 0 { "" } else { "\n" };
-        let _ = write!(dump, "{line_end}{:08x}  {hex:<48} {ascii}", line * DUMP_WIDTH);
+        write!(dump, "{line_end}{:08x}  {hex:<48} {ascii}", line * DUMP_WIDTH).expect("a String takes what is written");
     }
     dump
 }

@@ -2,10 +2,13 @@
 //! no cursor moves, and nothing that was loaded from the outbox before the RENAME is published after it.
 //!
 //! The order is what makes it so: the barrier is committed, then every relay is fenced. A relay opens its producer, and only then
-//! looks for a barrier. Whoever opened it before the fence is fenced; whoever opened it after the fence sees the barrier. If we
-//! die, the guard's lock ends with the connection, and with it the barrier; a RENAME that the server still executes keeps
-//! both.
+//! looks for a barrier. Whoever opened it before the fence is fenced; whoever opened it after the fence sees the barrier.
+//!
+//! Dying at any line ends the guard's lock with its connection, and with the lock the barrier; a RENAME that the server still
+//! executes keeps both. A holder that is frozen is taken for dead after two minutes ([`Guard::while_held`]): its connection is
+//! closed then, so that it cannot RENAME when it wakes.
 
+use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaSettings, ask};
 use projector::relay::fence;
 
@@ -26,13 +29,14 @@ pub struct Publishers {
 /// [`GenerationsError`]; the barrier is taken back where that is possible, and ends with the guard where it is not.
 pub async fn stop_publishing(guard: &mut Guard, publishers: &Publishers) -> Result<(), GenerationsError> {
     guard.set_barrier(true).await?;
-    ledger_failpoints::reach(ledger_failpoints::FailPoint::SwapBarrier);
-    let fenced = fence_all(publishers).await;
+    ledger_failpoints::reach(FailPoint::SwapBarrier);
+    // A broker may take half a minute to answer: the guard is shown to be held meanwhile.
+    let fenced = guard.while_held(fence_all(publishers)).await.flatten();
     if fenced.is_err() {
         resume_publishing(guard).await;
     }
     fenced?;
-    ledger_failpoints::reach(ledger_failpoints::FailPoint::SwapFenced);
+    ledger_failpoints::reach(FailPoint::SwapFenced);
     Ok(())
 }
 
@@ -43,15 +47,18 @@ pub async fn resume_publishing(guard: &mut Guard) {
     }
 }
 
-/// All at once: each waits for brokers, not for us.
+/// All at once: each waits for brokers, not for us. All are waited for, also after a failure: none may fence a relay that has
+/// begun to publish again.
 async fn fence_all(publishers: &Publishers) -> Result<(), GenerationsError> {
     let fence_one = |partition| {
         let Publishers { kafka, cursors_topic, .. } = publishers.clone();
         tokio::spawn(ask(move || fence(&kafka, &cursors_topic, partition)))
     };
     let fences: Vec<_> = (0..publishers.partition_count).map(fence_one).collect();
+    let mut all = Ok(());
     for fenced in fences {
-        fenced.await.map_err(|error| GenerationsError::Part(error.to_string()))??;
+        let fenced = fenced.await.map_err(|error| GenerationsError::Part(error.to_string()));
+        all = all.and(fenced.and_then(|fenced| Ok(fenced?)));
     }
-    Ok(())
+    all
 }

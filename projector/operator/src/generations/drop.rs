@@ -44,7 +44,7 @@ async fn drop_known(guard: &mut Guard, topic: &str, generation: i32) -> Result<D
     Ok(Dropped { generation, tables })
 }
 
-/// Drops what there is of a generation that is not live, such as a build that is not gone on with. Dying in the middle leaves
+/// Drops what there is of a generation that is not live, such as a build that is not to be continued. Dying in the middle leaves
 /// tables of a generation that is written down as dropped; running it again drops them, too.
 ///
 /// # Errors
@@ -53,7 +53,8 @@ pub async fn discard(guard: &mut Guard, generation: i32) -> Result<(), Generatio
     // Before its first table is gone: what is half there must not be swapped in.
     record::dropped(guard.connection(), generation).await?;
     shadow::drop_tables(guard.connection(), generation).await?;
-    // What it decided and nobody published: no rollback will ask for it any more.
+    // What it decided and nobody published: no rollback can need it any more. Dying before this leaves rows that no relay loads,
+    // and that each relay removes once its cursor has passed them.
     sqlx::query("DELETE FROM outbox WHERE generation = ?")
         .bind(generation)
         .execute(guard.connection())

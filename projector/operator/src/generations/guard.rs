@@ -2,13 +2,15 @@
 //! connection of its own, so that it ends with whoever held it, also by kill -9. The swap runs on that very connection:
 //! whoever lost the guard cannot swap. It is never opened anew by itself.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use chrono::Utc;
 use ledger_database::DatabaseUrl;
 use ledger_database::schema_version;
 use ledger_store::generations::{Work, holder};
-use sqlx::{Connection, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 
 use super::error::{GenerationsError, sql};
 
@@ -16,10 +18,21 @@ use super::error::{GenerationsError, sql};
 const WAIT: Duration = Duration::from_secs(1);
 const ATTEMPTS: u32 = 5;
 const TAKING: &str = "taking the guard of the generations";
+/// How long the server keeps the guard of a holder that says nothing, in seconds, while the barrier of a swap stands. A holder
+/// that is frozen, or cut off, then loses guard and barrier, and the relays publish again. Else the server keeps it for
+/// weeks: a rebuild may wait that long for an index, or for a person.
+const BARRIER_LIMIT_SECONDS: u32 = 120;
+const LIMIT_SECONDS: u32 = 2_592_000;
+/// How often the server is shown that the holder lives, while something else is waited for.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How long the server may take to answer that.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The guard, held.
 pub struct Guard {
     connection: MySqlConnection,
+    /// A sign of life was not answered: what the connection reads next may be the answer to it, so it is used no more.
+    in_doubt: bool,
 }
 
 impl Guard {
@@ -41,15 +54,15 @@ impl Guard {
         .execute(&mut connection)
         .await
         .map_err(sql(TAKING))?;
-        Ok(Self { connection })
+        Ok(Self { connection, in_doubt: false })
     }
 
-    /// Says which generation is worked on, for whoever is refused meanwhile.
+    /// Says which generation is worked on, for the command that is refused meanwhile.
     ///
     /// # Errors
     /// The database's.
     pub async fn works_on(&mut self, generation: i32) -> Result<(), GenerationsError> {
-        sqlx::query("UPDATE generation_guard SET generation = ?")
+        sqlx::query("UPDATE generation_guard SET generation = ? WHERE connection_id = CONNECTION_ID()")
             .bind(generation)
             .execute(&mut self.connection)
             .await
@@ -62,12 +75,49 @@ impl Guard {
     /// # Errors
     /// The database's, or [`GenerationsError::NoGuard`] when the row is not ours any more.
     pub(super) async fn set_barrier(&mut self, swapping: bool) -> Result<(), GenerationsError> {
+        const STEP: &str = "setting the barrier of a swap";
+        if self.in_doubt {
+            return Err(GenerationsError::NoGuard);
+        }
+        let limit = if swapping { BARRIER_LIMIT_SECONDS } else { LIMIT_SECONDS };
+        let limit = AssertSqlSafe(format!("SET SESSION wait_timeout = {limit}"));
+        self.connection.execute(limit).await.map_err(sql(STEP))?;
         let done = sqlx::query("UPDATE generation_guard SET swapping = ? WHERE connection_id = CONNECTION_ID()")
             .bind(swapping)
             .execute(&mut self.connection)
             .await
-            .map_err(sql("setting the barrier of a swap"))?;
+            .map_err(sql(STEP))?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(GenerationsError::NoGuard) }
+    }
+
+    /// Waits for `awaited` and shows the server meanwhile that the holder lives. What is awaited must not use this connection.
+    ///
+    /// # Errors
+    /// The database's, when the guard is lost; `awaited` is given up then.
+    pub async fn while_held<T>(&mut self, awaited: impl Future<Output = T>) -> Result<T, GenerationsError> {
+        let mut awaited = pin!(awaited);
+        loop {
+            tokio::select! {
+                done = &mut awaited => return Ok(done),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+            }
+            // Outside of the race: what this connection waits for is never cut off.
+            self.show_life().await.map_err(sql("holding the guard of the generations"))?;
+        }
+    }
+
+    /// Shows the server that the holder lives.
+    ///
+    /// # Errors
+    /// The guard is lost, or nobody knows.
+    pub async fn show_life(&mut self) -> Result<(), sqlx::Error> {
+        self.in_doubt = true;
+        match tokio::time::timeout(ANSWER_LIMIT, self.connection.ping()).await {
+            Ok(answered) => answered?,
+            Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+        self.in_doubt = false;
+        Ok(())
     }
 
     /// The connection that holds it. An error that ends the connection ends the guard.
@@ -77,10 +127,13 @@ impl Guard {
 
     /// Gives it back. What fails here ends with the connection all the same.
     pub async fn release(mut self) {
-        // The lock first, so that nobody sees it held without a word; the next holder's row is not ours to delete.
-        let _ = self.connection.execute("DO RELEASE_LOCK(CONCAT('ledger.rebuild.', DATABASE()))").await;
-        let _ = self.connection.execute("DELETE FROM generation_guard WHERE connection_id = CONNECTION_ID()").await;
-        let _ = self.connection.close().await;
+        if self.in_doubt {
+            return;
+        }
+        // The lock first, so that nobody finds it held without a row; the next holder's row is not ours to delete.
+        drop(self.connection.execute("DO RELEASE_LOCK(CONCAT('ledger.rebuild.', DATABASE()))").await);
+        drop(self.connection.execute("DELETE FROM generation_guard WHERE connection_id = CONNECTION_ID()").await);
+        drop(self.connection.close().await);
     }
 }
 
@@ -105,9 +158,9 @@ async fn lock(connection: &mut MySqlConnection) -> Result<(), GenerationsError> 
 
 /// Host and process id of this process.
 pub(super) fn this_process() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    let host = if host.is_empty() { "this host" } else { host };
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    // A system without that file has a name for the operator all the same.
+    let host = host.as_deref().map(str::trim).ok().filter(|host| !host.is_empty()).unwrap_or("this host");
     // What the column holds; a host's name is far shorter.
     let host: String = host.chars().take(255).collect();
     format!("{host} pid {}", std::process::id())

@@ -7,8 +7,7 @@ use chrono::{DateTime, Utc};
 use ledger_database::Tables;
 use ledger_database::schema_version;
 use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, number_of};
-use ledger_store::generations::{Counts, Generation, Phase, State};
-use ledger_store::generations::{Holder, Work};
+use ledger_store::generations::{Counts, Generation, Holder, Phase, State, Work};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
@@ -21,20 +20,20 @@ const ATTEMPTS: u32 = 5;
 /// What a generation is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum ListedState {
     Live,
     /// Can be rolled back to.
     Kept,
     /// Somebody builds it.
     Building,
-    /// Its build ended early: `ledger rebuild` goes on with it.
+    /// Its build ended early: `ledger rebuild` continues it.
     Interrupted,
     /// Some of its tables are missing; it can only be dropped.
     Incomplete,
     Dropped,
 }
 
-impl Standing {
+impl ListedState {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -52,7 +51,7 @@ impl Standing {
 #[serde(rename_all = "camelCase")]
 pub struct Listed {
     pub generation: i32,
-    pub state: Standing,
+    pub state: ListedState,
     /// How far its build came.
     pub phase: Option<Phase>,
     pub fold_version: Option<i32>,
@@ -118,7 +117,7 @@ async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Listing, 
         let (records, fold_version) = stands(connection, &tables, topic, &there).await?;
         items.push(Listed {
             generation,
-            state: standing(generation, is_live, complete, row, working.as_ref()),
+            state: state_of(generation, is_live, complete, row, working.as_ref()),
             phase: row.map(|row| row.phase),
             fold_version: fold_version.or(row.map(|row| row.fold_version)),
             records,
@@ -133,23 +132,23 @@ async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Listing, 
     Ok(Listing { topic: topic.to_owned(), live: live.map(|live| live.generation), working, items })
 }
 
-fn standing(
+fn state_of(
     generation: i32,
     is_live: bool,
     complete: bool,
     row: Option<&Generation>,
     working: Option<&Holder>,
-) -> Standing {
+) -> ListedState {
     let work = working.and_then(|holder| holder.work.as_ref());
     let is_built =
         work.is_some_and(|work| work.command == Work::Rebuild.as_str() && work.generation == Some(generation));
     match row.map(|row| row.state) {
-        _ if is_live => Standing::Live,
-        Some(State::Dropped) => Standing::Dropped,
-        Some(State::Building) if is_built => Standing::Building,
-        Some(State::Building) => Standing::Interrupted,
-        Some(State::Kept) | None if complete => Standing::Kept,
-        Some(State::Kept) | None => Standing::Incomplete,
+        _ if is_live => ListedState::Live,
+        Some(State::Dropped) => ListedState::Dropped,
+        Some(State::Building) if is_built => ListedState::Building,
+        Some(State::Building) => ListedState::Interrupted,
+        Some(State::Kept) | None if complete => ListedState::Kept,
+        Some(State::Kept) | None => ListedState::Incomplete,
     }
 }
 
@@ -174,8 +173,9 @@ async fn stands(
 async fn bytes(connection: &mut MySqlConnection, there: &[String]) -> Result<Option<i64>, GenerationsError> {
     let mut sum = None;
     for name in there {
+        // NULL is the server's word for a size that it does not know, and no row one for a table that was dropped meanwhile.
         let bytes: Option<i64> = sqlx::query_scalar(
-            "SELECT CAST(data_length + index_length AS SIGNED) FROM information_schema.tables \
+            "SELECT CAST(COALESCE(data_length + index_length, 0) AS SIGNED) FROM information_schema.tables \
              WHERE table_schema = DATABASE() AND table_name = ?",
         )
         .bind(name)

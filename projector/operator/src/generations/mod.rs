@@ -2,14 +2,14 @@
 //! one and swaps it in; the old one is kept, so that a rollback can swap it back.
 //!
 //! Which one is live is said by the live `positions` alone (column `generation`), since they are swapped with the tables in
-//! one statement. The table `generations` ([`record`]) tells what is known besides; it must never be asked which is live.
+//! one statement. The table `generations` ([`record`]) has what is known besides; it must never say which is live.
 //! One command at a time may change anything here: it holds the guard ([`guard`]).
 //!
 //! How a rebuild uses it:
 //! ```text
 //! let mut guard = Guard::take(&owner_url, Work::Rebuild).await?;        // refused, naming who holds it
 //! let live = ledger_store::generations::live(guard.connection(), topic).await?;            // None: nothing was folded yet
-//! let unfinished = ledger_store::generations::building(guard.connection(), topic).await?;  // go on with it, or:
+//! let unfinished = ledger_store::generations::building(guard.connection(), topic).await?;  // continue it, or:
 //! //     drop::discard(&mut guard, n).await?
 //! let number = record::next_number(guard.connection()).await?;
 //! record::begin(guard.connection(), &New { generation: number, .. }).await?;   // BEFORE its tables are created
@@ -17,14 +17,17 @@
 //! // .. create and fill `Tables::of_generation(number)`; its positions carry `number` and the fold's version ..
 //! record::set_phase(guard.connection(), number, Phase::Index).await?;
 //! record::built(guard.connection(), number, &ends, counts).await?;
-//! let swapped = swap::swap(&mut guard, &Plan { topic, target: number, identity, patience }, |wait| say(wait)).await?;
+//! barrier::stop_publishing(&mut guard, &publishers).await?;
+//! // .. fold up to the relays' cursors, which stand still now ..
+//! let swapped = swap::swap(&mut guard, &Plan { topic, target: number, identity, wait_seconds: 1 }).await;
+//! barrier::resume_publishing(&mut guard).await;
 //! guard.release().await;
 //! ```
-//! What a death leaves behind: before the RENAME the live tables are as they were, and the row says how far the build came;
+//! What a death leaves: before the RENAME the live tables are as they were, and the row says how far the build came;
 //! after it, [`swap::swap`] of the same target finds the target live, and only writes down what was not written yet.
 //!
-//! Reading order: [`record`], [`guard`], [`shadow`] (the tables of a generation that is not live), [`swap`], [`rollback`],
-//! [`drop`], [`list`].
+//! Reading order: [`record`], [`guard`], [`shadow`] (the tables of a generation that is not live), [`barrier`],
+//! [`swap`], [`rollback`], [`drop`], [`list`].
 
 pub mod barrier;
 pub mod drop;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use ledger_fold::log_safety::LogIdentity;
 use ledger_store::generations::record::find;
-use ledger_store::generations::{Counts, Phase, State};
-use ledger_store::positions;
+use ledger_store::generations::{Counts, Phase, State, allot_number};
 use sqlx::mysql::MySqlArguments;
 use sqlx::query::Query;
 use sqlx::{MySql, MySqlConnection};
@@ -23,7 +22,7 @@ const WRITING: &str = "writing the generations";
 pub async fn next_number(connection: &mut MySqlConnection) -> Result<i32, GenerationsError> {
     let tables = shadow::generations(connection).await?;
     loop {
-        let number = positions::allot_generation(&mut *connection).await?;
+        let number = allot_number(&mut *connection).await?;
         // A row or a table of a number that was never allotted was made by hand: it keeps its number.
         if !tables.contains(&number) && find(&mut *connection, number).await?.is_none() {
             return Ok(number);
@@ -88,7 +87,7 @@ pub(super) async fn ensure_live(connection: &mut MySqlConnection, new: &New<'_>)
         .map_err(sql(WRITING))
 }
 
-/// Writes down that a build goes on with `phase`, and who builds it now: it may have been begun by another.
+/// Writes down that a build is in `phase` now, and who builds it: it may have been begun by another.
 ///
 /// # Errors
 /// The database's.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::drop::Dropped;
-use super::list::{Listed, Listing, Standing};
+use super::list::{Listed, ListedState, Listing};
 use super::rollback::RolledBack;
 use crate::output::Report;
 
@@ -47,8 +47,8 @@ impl Report for Listing {
         if let Some(holder) = &self.working {
             lines.push(format!("running: {holder}"));
         }
-        if self.items.iter().any(|listed| listed.state == Standing::Interrupted) {
-            lines.push("interrupted: `ledger rebuild` goes on with it".to_owned());
+        if self.items.iter().any(|listed| listed.state == ListedState::Interrupted) {
+            lines.push("interrupted: `ledger rebuild` continues it".to_owned());
         }
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
@@ -74,7 +74,7 @@ impl Report for RolledBack {
         vec![vec![
             self.live.to_string(),
             self.replaced.map_or("(none)".to_owned(), |replaced| replaced.to_string()),
-            self.records_behind.to_string(),
+            self.records_to_fold.to_string(),
             format!("{} ms", self.swap_millis),
         ]]
     }

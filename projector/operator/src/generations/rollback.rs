@@ -1,6 +1,6 @@
-//! Going back to a generation that was live before. Everything is checked first, under the guard; then whoever asked may be
-//! asked; then the swap. The projector folds on from where the old tables stand: what it folds again gives the same rows, and
-//! the relay skips what is published.
+//! Going back to a generation that was live before. Everything is checked first, under the guard; then the caller may ask a
+//! person; then the swap. The projector folds on from where the old tables stand: what it folds again gives the same rows, and
+//! the relay passes over what is published. It must never swap in tables that a projector would refuse.
 
 use std::time::{Duration, Instant};
 
@@ -21,9 +21,9 @@ use super::guard::Guard;
 use super::shadow;
 use super::swap::{self, Patience, Plan, Swapped};
 
-/// What a rollback is told.
+/// Where to, and with what.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RollbackOptions {
     pub owner: DatabaseUrl,
     pub kafka: KafkaSettings,
     pub topic: String,
@@ -48,7 +48,7 @@ pub struct Change {
     pub from: i32,
     pub to: i32,
     /// Records that the live tables have and the old ones do not: the projector folds them again.
-    pub records_behind: i64,
+    pub records_to_fold: i64,
     /// Of the old tables, where it is not this program's.
     pub other_fold: Option<i32>,
 }
@@ -60,7 +60,8 @@ pub struct RolledBack {
     pub live: i32,
     /// The generation that was live before; `None` when the one that was asked for was live already.
     pub replaced: Option<i32>,
-    pub records_behind: i64,
+    #[serde(rename = "recordsBehind")]
+    pub records_to_fold: i64,
     /// RENAMEs until one got all tables.
     pub attempts: u32,
     pub swap_millis: u128,
@@ -82,8 +83,8 @@ impl Rollback {
     ///
     /// # Errors
     /// [`GenerationsError`], the first that applies. Nothing is changed.
-    pub async fn prepare(options: Options) -> Result<Self, GenerationsError> {
-        let Options { owner, kafka, topic, cursors_topic, to, mixed_folds, patience } = options;
+    pub async fn prepare(options: RollbackOptions) -> Result<Self, GenerationsError> {
+        let RollbackOptions { owner, kafka, topic, cursors_topic, to, mixed_folds, patience } = options;
         let mut guard = Guard::take(&owner, Work::Rollback).await?;
         let live = ledger_store::generations::live(guard.connection(), &topic).await?;
         let live = live.ok_or_else(|| GenerationsError::NothingLive { topic: topic.clone() })?;
@@ -93,11 +94,11 @@ impl Rollback {
         };
         guard.works_on(to).await?;
         let partition_count = live.identity.partition_count;
-        let publishers = Publishers { kafka: kafka.clone(), cursors_topic, partition_count };
+        let publishers = Publishers { kafka, cursors_topic, partition_count };
         let identity = live.identity.clone();
         let mut rollback = Self { guard, topic, identity, publishers, patience, to, change: None };
         if to != live.generation {
-            let stands = rollback.check(&kafka, mixed_folds).await?;
+            let stands = rollback.check(mixed_folds).await?;
             rollback.change = Some(change(&live, to, &stands));
         }
         Ok(rollback)
@@ -121,7 +122,7 @@ impl Rollback {
                 Err(error) => return Err(error),
                 Ok(swapped) => {
                     self.guard.release().await;
-                    let records_behind = self.change.map_or(0, |change| change.records_behind);
+                    let records_to_fold = self.change.map_or(0, |change| change.records_to_fold);
                     let (replaced, attempts, took) = match swapped {
                         Swapped::Now { old, took } => (old, attempt, took),
                         Swapped::Before => (None, 0, Duration::ZERO),
@@ -129,7 +130,7 @@ impl Rollback {
                     return Ok(RolledBack {
                         live: self.to,
                         replaced,
-                        records_behind,
+                        records_to_fold,
                         attempts,
                         swap_millis: took.as_millis(),
                     });
@@ -165,11 +166,7 @@ impl Rollback {
     }
 
     /// Whether the old tables may be live: whole, a fold of this log by this version, and the log still has what follows.
-    async fn check(
-        &mut self,
-        kafka: &KafkaSettings,
-        mixed_folds: MixedFolds,
-    ) -> Result<Vec<StoredPosition>, GenerationsError> {
+    async fn check(&mut self, mixed_folds: MixedFolds) -> Result<Vec<StoredPosition>, GenerationsError> {
         let generation = self.to;
         let (topic, identity) = self.plan();
         let connection = self.guard.connection();
@@ -189,7 +186,7 @@ impl Rollback {
         for position in &stands {
             mixed_folds.check(position.generation.number, position.fold_version)?;
         }
-        check_log(kafka, topic, stands.clone()).await?;
+        check_log(&self.publishers, topic, stands.clone()).await?;
         Ok(stands)
     }
 }
@@ -200,20 +197,29 @@ async fn previous(guard: &mut Guard, live: &Live) -> Result<i32, GenerationsErro
     let mut kept = Vec::new();
     for generation in shadow::generations(guard.connection()).await? {
         let row = rows.iter().find(|row| row.generation == generation);
-        if row.is_none_or(|row| row.state == State::Kept)
-            && shadow::check_complete(guard.connection(), generation).await.is_ok()
-        {
-            kept.push(generation);
+        if row.is_some_and(|row| row.state != State::Kept) {
+            continue;
+        }
+        match shadow::check_complete(guard.connection(), generation).await {
+            Ok(()) => kept.push(generation),
+            Err(GenerationsError::Incomplete { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     let before = kept.iter().copied().filter(|kept| *kept < live.generation).max();
     before.ok_or(GenerationsError::NoPrevious { live: live.generation, kept })
 }
 
-/// The same checks as a projector's, which would otherwise stop on the old positions.
-async fn check_log(kafka: &KafkaSettings, topic: String, stands: Vec<StoredPosition>) -> Result<(), GenerationsError> {
-    let inspector = LogInspector::new(kafka)?;
+/// The same checks as a projector's, which would otherwise stop on the old positions. The topic of the cursors has to be one of
+/// this log: by its name the relays are fenced, and under another name nobody would be.
+async fn check_log(
+    Publishers { kafka, cursors_topic, .. }: &Publishers,
+    topic: String,
+    stands: Vec<StoredPosition>,
+) -> Result<(), GenerationsError> {
+    let (inspector, cursors) = (LogInspector::new(kafka)?, cursors_topic.clone());
     ask(move || {
+        log_check::check_outputs(&inspector, &topic, &[&cursors])?;
         // Identity comes first in it: the watermarks of another log would say nothing.
         let checked = log_check::check(&inspector, &topic, &stands);
         if let Err(LogCheckError::Refused(LogRefusal::BeginningGone { .. })) = &checked {
@@ -231,8 +237,8 @@ async fn check_log(kafka: &KafkaSettings, topic: String, stands: Vec<StoredPosit
 }
 
 fn change(live: &Live, to: i32, stands: &[StoredPosition]) -> Change {
-    let behind = |(live, old): (&StoredPosition, &StoredPosition)| (live.next_offset - old.next_offset).max(0);
-    let records_behind = live.positions.iter().zip(stands).map(behind).sum();
+    let lacking = |(live, old): (&StoredPosition, &StoredPosition)| (live.next_offset - old.next_offset).max(0);
+    let records_to_fold = live.positions.iter().zip(stands).map(lacking).sum();
     let fold = stands.first().map(|position| position.fold_version);
-    Change { from: live.generation, to, records_behind, other_fold: fold.filter(|fold| *fold != FOLD_VERSION) }
+    Change { from: live.generation, to, records_to_fold, other_fold: fold.filter(|fold| *fold != FOLD_VERSION) }
 }

@@ -24,6 +24,7 @@ pub async fn generations(connection: &mut MySqlConnection) -> Result<BTreeSet<i3
 /// `Some(12)` for `orders_g12`, and nothing for a name that would not be made for any number.
 fn number_of(name: &str) -> Option<i32> {
     let (_, number) = name.rsplit_once("_g")?;
+    // Any other name is a table of somebody else's.
     let number = number.parse().ok()?;
     Tables::of_generation(number).names().contains(&name).then_some(number)
 }

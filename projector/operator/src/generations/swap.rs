@@ -2,8 +2,8 @@
 //! number. It is one atomic statement, also when the server dies. Used in both directions: a rebuild swaps a new generation
 //! in, a rollback an old one.
 //!
-//! Nobody has to be told: a projector's next compare-and-set misses, since the generation is another, and it goes on from
-//! the positions that were swapped in. What it must never do is to swap in tables of another log, of another shape, or that
+//! No projector needs a message: its next compare-and-set misses, since the generation is another, and it continues from the
+//! positions that were swapped in. What it must never do is to swap in tables of another log, of another shape, or that
 //! are not whole; all of that is checked before.
 
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
 use ledger_store::generations::Live;
 use ledger_store::log_check::{LogCheckError, check_complete};
-use ledger_store::positions::{self, PositionStatements, StoredPosition};
+use ledger_store::positions::{self, MoveStatements, PositionStatements, StoredPosition};
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 
 use super::error::{GenerationsError, sql};
@@ -22,7 +22,7 @@ use super::guard::Guard;
 use super::record::{self, New};
 use super::shadow;
 
-/// The number under which tables go that no positions ever told a generation of.
+/// The number under which tables go whose positions never named a generation.
 const NOTHING_FOLDED: i32 = 0;
 /// MariaDB's numbers of a lock that was not got in time, and of a deadlock: both pass.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
@@ -31,11 +31,11 @@ const DEADLOCK: u16 = 1213;
 /// How long others may hold the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// Attempts, each of which makes new statements on the tables wait behind it.
+    /// Attempts, each of which makes new statements on the tables queue up.
     pub attempts: u32,
     /// Longest wait of one attempt.
     pub wait_seconds: u32,
-    /// Between attempts, so that what queued up behind one gets through; grows to four times this.
+    /// Between attempts, so that what queued up during one gets through; grows to four times this.
     pub pause: Duration,
 }
 
@@ -90,7 +90,8 @@ pub async fn swap(guard: &mut Guard, plan: &Plan<'_>) -> Result<Swapped, Generat
     // Nobody may change the shape of the tables between the look at them and the RENAME.
     lock_migrations(connection).await?;
     let swapped = swap_locked(connection, plan, live.as_ref()).await;
-    let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
+    // Whether that is answered makes no difference: this lock, too, ends with the connection at the latest.
+    drop(connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await);
     let swapped = swapped?;
     let failed = |cause| GenerationsError::NotWrittenDown { generation: plan.target, cause: Box::new(cause) };
     write_down(connection, plan.target, true).await.map_err(failed)?;
@@ -143,22 +144,23 @@ async fn swap_locked(
     if let Some(live) = live {
         let (topic, identity, fold_version) = (plan.topic, &live.identity, live.fold_version);
         record::ensure_live(connection, &New { generation: old, topic, identity, fold_version }).await?;
-        keep_what_was_observed(connection, topic, live).await?;
+        raise_furthest(connection, topic, live).await?;
     }
     let took = rename(connection, old, plan).await?;
     Ok(Swapped::Now { old: live.map(|live| live.generation), took })
 }
 
-/// Whatever a reader was shown of the live tables is kept before others take their place (INV-13). A projector keeps what it
-/// folds, but tables that were swapped in may stand further than any projector has folded in this database.
-async fn keep_what_was_observed(
-    connection: &mut MySqlConnection,
-    topic: &str,
-    live: &Live,
-) -> Result<(), GenerationsError> {
-    let statements = PositionStatements::new(&Tables::live());
+/// What the live tables show may have been observed, also where no projector has loaded them since they became live, and so did
+/// not write that down. Before they are replaced (INV-13). A statement per partition: writers hold such rows in another order.
+async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, live: &Live) -> Result<(), GenerationsError> {
+    let (statements, began) = (MoveStatements::new(&Tables::live()), Instant::now());
     for position in &live.positions {
-        statements.ensure_furthest(connection, topic, position.partition).await?;
+        match statements.ensure_furthest(connection, topic, position.partition).await {
+            Err(error) if error.is_retryable() && !error.is_unreachable() => {
+                return Err(GenerationsError::Busy { attempts: 1, seconds: began.elapsed().as_secs() });
+            }
+            done => done?,
+        }
     }
     Ok(())
 }
@@ -185,6 +187,10 @@ fn check_positions(generation: i32, plan: &Plan<'_>, positions: &[StoredPosition
         let found = stands(position.generation.number, position.fold_version);
         if expected != found {
             return Err(GenerationsError::Positions { generation, expected, found });
+        }
+        if position.generation.id != first.generation.id {
+            let id = |position: &StoredPosition| format!("generation id {}", position.generation.id);
+            return Err(GenerationsError::Positions { generation, expected: id(first), found: id(position) });
         }
     }
     Ok(check_complete(plan.topic, positions).map_err(LogCheckError::from)?)
@@ -275,6 +281,8 @@ mod tests {
             fold_version,
         };
         let good = [position(0, "t", 3, 1), position(1, "t", 3, 1)];
+        let mut of_another_id = good[1].clone();
+        of_another_id.generation.id = uuid::Uuid::from_u128(7);
         let log = identity("t");
         let plan = Plan { topic: "orders", identity: &log, target: 3, wait_seconds: 1 };
         let message = |positions: &[StoredPosition]| {
@@ -291,6 +299,10 @@ mod tests {
             (
                 vec![good[0].clone(), position(1, "t", 3, 2)],
                 "expected generation 3, fold version 1, found generation 3, fold version 2",
+            ),
+            (
+                vec![good[0].clone(), of_another_id],
+                "expected generation id 00000000-0000-0000-0000-000000000000, found generation id 00000000",
             ),
             (vec![position(0, "u", 3, 1), good[1].clone()], "the positions belong to topic id t, found u"),
         ] {

@@ -52,7 +52,7 @@ impl ProducerContext for Reports {
                 self.0.acknowledged.fetch_add(1, Ordering::Relaxed);
             }
             Err((error, _)) => {
-                // Only the first: what fails after it was purged because of it.
+                // Only the first is kept: what fails after it was purged because of it.
                 let _ = self.0.first_failure.set(error.clone());
             }
         }

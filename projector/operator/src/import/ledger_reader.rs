@@ -1,8 +1,9 @@
 //! The import's connection to MariaDB, as the reader. Every query is a plain read, so one that failed with the connection is
-//! simply asked again. It must never write. Next: [`super::stored`], the queries.
+//! simply sent again. It must never write. Next: [`super::stored`], the queries.
 
 use std::time::{Duration, Instant};
 
+use backon::{ConstantBuilder, Retryable};
 use ledger_database::{DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
 use ledger_fold::log_safety::LogRefusal;
 use ledger_store::StoreError;
@@ -71,16 +72,12 @@ impl LedgerReader {
     }
 
     async fn reconnect(&mut self, started: Instant) -> Result<(), ImportError> {
-        loop {
-            tokio::time::sleep(RETRY_INTERVAL).await;
-            match ledger_database::connect(&self.url).await {
-                Ok(connection) => {
-                    self.connection = connection;
-                    return Ok(());
-                }
-                Err(error) if error.is_retryable() && started.elapsed() < PATIENCE => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        // Also before the first attempt: a server that refused a look-up is busy.
+        tokio::time::sleep(RETRY_INTERVAL).await;
+        let opened = (|| ledger_database::connect(&self.url))
+            .retry(ConstantBuilder::default().with_delay(RETRY_INTERVAL).without_max_times())
+            .when(|error| error.is_retryable() && started.elapsed() < PATIENCE);
+        self.connection = opened.await?;
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! It must never append an event that the fold would park, and never leave out a record without naming it.
 //!
-//! Reading order: [`legacy_record`] and [`opening_stock`] (what is taken), [`derived_id`], [`survey`], [`run`], [`source`],
+//! Reading order: [`legacy_record`] and [`opening_stock`] (what is taken), [`derived_id`], [`options`], [`survey`], [`run()`], [`source`],
 //! [`appender`], [`stored`], [`summary`].
 
 mod appender;
@@ -17,6 +17,7 @@ mod error;
 mod ledger_reader;
 mod legacy_record;
 mod opening_stock;
+mod options;
 mod progress;
 mod refusal;
 mod report;
@@ -28,5 +29,6 @@ mod survey;
 
 pub use error::ImportError;
 pub use opening_stock::OpeningStockError;
-pub use run::{ImportOptions, run};
+pub use options::ImportOptions;
+pub use run::run;
 pub use summary::{MAX_LISTED, NotTaken, StockSummary, Summary, Tally};

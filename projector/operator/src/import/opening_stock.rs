@@ -90,6 +90,7 @@ fn fields(line: &[u8]) -> Option<ByteRecord> {
 }
 
 fn candidate(line: u64, text: &[u8]) -> Result<Candidate, Refusal> {
+    // A line that is no CSV at all has no fields.
     let record = fields(text).unwrap_or_default();
     let [product_id, quantity] = record.iter().collect::<Vec<_>>()[..] else {
         return Err(Refusal::new("row", format!("must have 2 fields, found {}", record.len())));

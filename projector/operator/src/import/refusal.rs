@@ -1,5 +1,5 @@
 //! Why one record or one row of the old world is not taken. It never stops the import: it is counted, named, and the rest
-//! goes on. Next: [`super::legacy_record`], [`super::opening_stock`].
+//! continues. Next: [`super::legacy_record`], [`super::opening_stock`].
 
 use ledger_schema::Violation;
 

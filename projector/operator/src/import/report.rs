@@ -40,7 +40,7 @@ fn name(lines: &mut Vec<String>, from: &str, tally: &Tally) {
         lines.extend(
             listed.map(|NotTaken { position, field, why }| format!("{what}: {from} {position}: {field} {why}")),
         );
-        let shown = u64::try_from(LISTED_IN_TABLE.min(named.len())).unwrap_or(u64::MAX);
+        let shown = u64::try_from(LISTED_IN_TABLE.min(named.len())).expect("20 at most");
         if count > shown {
             lines.push(format!("{what}: {} more from {from}; the log names every one", count - shown));
         }

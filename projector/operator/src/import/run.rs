@@ -4,8 +4,6 @@
 //! It must never begin to append before everything that can be checked is checked. Next: [`super::source`],
 //! [`super::appender`].
 
-use std::path::PathBuf;
-
 use chrono::Utc;
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector, use_error};
@@ -19,6 +17,7 @@ use super::appender::Appender;
 use super::error::ImportError;
 use super::ledger_reader::LedgerReader;
 use super::opening_stock::{self, OpeningRow, OpeningStock};
+use super::options::ImportOptions;
 use super::progress::Progress;
 use super::refusal::Refusal;
 use super::source::{self, LegacyTopic, Parsed, Source, Until};
@@ -27,21 +26,6 @@ use super::survey::{survey, warnings};
 
 /// Rows of opening stock that are looked up together.
 const STOCK_CHUNK_ROWS: usize = 2000;
-
-/// What to import, and into which log.
-#[derive(Debug, Clone)]
-pub struct ImportOptions {
-    /// The old world's topic.
-    pub topic: String,
-    /// The CSV of opening stock.
-    pub stock: Option<PathBuf>,
-    /// Keep on reading until stopped, instead of ending at the ends that the topic has now.
-    pub follow: bool,
-    /// The log.
-    pub orders_topic: String,
-    /// The ledger's other topics, which are no old world either.
-    pub other_topics: Vec<String>,
-}
 
 /// Runs an import until its end, or until `stop`. What is read by then is still appended and acknowledged.
 ///
@@ -105,7 +89,7 @@ impl Import {
     async fn opening_stock(&mut self, stock: OpeningStock) -> Result<(), ImportError> {
         let file = self.options.stock.as_deref().map_or_else(String::new, |path| path.display().to_string());
         let total = stock.rows.len() + stock.refused.len();
-        let mut progress = Progress::new("rows of opening stock", u64::try_from(total).unwrap_or(u64::MAX));
+        let mut progress = Progress::new("rows of opening stock", u64::try_from(total).expect("rows in memory"));
         let mut tally = Tally::default();
         for (line, refusal) in stock.refused {
             tally.read += 1;
@@ -176,7 +160,7 @@ impl Import {
             self.chunk(chunk.map_err(failed)?, &topic, tally, progress).await?;
             progress.advance(tally);
             if source.chunks.is_empty() {
-                // Nothing more for now: a delivery that fails must be told now, not with the next record.
+                // Nothing more for now: a delivery that fails must be reported now, not with the next record.
                 self.flush().await?;
             }
         }
@@ -229,7 +213,7 @@ impl Import {
     }
 }
 
-/// The next chunk; `None` at the end. When `stop` says so the source is asked to end, and what it has read still comes.
+/// The next chunk; `None` at the end. When `stop` says so the source ends, and what it has read still comes.
 async fn next_chunk(source: &mut Source, stop: &CancellationToken) -> Option<Result<Vec<Parsed>, KafkaError>> {
     if !stop.is_cancelled() {
         tokio::select! {

@@ -2,7 +2,7 @@
 //! since the client's calls block. It joins no consumer group and stores no offset: the ids make an import repeatable, so
 //! every run begins at the beginning.
 //!
-//! It must never pass over a record in silence: what cannot be taken goes on as a refusal, and offsets that are gone end the
+//! It must never pass over a record in silence: what cannot be taken is handed on as a refusal, and offsets that are gone end the
 //! run. Next: [`super::legacy_record`] (what a record may be), [`super::run`] (what becomes of it).
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger_fold::log_safety::Watermarks;
-use ledger_kafka::{KafkaSettings, QuietContext};
+use ledger_kafka::{KafkaSettings, QuietContext, fault_of};
 use ledger_schema::{Order, Position};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -46,8 +46,8 @@ pub(super) struct LegacyTopic {
 impl LegacyTopic {
     /// How many offsets there were to read. (Transaction markers count too, so there may be fewer records.)
     pub(super) fn len(&self) -> u64 {
-        let offsets = self.partitions.values().map(|marks| marks.high.saturating_sub(marks.low));
-        offsets.filter_map(|count| u64::try_from(count).ok()).sum()
+        let offsets = self.partitions.values().map(|marks| marks.high - marks.low);
+        offsets.map(|count| u64::try_from(count).expect("a topic ends where it begins, or later")).sum()
     }
 }
 
@@ -136,11 +136,12 @@ impl Reader {
         Self { consumer, topic, until, open, chunk: Vec::new(), chunks, stop, failing_since: None }
     }
 
-    /// Ends at the end, when it is asked to stop, when nobody listens any more, or with an error as its last word.
+    /// Ends at the end, when it is to stop, when nobody receives any more, or with an error as its last word.
     fn run(mut self) {
         while !self.is_done() {
             if let Err(error) = self.step() {
                 self.hand_on();
+                // Nobody receives it when the import ended already.
                 let _ = self.chunks.blocking_send(Err(error));
                 return;
             }
@@ -182,7 +183,7 @@ impl Reader {
         Ok(())
     }
 
-    /// `None` for a record behind the end of a bounded run.
+    /// `None` for a record after the end of a bounded run.
     fn take(&self, message: &BorrowedMessage<'_>) -> Option<Parsed> {
         let position = Position { partition: message.partition(), offset: message.offset() };
         let end = self.topic.partitions.get(&position.partition).map(|marks| marks.high);
@@ -200,25 +201,17 @@ impl Reader {
 
     fn hand_on(&mut self) {
         if !self.chunk.is_empty() {
+            // When the import ended already, `is_done` sees it.
             let _ = self.chunks.blocking_send(Ok(std::mem::take(&mut self.chunk)));
         }
     }
 
     /// A broker that is away comes back, and the client reconnects by itself; the topic or its offsets do not.
     fn judge(&mut self, error: KafkaError) -> Result<(), KafkaError> {
-        let passes = matches!(
-            error.rdkafka_error_code(),
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                    | RDKafkaErrorCode::AllBrokersDown
-                    | RDKafkaErrorCode::Resolve
-                    | RDKafkaErrorCode::OperationTimedOut
-                    | RDKafkaErrorCode::NotCoordinator
-                    | RDKafkaErrorCode::CoordinatorNotAvailable
-                    | RDKafkaErrorCode::CoordinatorLoadInProgress
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-            )
-        ) && !matches!(error, KafkaError::MessageConsumptionFatal(_));
+        // No group is joined, so a right that is lacking on it stops nothing.
+        let lacks_group = error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed);
+        let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+        let passes = fault_of(&error).passes() || (lacks_group && !is_fatal);
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         if !passes || (self.until == Until::End && since.elapsed() > BROKER_PATIENCE) {
             return Err(error);

@@ -8,34 +8,26 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use ledger_schema::{Movement, Order};
+use ledger_database::statements::SelectByIds;
+use ledger_schema::domain::Difference;
+use ledger_schema::{Movement, MovementContents, Note, Order, OrderContents};
 use sqlx::FromRow;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use uuid::Uuid;
 
-/// Ids per query. One statement text for all, padded by repeating the last id, so that the server prepares it once. Below
-/// 1000, from where on MariaDB makes a temporary table of the list.
-const IDS_PER_QUERY: usize = 500;
-
-static ORDERS_BY_ID: LazyLock<String> = LazyLock::new(|| {
-    format!(
+static ORDERS_BY_ID: LazyLock<SelectByIds> = LazyLock::new(|| {
+    SelectByIds::new(
         "SELECT order_id, kafka_partition, kafka_offset, user_id, product_id, quantity, unit_price FROM orders \
-         WHERE line_no = 1 AND order_id IN ({})",
-        placeholders()
+         WHERE line_no = 1 AND order_id",
     )
 });
 
-static MOVEMENTS_BY_ID: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "SELECT movement_id, kafka_partition, kafka_offset, product_id, delta FROM stock_movements \
-         WHERE movement_id IN ({})",
-        placeholders()
+static MOVEMENTS_BY_ID: LazyLock<SelectByIds> = LazyLock::new(|| {
+    SelectByIds::new(
+        "SELECT movement_id, kafka_partition, kafka_offset, product_id, kind, delta, note FROM stock_movements \
+         WHERE movement_id",
     )
 });
-
-fn placeholders() -> String {
-    vec!["?"; IDS_PER_QUERY].join(", ")
-}
 
 /// Rows by (id, partition).
 pub(super) type Stored<T> = HashMap<(Uuid, i32), T>;
@@ -57,12 +49,9 @@ pub(super) struct StoredMovement {
     kafka_partition: i32,
     kafka_offset: i64,
     product_id: String,
+    kind: String,
     delta: i64,
-}
-
-/// `IDS_PER_QUERY` ids from 1 to that many.
-fn padded(ids: &[Uuid]) -> impl Iterator<Item = Uuid> {
-    ids.iter().chain(ids.last().into_iter().cycle()).take(IDS_PER_QUERY).copied()
+    note: Option<String>,
 }
 
 /// The orders stored under any of `ids`, in any partition.
@@ -80,51 +69,50 @@ pub(super) async fn movements(
     Ok(rows.into_iter().map(|row| ((row.movement_id, row.kafka_partition), row)).collect())
 }
 
-async fn rows<T>(connection: &mut MySqlConnection, sql: &'static str, ids: &[Uuid]) -> Result<Vec<T>, sqlx::Error>
+async fn rows<T>(connection: &mut MySqlConnection, by_ids: &SelectByIds, ids: &[Uuid]) -> Result<Vec<T>, sqlx::Error>
 where
-    T: for<'r> FromRow<'r, MySqlRow> + Send + Unpin,
+    T: for<'r> FromRow<'r, MySqlRow>,
 {
-    let mut rows = Vec::new();
-    for part in ids.chunks(IDS_PER_QUERY) {
-        let query = padded(part).fold(sqlx::query_as(sql), |query, id| query.bind(id));
-        rows.append(&mut query.fetch_all(&mut *connection).await?);
-    }
-    Ok(rows)
+    by_ids.fetch(connection, &[], ids).await?.iter().map(T::from_row).collect()
 }
 
 impl StoredOrder {
-    /// How `order` differs from what is stored under its id; `None` when it is the same ([`Order::same_contents`]).
+    fn contents(&self) -> OrderContents<'_> {
+        let Self { user_id, product_id, quantity, unit_price, .. } = self;
+        OrderContents { user_id, product_id, quantity: *quantity, unit_price: *unit_price }
+    }
+
+    /// How `order` differs from what is stored under its id; `None` when it is the same.
     pub(super) fn difference(&self, order: &Order) -> Option<String> {
-        let stands = [
-            ("user_id", self.user_id.clone(), order.user_id().to_string()),
-            ("product_id", self.product_id.clone(), order.product_id().to_string()),
-            ("qty", self.quantity.to_string(), order.quantity().get().to_string()),
-            ("unit_price", self.unit_price.to_string(), order.unit_price().get().to_string()),
-        ];
         let what = format!("order {} stands at {}:{}", self.order_id, self.kafka_partition, self.kafka_offset);
-        difference(&what, &stands)
+        conflict(&what, ORDER_FIELD, &self.contents().differences(order.contents()))
     }
 }
 
 impl StoredMovement {
-    /// How `movement` differs from what is stored under its id; `None` when it is the same. Both are receipts: nothing else
-    /// has an id of this kind.
+    fn contents(&self) -> MovementContents<'_> {
+        let Self { product_id, kind, delta, note, .. } = self;
+        MovementContents { product_id, kind, delta: *delta, note: Note::Held(note.as_deref()) }
+    }
+
+    /// How `movement` differs from what is stored under its id; `None` when it is the same.
     pub(super) fn difference(&self, movement: &Movement) -> Option<String> {
-        let stands = [
-            ("product_id", self.product_id.clone(), movement.product_id().to_string()),
-            ("quantity", self.delta.to_string(), movement.delta().get().to_string()),
-        ];
         let what = format!("the opening stock stands at {}:{}", self.kafka_partition, self.kafka_offset);
-        difference(&what, &stands)
+        conflict(&what, STOCK_FIELD, &self.contents().differences(movement.contents()))
     }
 }
 
-fn difference(what: &str, fields: &[(&str, String, String)]) -> Option<String> {
-    let differing: Vec<String> = fields
-        .iter()
-        .filter(|(_, stored, found)| stored != found)
-        .map(|(field, stored, found)| format!("{field} {stored}, here {found}"))
-        .collect();
+/// Columns whose field has another name in the old world: the order's, and the opening stock's.
+const ORDER_FIELD: (&str, &str) = ("quantity", "qty");
+const STOCK_FIELD: (&str, &str) = ("delta", "quantity");
+
+fn conflict(what: &str, (column, known_as): (&str, &str), differences: &[Difference<'_>]) -> Option<String> {
+    let named = |field| if field == column { known_as } else { field };
+    let line = |difference: &Difference<'_>| {
+        let Difference { field, stored, found } = difference;
+        format!("{} {stored}, here {found}", named(field))
+    };
+    let differing: Vec<String> = differences.iter().map(line).collect();
     (!differing.is_empty()).then(|| format!("{what} with other contents: {}", differing.join("; ")))
 }
 
@@ -133,23 +121,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_padded_to_one_shape() {
-        for count in [1, 2, IDS_PER_QUERY] {
-            let ids: Vec<Uuid> = (0..count).map(|n| Uuid::from_u128(u128::try_from(n).expect("small"))).collect();
-            let bound: Vec<Uuid> = padded(&ids).collect();
-            assert_eq!(bound.len(), IDS_PER_QUERY);
-            assert_eq!(bound[..count], ids);
-            assert!(bound[count..].iter().all(|id| Some(id) == ids.last()));
-        }
+    fn a_conflict_says_what_differs() {
+        let stored = StoredOrder {
+            order_id: Uuid::nil(),
+            kafka_partition: 3,
+            kafka_offset: 4,
+            user_id: "a".to_owned(),
+            product_id: "bar".to_owned(),
+            quantity: 3,
+            unit_price: 250,
+        };
+        let against = |found| conflict("order x stands at 3:4", ORDER_FIELD, &stored.contents().differences(found));
+        assert_eq!(against(stored.contents()), None);
+        assert_eq!(
+            against(OrderContents { quantity: 4, user_id: "b", ..stored.contents() }),
+            Some("order x stands at 3:4 with other contents: user_id a, here b; qty 3, here 4".to_owned())
+        );
     }
 
     #[test]
-    fn a_conflict_says_what_differs() {
-        let fields = |quantity: &str| [("user_id", "a".into(), "a".into()), ("qty", "3".into(), quantity.into())];
-        assert_eq!(difference("order x stands at 3:4", &fields("3")), None);
+    fn an_opening_stock_that_changed_is_named_by_its_quantity() {
+        let stored = StoredMovement {
+            movement_id: Uuid::nil(),
+            kafka_partition: 3,
+            kafka_offset: 4,
+            product_id: "bar".to_owned(),
+            kind: "receipt".to_owned(),
+            delta: 10,
+            note: None,
+        };
+        let found = MovementContents { delta: 7, ..stored.contents() };
         assert_eq!(
-            difference("order x stands at 3:4", &fields("4")),
-            Some("order x stands at 3:4 with other contents: qty 3, here 4".to_owned())
+            conflict("the opening stock stands at 3:4", STOCK_FIELD, &stored.contents().differences(found)),
+            Some("the opening stock stands at 3:4 with other contents: quantity 10, here 7".to_owned())
         );
     }
 }

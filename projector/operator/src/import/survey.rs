@@ -1,5 +1,5 @@
 //! What an import finds before it begins: the old topic with its ends, and the log that it appends to. It must never append,
-//! and never go on with a log that the tables do not belong to (INV-9). Next: [`super::run`].
+//! and never continue with a log that the tables do not belong to (INV-9). Next: [`super::run`].
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::StoredPosition;
 
 use super::error::ImportError;
-use super::run::ImportOptions;
+use super::options::ImportOptions;
 use super::source::LegacyTopic;
 
 /// Finds both topics: the old one with its ends, and how many partitions the log has. The log must be the one that the

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 
+use super::error::MigrateError;
+use super::options::MigrateOptions;
+use super::report::{Step, StepOutcome};
 use super::users::quoted_user;
-use super::{MigrateError, Options, Outcome, Step};
 
 const GRANTS: &str = include_str!("../../../../schema/grants.sql");
 
@@ -21,7 +23,7 @@ struct Grant<'a> {
 ///
 /// # Errors
 /// Of the first statement that fails.
-pub async fn grant(connection: &mut MySqlConnection, options: &Options) -> Result<Vec<Step>, MigrateError> {
+pub async fn grant(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     let names = BTreeMap::from([
         ("ledger_projector", options.projector.as_ref().map(|url| url.user())),
         ("ledger_reader", options.reader.as_ref().map(|url| url.user())),
@@ -35,8 +37,8 @@ pub async fn grant(connection: &mut MySqlConnection, options: &Options) -> Resul
         }
     }
     let step = |(user, count): (&str, usize)| match names.get(user).copied().flatten() {
-        Some(name) => Step::new(format!("rights of {name}"), Outcome::Ensured, format!("{count} tables")),
-        None => Step::new(format!("rights of {user}"), Outcome::Skipped, "its URL was not given"),
+        Some(name) => Step::new(format!("rights of {name}"), StepOutcome::Ensured, format!("{count} tables")),
+        None => Step::new(format!("rights of {user}"), StepOutcome::Skipped, "its URL was not given"),
     };
     Ok(counts.into_iter().map(step).collect())
 }

@@ -1,12 +1,13 @@
 //! Tables, by the migrations of `schema/migrations`, each one statement that may be run again. sqlx marks a migration as
-//! begun before it runs it, and refuses to go on when it finds one that did not end. Since each statement is atomic and
+//! begun before it runs it, and refuses to continue when it finds one that did not end. Since each statement is atomic and
 //! idempotent, the mark is simply taken away here and the migration run again.
 
 use ledger_database::migrations::MIGRATOR;
 use sqlx::migrate::Migrate;
 use sqlx::{Executor, MySqlConnection};
 
-use super::{MigrateError, Outcome, Step};
+use super::error::MigrateError;
+use super::report::{Step, StepOutcome};
 
 /// How long another migration is waited for.
 const LOCK_WAIT_SECONDS: u32 = 60;
@@ -18,7 +19,7 @@ const LOCK_WAIT_SECONDS: u32 = 60;
 pub async fn migrate(connection: &mut MySqlConnection) -> Result<Vec<Step>, MigrateError> {
     lock(connection).await?;
     let done = migrate_locked(connection).await;
-    // The lock ends with the connection at the latest.
+    // Whether that is answered makes no difference: the lock ends with the connection at the latest.
     let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
     done
 }
@@ -43,7 +44,7 @@ async fn migrate_locked(connection: &mut MySqlConnection) -> Result<Vec<Step>, M
     MIGRATOR.run_direct(None, connection, false).await?;
     let step = |migration: &sqlx::migrate::Migration| {
         let applied = before.iter().any(|applied| applied.version == migration.version);
-        let outcome = if applied { Outcome::Unchanged } else { Outcome::Created };
+        let outcome = if applied { StepOutcome::Unchanged } else { StepOutcome::Created };
         Step::new(format!("migration {:04}", migration.version), outcome, migration.description.to_string())
     };
     Ok(MIGRATOR.iter().map(step).collect())

@@ -4,22 +4,26 @@
 use ledger_database::{DatabaseUrl, number_of};
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 
-use super::{MigrateError, Options, Outcome, Step};
+use super::error::MigrateError;
+use super::options::MigrateOptions;
+use super::report::{Step, StepOutcome};
 
 /// Creates what is missing: the database, the users of the roles whose URLs are given, the owner's rights.
 ///
 /// # Errors
 /// Of the first statement that fails.
-pub async fn create(admin: &DatabaseUrl, database: &str, options: &Options) -> Result<Vec<Step>, MigrateError> {
+pub async fn create(admin: &DatabaseUrl, database: &str, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     let mut connection = ledger_database::connect(&admin.with_database(None)).await?;
     let mut steps = vec![create_database(&mut connection, database).await?];
     let roles = [("owner", &options.owner), ("projector", &options.projector), ("reader", &options.reader)];
     for (role, url) in roles {
         steps.push(match url {
             Some(url) => create_user(&mut connection, url).await?,
-            None => {
-                Step::new(format!("user of the {role}"), Outcome::Skipped, format!("no URL of the {role} was given"))
-            }
+            None => Step::new(
+                format!("user of the {role}"),
+                StepOutcome::Skipped,
+                format!("no URL of the {role} was given"),
+            ),
         });
     }
     if let Some(owner) = &options.owner {
@@ -43,17 +47,17 @@ async fn create_database(connection: &mut MySqlConnection, database: &str) -> Re
     Ok(Step::new(format!("database {database}"), created(!exists), ""))
 }
 
-fn created(new: bool) -> Outcome {
-    if new { Outcome::Created } else { Outcome::Unchanged }
+fn created(new: bool) -> StepOutcome {
+    if new { StepOutcome::Created } else { StepOutcome::Unchanged }
 }
 
 /// Creates the user of a URL, or gives an existing one the URL's password.
 async fn create_user(connection: &mut MySqlConnection, url: &DatabaseUrl) -> Result<Step, MigrateError> {
     let user = url.user();
     let what = format!("user {user}");
-    // Who can log in is as it should be; asking first keeps a second run from changing anything.
+    // Who can log in is as it should be; looking first keeps a second run from changing anything.
     if ledger_database::connect(&url.with_database(None)).await.is_ok() {
-        return Ok(Step::new(what, Outcome::Unchanged, ""));
+        return Ok(Step::new(what, StepOutcome::Unchanged, ""));
     }
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM mysql.user WHERE user = ? AND host = '%')")
         .bind(user)
@@ -68,7 +72,7 @@ async fn create_user(connection: &mut MySqlConnection, url: &DatabaseUrl) -> Res
             None => MigrateError::sql(format!("creating user {user}"))(error),
         });
     }
-    let (outcome, note) = if exists { (Outcome::Changed, "password set") } else { (Outcome::Created, "") };
+    let (outcome, note) = if exists { (StepOutcome::Changed, "password set") } else { (StepOutcome::Created, "") };
     Ok(Step::new(what, outcome, note))
 }
 
@@ -77,7 +81,7 @@ async fn grant_to_owner(connection: &mut MySqlConnection, database: &str, owner:
     let text =
         format!("GRANT ALL PRIVILEGES ON {}.* TO {} WITH GRANT OPTION", quoted_pattern(database), quoted_user(owner));
     connection.execute(AssertSqlSafe(text)).await.map_err(MigrateError::sql("granting rights to the owner"))?;
-    Ok(Step::new(format!("rights of {owner}"), Outcome::Ensured, "all of the database"))
+    Ok(Step::new(format!("rights of {owner}"), StepOutcome::Ensured, "all of the database"))
 }
 
 /// A name in backticks.
@@ -95,7 +99,7 @@ pub(super) fn quoted_user(name: &str) -> String {
     format!("{}@'%'", quoted_text(name))
 }
 
-/// A text literal. Sessions are without NO_BACKSLASH_ESCAPES (`database/mod.rs`), so a backslash must be doubled.
+/// A text literal. Sessions are without NO_BACKSLASH_ESCAPES (`connect.rs` of `ledger-database`), so a backslash must be doubled.
 fn quoted_text(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

@@ -43,6 +43,7 @@ impl Consent {
                 // A thread that nobody waits for: it may read for ever.
                 std::thread::spawn(move || answer.send(ask(&text)));
                 tokio::select! {
+                    // The thread ended without an answer: that is no yes.
                     yes = answered => yes.unwrap_or(false),
                     () = stop.cancelled() => false,
                 }

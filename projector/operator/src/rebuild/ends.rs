@@ -1,10 +1,11 @@
 //! Where a rebuild ends: at the relay's cursor, per partition, never at the log's end. What lies before the cursor is
-//! published; what lies behind it the live projector folds after the swap, with its outcomes. So the rebuilt tables never stand
-//! behind an outcome that nobody published, also when the outbox was lost with the database.
+//! published; what lies after it the live projector folds after the swap, with its outcomes. So the rebuilt tables never hold an
+//! effect whose outcome nobody published, also when the outbox was lost with the database.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use projector::relay::{CursorReader, RelayError, RelayTopics};
 
@@ -13,8 +14,8 @@ use super::error::RebuildCause;
 /// Exclusive ends, by partition.
 pub(super) type Ends = BTreeMap<i32, i64>;
 
-/// Attempts to read a cursor while Kafka has troubles of its own, and the pause between them.
-const ATTEMPTS: u32 = 5;
+/// Further attempts to read a cursor while Kafka has troubles of its own, and the pause before each.
+const FURTHER_ATTEMPTS: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads cursors, and checks them against the log.
@@ -45,20 +46,17 @@ impl EndReader {
     }
 
     async fn patiently(self, partition: i32) -> Result<i64, RelayError> {
-        let mut attempt = 1;
-        loop {
+        let look = || {
             let reader = self.clone();
-            match ask(move || reader.one(partition)).await {
-                // A relay that runs: its very first transaction may have been committed between the look for a cursor and the
-                // look for what was published. The next look finds its cursor.
-                Err(error @ (RelayError::Kafka(_) | RelayError::LostCursor { .. })) if attempt < ATTEMPTS => {
-                    tracing::debug!(partition, %error, "the cursor could not be read: asking again");
-                    attempt += 1;
-                    tokio::time::sleep(PAUSE).await;
-                }
-                other => return other,
-            }
-        }
+            ask(move || reader.one(partition))
+        };
+        // A relay that runs: its very first transaction may have been committed between the look for a cursor and the look for
+        // what was published. The next look finds its cursor.
+        let passes = |error: &RelayError| matches!(error, RelayError::Kafka(_) | RelayError::LostCursor { .. });
+        look.retry(ConstantBuilder::default().with_delay(PAUSE).with_max_times(FURTHER_ATTEMPTS))
+            .when(passes)
+            .notify(|error, _| tracing::debug!(partition, %error, "the cursor could not be read: once more"))
+            .await
     }
 
     /// Blocks.

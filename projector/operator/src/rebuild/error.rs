@@ -1,5 +1,5 @@
 //! Why a rebuild ended without swapping, and what it left. The live tables are as they were in every case but one: a
-//! connection that was lost inside the swap, where the positions tell.
+//! connection that was lost inside the swap, where the positions say which are live.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct RebuildError {
     pub left: Left,
 }
 
-/// What a rebuild that failed leaves behind.
+/// What a rebuild that failed leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     /// Nothing was begun, or nothing that was there before was touched.
@@ -42,12 +42,12 @@ impl fmt::Display for Left {
             Self::Untouched => write!(f, "the live tables are untouched, and nothing new was left"),
             Self::Unfinished { generation } => write!(
                 f,
-                "the live tables are untouched; what was built of generation {generation} is kept: `ledger rebuild` goes on \
+                "the live tables are untouched; what was built of generation {generation} is kept: `ledger rebuild` continues \
                  from there, `ledger generations drop {generation}` removes it"
             ),
             Self::Unknown { generation } => write!(
                 f,
-                "generation {generation} may be live, whole in any case: `ledger rebuild` finds out, and goes on if it is not"
+                "generation {generation} may be live, whole in any case: `ledger rebuild` finds out, and continues if it is not"
             ),
         }
     }

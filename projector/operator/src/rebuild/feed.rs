@@ -17,7 +17,7 @@ use super::error::RebuildCause;
 /// How late a stop is noticed.
 const WAIT: Duration = Duration::from_millis(50);
 
-/// The offset behind the last record of each partition that had any.
+/// One past the last record of each partition that had any.
 pub(super) type Fed = BTreeMap<i32, i64>;
 
 /// Where a partition's records go.
@@ -62,7 +62,7 @@ impl Feed {
 
     /// Waits for room. When the writer has ended, the record is dropped: its failure ends everything.
     fn hand_over(&self, mut record: OwnedRecord) {
-        let Some(lane) = self.lanes.get(&record.partition) else { return };
+        let lane = self.lanes.get(&record.partition).expect("each range that is read has a lane");
         record.epoch = lane.epoch;
         record = match lane.intake.try_push(record) {
             Ok(()) => return,

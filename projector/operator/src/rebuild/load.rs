@@ -2,7 +2,7 @@
 //! writer and the same fold as the projector's. Used for the first load, and again for each catch-up. Memory: two batches per
 //! writer, the client's queue, and the stock of all products.
 //!
-//! What it must never do is to go on when somebody else moved a position: nobody else may write these tables, so a
+//! What it must never do is to continue when somebody else moved a position: nobody else may write these tables, so a
 //! compare-and-set that misses ends the rebuild.
 
 use std::collections::BTreeMap;
@@ -16,15 +16,15 @@ use ledger_store::{ShadowStore, Tally};
 use projector::intake::{Control, Intake, Limits};
 use projector::shared::{Resync, Shared};
 use projector::writer::{Writer, WriterError, WriterParts};
-use sqlx::Connection;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::ends::Ends;
 use super::error::RebuildCause;
 use super::feed::{Fed, Feed, Lane};
+use super::options::RebuildOptions;
 use super::progress::Bar;
-use super::{Options, tables};
+use super::tables;
 use crate::generations::{Guard, record};
 
 /// How often progress is shown, and failures are looked for.
@@ -36,7 +36,7 @@ const END_LIMIT: Duration = Duration::from_secs(15);
 
 /// What a load works on.
 pub(super) struct Loader<'a> {
-    pub(super) options: &'a Options,
+    pub(super) options: &'a RebuildOptions,
     pub(super) generation: i32,
     pub(super) partition_count: i32,
     /// Counts what is committed.
@@ -48,7 +48,7 @@ impl Loader<'_> {
     /// Folds everything before `ends` that the tables do not have yet.
     ///
     /// # Errors
-    /// [`RebuildCause`]; what was committed stays, and the next call goes on from there.
+    /// [`RebuildCause`]; what was committed stays, and the next call continues from there.
     pub(super) async fn advance(&self, ends: &Ends, guard: &mut Guard, bar: &Bar) -> Result<(), RebuildCause> {
         let positions = self.positions().await?;
         let ranges = ranges(&positions, ends);
@@ -71,7 +71,7 @@ impl Loader<'_> {
     }
 
     fn start(&self, ranges: &[LogRange], before: i64) -> Result<Run, RebuildCause> {
-        let Options { topics, database, writers, batch, kafka, .. } = self.options;
+        let RebuildOptions { topics, database, writers, batch, kafka, .. } = self.options;
         let stop = self.stop.child_token();
         let shared = Arc::new(Shared::new(self.partition_count));
         // Two batches: one that is taken next while the other is written.
@@ -94,7 +94,7 @@ impl Loader<'_> {
         }
         let mut lanes = BTreeMap::new();
         for (range, writer) in ranges.iter().zip(share_out(ranges, intakes.len())) {
-            let Some(intake) = intakes.get(writer) else { continue };
+            let intake = &intakes[writer];
             let (partition, epoch) = (range.partition, shared.begin_epoch(range.partition));
             intake.tell(Control::Assigned { partition, epoch, start_offset: range.from });
             lanes.insert(partition, Lane { epoch, intake: intake.clone() });
@@ -148,7 +148,7 @@ struct Run {
     /// Sum of all positions at the beginning, and of those that are moved.
     before: i64,
     began: i64,
-    /// Committed positions, as far as they were told.
+    /// Committed positions, as far as writers have reported them.
     done: Ends,
 }
 
@@ -178,10 +178,8 @@ impl Run {
                     self.check_ours()?;
                     ticks += 1;
                     if ticks % GUARD_TICKS == 0 {
-                        tokio::select! {
-                            () = stop.cancelled() => return Err(RebuildCause::Stopped),
-                            held = guard.connection().ping() => held.map_err(|cause| RebuildCause::GuardLost { cause })?,
-                        }
+                        // Not raced against the stop: an answer that nobody reads would be taken for that of the next statement.
+                        guard.show_life().await.map_err(|cause| RebuildCause::GuardLost { cause })?;
                         record::set_records(guard.connection(), self.generation, self.before + moved).await?;
                     }
                 }
@@ -197,7 +195,7 @@ impl Run {
         match ended.map_err(|error| RebuildCause::Part(error.to_string()))? {
             Ended::Feed(read) => {
                 *fed = Some(read?);
-                // In order behind the last record: a writer ends when it has written all.
+                // In order after the last record: a writer ends when it has written all.
                 self.intakes.iter().for_each(|intake| intake.tell(Control::Stop));
                 Ok(())
             }
@@ -209,14 +207,14 @@ impl Run {
     fn show(&mut self, bar: &Bar) -> i64 {
         self.done.extend(self.shared.take_committed());
         let moved = self.done.values().sum::<i64>() - self.began;
-        bar.set(u64::try_from(moved).unwrap_or(0));
+        bar.set(u64::try_from(moved).expect("positions only grow"));
         moved
     }
 
     /// Whether a writer found a position elsewhere than it left it.
     fn check_ours(&self) -> Result<(), RebuildCause> {
         let Ok(Resync { partition, .. }) = self.resyncs.try_recv() else { return Ok(()) };
-        let expected = self.done.get(&partition).copied().unwrap_or_default();
+        let expected = *self.done.get(&partition).expect("a resync is of a partition that is loaded");
         let found = "another position".to_owned();
         Err(RebuildCause::ShadowMoved { generation: self.generation, partition, expected, found })
     }
@@ -246,15 +244,13 @@ fn ranges(positions: &[StoredPosition], ends: &Ends) -> Vec<LogRange> {
 /// Which writer each range goes to: the longest first, each to the one with the least to do.
 fn share_out(ranges: &[LogRange], writers: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..ranges.len()).collect();
-    let length = |index: &usize| ranges.get(*index).map_or(0, |range| range.to - range.from);
+    let length = |index: &usize| ranges[*index].to - ranges[*index].from;
     order.sort_by_key(|index| std::cmp::Reverse(length(index)));
     let (mut loads, mut shares) = (vec![0_i64; writers], vec![0; ranges.len()]);
     for index in order {
-        let Some(least) = (0..writers).min_by_key(|writer| loads.get(*writer).copied()) else { break };
-        if let (Some(load), Some(share)) = (loads.get_mut(least), shares.get_mut(index)) {
-            *load += length(&index);
-            *share = least;
-        }
+        let least = (0..writers).min_by_key(|writer| loads[*writer]).expect("ranges have at least one writer");
+        loads[least] += length(&index);
+        shares[index] = least;
     }
     shares
 }

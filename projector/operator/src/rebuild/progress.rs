@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
-/// Indexes are counted in tenths of a percent: the server tells a share, not rows.
-const WHOLE_INDEX: u64 = 1000;
+/// Indexes are counted in tenths of a percent: the server reports a share, not rows.
+const WHOLE_INDEX: u32 = 1000;
 
 /// One phase.
 pub(super) struct Bar {
@@ -34,9 +34,9 @@ impl Bar {
         Self::new(phase, Some(what), total, "{msg:9} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} left")
     }
 
-    /// What the server tells a share of.
+    /// What the server reports a share of.
     pub(super) fn share(phase: &'static str) -> Self {
-        Self::new(phase, None, WHOLE_INDEX, "{msg:9} {wide_bar} {percent} % {elapsed} {eta} left")
+        Self::new(phase, None, u64::from(WHOLE_INDEX), "{msg:9} {wide_bar} {percent} % {elapsed} {eta} left")
     }
 
     fn new(phase: &'static str, counts: Option<&'static str>, total: u64, template: &str) -> Self {
@@ -64,9 +64,8 @@ impl Bar {
 
     pub(super) fn percent(&self, percent: f64) {
         // Counted up, since a cast of a float could be anything.
-        let tenths =
-            (0..WHOLE_INDEX).take_while(|tenths| f64::from(u32::try_from(*tenths).unwrap_or(0)) < percent * 10.0);
-        self.set(u64::try_from(tenths.count()).unwrap_or(0));
+        let tenths = (0..WHOLE_INDEX).take_while(|tenths| f64::from(*tenths) < percent * 10.0);
+        self.set(tenths.fold(0, |count, _| count + 1));
     }
 
     /// Takes the bar away, and says how long the phase took.
@@ -101,14 +100,14 @@ impl Bar {
 
 /// Milliseconds of a duration.
 pub(super) fn millis(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(took.as_millis()).expect("no process runs for half a billion years")
 }
 
 pub(super) fn per_second(done: u64, took: Duration) -> u64 {
     done.saturating_mul(1000) / millis(took).max(1)
 }
 
-/// `None` while nothing is done that it could be told from.
+/// `None` while nothing is done that it could be estimated from.
 fn seconds_left(done: u64, total: u64, took: Duration) -> Option<u64> {
     let left = total.saturating_sub(done).saturating_mul(millis(took)).checked_div(done)?;
     Some(left / 1000)

@@ -12,7 +12,7 @@ use crate::verify::{Difference, Differences};
 /// How a rebuild ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Outcome {
+pub enum RebuildOutcome {
     /// The new tables are live.
     Swapped,
     /// An earlier run had swapped them, and died before it wrote that down.
@@ -51,12 +51,12 @@ pub struct TableSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    pub outcome: Outcome,
+    pub outcome: RebuildOutcome,
     pub generation: i32,
     /// The generation that was live at the start; `None` when nothing had been folded.
     pub replaced: Option<i32>,
     pub fold_version: i32,
-    /// The phase of an earlier run that this one went on with.
+    /// The phase of an earlier run that this one continued.
     pub resumed_from: Option<Phase>,
     /// Records of the log that the tables are a fold of (offsets: marks of transactions are counted, too).
     pub records: i64,
@@ -82,7 +82,7 @@ impl Summary {
     /// Of a rebuild that begins.
     pub(super) fn new(generation: i32, replaced: Option<i32>, resumed_from: Option<Phase>) -> Self {
         Self {
-            outcome: Outcome::Refused,
+            outcome: RebuildOutcome::Refused,
             generation,
             replaced,
             fold_version: FOLD_VERSION,
@@ -127,12 +127,12 @@ impl Summary {
     pub(super) fn take_swap(&mut self, swapped: Swapped, attempt: u32) {
         match swapped {
             Swapped::Now { old, took, .. } => {
-                self.outcome = Outcome::Swapped;
+                self.outcome = RebuildOutcome::Swapped;
                 self.replaced = old;
                 self.swap_attempts = Some(attempt);
                 self.swap_milliseconds = Some(millis(took));
             }
-            Swapped::Before => self.outcome = Outcome::SwappedBefore,
+            Swapped::Before => self.outcome = RebuildOutcome::SwappedBefore,
         }
     }
 
@@ -170,18 +170,20 @@ impl Summary {
     fn sentence(&self) -> String {
         let Self { generation, .. } = self;
         match (self.outcome, self.replaced) {
-            (Outcome::Swapped, Some(old)) => format!(
+            (RebuildOutcome::Swapped, Some(old)) => format!(
                 "generation {generation} is live, folded from {} records; generation {old} is kept for `ledger rollback`",
                 self.records
             ),
-            (Outcome::Swapped, None) => {
+            (RebuildOutcome::Swapped, None) => {
                 format!("generation {generation} is live, folded from {} records", self.records)
             }
-            (Outcome::SwappedBefore, _) => {
+            (RebuildOutcome::SwappedBefore, _) => {
                 format!("generation {generation} was live already: an earlier run swapped it in")
             }
-            (Outcome::DryRun, _) => "a dry run: the new tables were dropped, the live ones are untouched".to_owned(),
-            (Outcome::Refused, _) => format!(
+            (RebuildOutcome::DryRun, _) => {
+                "a dry run: the new tables were dropped, the live ones are untouched".to_owned()
+            }
+            (RebuildOutcome::Refused, _) => format!(
                 "refused: rows would change. The live tables are untouched; generation {generation} is kept: `ledger rebuild \
                  --yes` swaps it in, `ledger generations drop {generation}` removes it"
             ),

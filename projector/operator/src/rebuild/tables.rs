@@ -18,7 +18,7 @@ use super::error::{RebuildCause, sql};
 use super::progress::Bar;
 use crate::generations::shadow;
 
-/// How often the progress of an index is asked for.
+/// How often the progress of an index is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Lock waits that an earlier builder's transaction is given to end.
 const SETTLE_ATTEMPTS: u32 = 3;
@@ -78,7 +78,7 @@ pub(super) async fn settled_positions(
         let waited = sqlx::query(AssertSqlSafe(text.clone())).bind(topic).fetch_all(&mut *connection).await;
         match waited {
             Ok(_) => break,
-            // The server ends a transaction that nobody goes on with after as long as a lock is waited for.
+            // The server ends a transaction that nobody continues after as long as a lock is waited for.
             Err(cause) if fault_of(&cause) == Fault::Retry && attempt < SETTLE_ATTEMPTS => {
                 tracing::info!(table, "an earlier builder's transaction is still open: waiting for it");
             }
@@ -128,7 +128,7 @@ async fn add_keys_of(
         let text = format!("ALTER TABLE `{table}` {}", missing.join(", "));
         match watched(url, connection, text, bar, stop).await {
             Ok(()) => ledger_failpoints::reach(FailPoint::RebuildKeysAdded),
-            // An index that a killed builder asked for is still being made: what is missing is looked up again.
+            // An index that a killed builder began is still being made: what is missing is looked up again.
             Err(RebuildCause::Sql { cause, .. }) if fault_of(&cause) == Fault::Retry && !stop.is_cancelled() => {
                 tracing::info!(table, %cause, "an earlier builder's statement still holds the table: waiting for it");
             }
@@ -151,12 +151,12 @@ async fn watched(
         .map_err(sql("adding indexes"))?;
     let mut watcher = ledger_database::connect(url).await?;
     let watch = async {
-        let mut told = false;
+        let mut is_killed = false;
         loop {
             tokio::time::sleep(LOOK).await;
-            if stop.is_cancelled() && !told {
+            if stop.is_cancelled() && !is_killed {
                 // The statement ends with an error, and leaves the table as it was.
-                told = run(&mut watcher, "ending a statement", format!("KILL QUERY {id}")).await.is_ok();
+                is_killed = run(&mut watcher, "ending a statement", format!("KILL QUERY {id}")).await.is_ok();
             }
             let asked = sqlx::query_scalar::<_, Option<f64>>(
                 "SELECT CAST((GREATEST(STAGE, 1) - 1) * 100 / GREATEST(MAX_STAGE, 1) + PROGRESS / GREATEST(MAX_STAGE, 1) \

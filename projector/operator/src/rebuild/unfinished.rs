@@ -1,4 +1,4 @@
-//! What an earlier run left: gone on with where it can be, dropped where it cannot. It must never drop a generation that is
+//! What an earlier run left: continued where it can be, dropped where it cannot. It must never drop a generation that is
 //! live, or was.
 
 use ledger_fold::log_safety::{LogIdentity, check_identity};
@@ -7,12 +7,13 @@ use ledger_store::generations::{Generation, Live, State};
 use sqlx::MySqlConnection;
 
 use super::error::RebuildCause;
-use super::{Options, tables};
+use super::options::RebuildOptions;
+use super::tables;
 use crate::generations::{Guard, drop, shadow};
 
-/// The build to go on with, if there is one. One that is live is found, too: its run died after the RENAME.
+/// The build to continue, if there is one. One that is live is found, too: its run died after the RENAME.
 pub(super) async fn find(
-    options: &Options,
+    options: &RebuildOptions,
     guard: &mut Guard,
     identity: &LogIdentity,
     live: Option<&Live>,
@@ -30,7 +31,7 @@ pub(super) async fn find(
     Ok(None)
 }
 
-/// Whether an unfinished build can be gone on with: of this log, by these rules, in tables like the live ones.
+/// Whether an unfinished build can be continued: of this log, by these rules, in tables like the live ones.
 async fn fits(
     connection: &mut MySqlConnection,
     found: &Generation,

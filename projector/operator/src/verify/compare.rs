@@ -1,17 +1,17 @@
 //! Two generations of tables against each other: what a swap would change. It writes nothing, and holds no snapshot when it
 //! is done, since a swap would have to wait for it.
 //!
-//! The live tables may stand further along the log than the shadow (the projector goes on meanwhile), or less far after a
+//! The live tables may stand further along the log than the shadow (the projector folds on meanwhile), or less far after a
 //! rollback. So the two are compared at the position that both have reached, per partition:
-//! - A row that only one side has, and whose record lies at or behind that position, is *set aside*: the other side has not
+//! - A row that only one side has, and whose record lies at that position or after it, is *set aside*: the other side has not
 //!   come to it. A row that both have is compared wherever its record lies: a false offset is a difference.
 //! - Stock is brought back to that position by undoing the confirmed rows that are set aside. Which record changed a product
-//!   last is compared where none of them did; where one did, the tables no longer tell.
+//!   last is compared where none of them did; where one did, the tables no longer hold it.
 //! - Of positions the identity of the log is compared: how far each side stands is no difference.
 //!
 //! What this takes for granted is what a swap rests on anyway: that the rows set aside are folded again after it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
@@ -19,10 +19,12 @@ use ledger_store::{StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
+use super::compared_row::ComparedRow;
 use super::difference::Differences;
 use super::merge::{Merge, Met, Scan};
 use super::snapshot;
-use super::table::{ALL, DEAD_LETTERS, ORDERS, POSITIONS, Row, STOCK, STOCK_MOVEMENTS, TableShape};
+use super::table::{ALL, DEAD_LETTERS, ORDERS, POSITIONS, STOCK, STOCK_MOVEMENTS, TableShape};
+use super::undo::{Undoes, is_introduced};
 
 /// The tables cannot be compared.
 #[derive(Debug, Error)]
@@ -34,7 +36,7 @@ pub enum CompareError {
 impl CompareError {
     pub fn is_unreachable(&self) -> bool {
         let Self::Store(error) = self;
-        super::is_unreachable(error)
+        error.is_unreachable()
     }
 }
 
@@ -42,7 +44,7 @@ impl CompareError {
 const PROGRESS_ROWS: u64 = 10_000;
 
 /// Compares the `live` tables (found) with those of a `shadow` (expected). At most `limit` differences are listed. `progress`
-/// is told now and then how many rows were compared; there are about as many as the live tables have.
+/// observes now and then how many rows were compared; there are about as many as the live tables have.
 ///
 /// # Errors
 /// The database's.
@@ -69,7 +71,7 @@ struct Side {
     connection: MySqlConnection,
     tables: Tables,
     /// By partition.
-    positions: BTreeMap<i64, Row>,
+    positions: BTreeMap<i64, ComparedRow>,
 }
 
 struct Sides {
@@ -84,7 +86,7 @@ impl Side {
         let rows = sqlx::query(text).bind(topic).fetch_all(&mut connection).await.map_err(at("reading positions"))?;
         let mut positions = BTreeMap::new();
         for row in rows {
-            let row = POSITIONS.read(&row).map_err(at("reading positions"))?;
+            let row = ComparedRow::read(&POSITIONS, &row).map_err(at("reading positions"))?;
             positions.insert(row.integer(&POSITIONS, "kafka_partition"), row);
         }
         Ok(Self { connection, tables: tables.clone(), positions })
@@ -100,44 +102,6 @@ impl Side {
     }
 }
 
-/// What rows that are set aside did to a product, on one side.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Undo {
-    /// To be taken from `available`.
-    change: i64,
-    /// A receipt is among them, so that the product may be new.
-    received: bool,
-}
-
-/// By product. Memory is proportional to the products that changed behind the common position.
-#[derive(Debug, Default)]
-struct Undoes(HashMap<Box<str>, Undo>);
-
-impl Undoes {
-    /// Notes what a row that is set aside did.
-    fn set_aside(&mut self, shape: &TableShape, row: &Row) {
-        if row.text(shape, "status") != "confirmed" {
-            return;
-        }
-        let (change, received) = match shape.name {
-            "orders" => (-row.integer(shape, "quantity"), false),
-            _ => (row.integer(shape, "delta"), row.text(shape, "kind") == "receipt"),
-        };
-        let undo = self.0.entry(row.text(shape, "product_id").into()).or_default();
-        // What is stored may be anything; a sum that overflows is no stock, and is shown as a difference.
-        undo.change = undo.change.saturating_add(change);
-        undo.received |= received;
-    }
-
-    /// Undoes it in a row of stock; `None` when nothing changed that product.
-    fn bring_back(&self, row: &mut Row) -> Option<Undo> {
-        let undo = self.0.get(row.text(&STOCK, "product_id"))?;
-        let available = row.integer(&STOCK, "available").saturating_sub(undo.change);
-        row.set(&STOCK, "available", available.into());
-        Some(*undo)
-    }
-}
-
 struct Comparison {
     differences: Differences,
     /// Where both sides stand, per partition of both.
@@ -149,7 +113,7 @@ struct Comparison {
 
 impl Comparison {
     fn new(limit: usize, sides: &Sides) -> Self {
-        let next_offset = |row: &Row| row.integer(&POSITIONS, "next_offset");
+        let next_offset = |row: &ComparedRow| row.integer(&POSITIONS, "next_offset");
         let common = sides.shadow.positions.iter().filter_map(|(partition, shadow)| {
             let live = sides.live.positions.get(partition)?;
             Some((*partition, next_offset(shadow).min(next_offset(live))))
@@ -204,7 +168,7 @@ impl Comparison {
 
     /// Whether only one side can have come to the row's record. A partition that not both sides have positions of has no
     /// common position: everything is compared.
-    fn is_beyond(&self, shape: &TableShape, row: &Row) -> bool {
+    fn is_beyond(&self, shape: &TableShape, row: &ComparedRow) -> bool {
         let common = self.common.get(&row.integer(shape, "kafka_partition"));
         common.is_some_and(|common| row.integer(shape, "kafka_offset") >= *common)
     }
@@ -215,7 +179,7 @@ impl Comparison {
             Met::Both(mut live, mut shadow) => {
                 let undone = [self.undo_live.bring_back(&mut live), self.undo_shadow.bring_back(&mut shadow)];
                 if undone.iter().any(Option::is_some) {
-                    // The last change before the common position is not told by the tables.
+                    // The tables do not hold which change was the last before the common position.
                     live.set(&STOCK, "kafka_offset", shadow.integer(&STOCK, "kafka_offset").into());
                 }
                 self.differences.compare(&STOCK, &live, &shadow);
@@ -250,9 +214,4 @@ impl Comparison {
             sides.live.positions.iter().filter(|(partition, _)| !sides.shadow.positions.contains_key(partition));
         extra.for_each(|(_, live)| self.differences.extra(&POSITIONS, live));
     }
-}
-
-/// Whether a product that only one side has was introduced behind the common position: nothing of it is left when that is undone.
-fn is_introduced(undone: Option<Undo>, brought_back: &Row) -> bool {
-    undone.is_some_and(|undo| undo.received) && brought_back.integer(&STOCK, "available") == 0
 }

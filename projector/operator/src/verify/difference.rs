@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::table::{Row, TableShape};
+use super::compared_row::ComparedRow;
+use super::table::TableShape;
 use crate::output::Report;
 
 /// How a row differs.
@@ -108,7 +109,7 @@ impl Differences {
     }
 
     /// Compares the row that was found under a key with the one that is expected there; gives whether they are equal.
-    pub fn compare(&mut self, shape: &'static TableShape, found: &Row, expected: &Row) -> bool {
+    pub fn compare(&mut self, shape: &'static TableShape, found: &ComparedRow, expected: &ComparedRow) -> bool {
         self.count(shape, |counts| counts.compared += 1);
         if found == expected {
             return true;
@@ -132,27 +133,27 @@ impl Differences {
     }
 
     /// A row that should be there.
-    pub fn missing(&mut self, shape: &'static TableShape, expected: &Row) {
+    pub fn missing(&mut self, shape: &'static TableShape, expected: &ComparedRow) {
         self.count(shape, |counts| counts.missing += 1);
         let (key, expected) = (expected.key_text(shape), Some(expected.rest_text(shape)));
         self.list(Difference { table: shape.name, key, kind: Kind::Missing, column: None, found: None, expected });
     }
 
     /// A row that should not be there.
-    pub fn extra(&mut self, shape: &'static TableShape, found: &Row) {
+    pub fn extra(&mut self, shape: &'static TableShape, found: &ComparedRow) {
         self.count(shape, |counts| counts.extra += 1);
         let (key, found) = (found.key_text(shape), Some(found.rest_text(shape)));
         self.list(Difference { table: shape.name, key, kind: Kind::Extra, column: None, found, expected: None });
     }
 
-    /// Rows of a partition that are too many and cannot be told from others.
+    /// Rows of a partition that are too many and cannot be named.
     pub fn unnamed(&mut self, shape: &'static TableShape, partition: i32, rows: u64) {
         if rows == 0 {
             return;
         }
         self.count(shape, |counts| counts.extra += rows);
         let key = format!("kafka_partition={partition}");
-        let found = Some(format!("{rows} further rows, which cannot be told from others"));
+        let found = Some(format!("{rows} further rows, which cannot be distinguished from others"));
         self.list(Difference { table: shape.name, key, kind: Kind::Extra, column: None, found, expected: None });
     }
 
@@ -168,21 +169,24 @@ impl Differences {
     /// Takes over what another found, in other rows of the same tables.
     pub fn absorb(&mut self, other: Self) {
         for counts in other.tables {
-            if let Some(own) = self.tables.iter_mut().find(|own| own.table == counts.table) {
-                own.compared += counts.compared;
-                own.changed += counts.changed;
-                own.missing += counts.missing;
-                own.extra += counts.extra;
-            }
+            let own = self.table(counts.table);
+            own.compared += counts.compared;
+            own.changed += counts.changed;
+            own.missing += counts.missing;
+            own.extra += counts.extra;
         }
         self.more |= other.more;
         other.first.into_iter().for_each(|difference| self.list(difference));
     }
 
     fn count(&mut self, shape: &TableShape, change: impl FnOnce(&mut TableCounts)) {
-        if let Some(counts) = self.tables.iter_mut().find(|counts| counts.table == shape.name) {
-            change(counts);
-        }
+        change(self.table(shape.name));
+    }
+
+    /// A difference that is counted nowhere would make wrong tables look right.
+    fn table(&mut self, name: &str) -> &mut TableCounts {
+        let found = self.tables.iter_mut().find(|counts| counts.table == name);
+        found.expect("one of the tables that were made known")
     }
 
     fn list(&mut self, difference: Difference) {
@@ -226,11 +230,12 @@ impl Report for Differences {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{STOCK, Value};
+    use super::super::table::STOCK;
+    use super::super::value::Value;
     use super::*;
 
-    fn stock(product: &str, available: i64) -> Row {
-        Row::new([product.into(), Value::Integer(available), 1.into(), Value::Integer(5)])
+    fn stock(product: &str, available: i64) -> ComparedRow {
+        ComparedRow::new([product.into(), Value::Integer(available), 1.into(), Value::Integer(5)])
     }
 
     #[test]

@@ -10,14 +10,16 @@ use ledger_schema::ProductId;
 use ledger_store::parked::DeadLetter;
 use sha2::{Digest, Sha256};
 
-use super::partition::Level;
-use super::table::{BEGINNING_BYTES, Row, Value, WHOLE_BYTES};
+use super::compared_row::ComparedRow;
+use super::evidence::Level;
+use super::table::{BEGINNING_BYTES, WHOLE_BYTES};
+use super::value::Value;
 
 /// A row of `orders`.
-pub(super) fn order(partition: i32, row: &OrderRow) -> Row {
+pub(super) fn order(partition: i32, row: &OrderRow) -> ComparedRow {
     let order = &row.order;
     let (status, reason) = words(row.decision);
-    Row::new([
+    ComparedRow::new([
         order.order_id().as_uuid().into(),
         partition.into(),
         i32::from(OrderRow::LINE_NO).into(),
@@ -34,10 +36,10 @@ pub(super) fn order(partition: i32, row: &OrderRow) -> Row {
 }
 
 /// A row of `stock_movements`.
-pub(super) fn movement(partition: i32, row: &MovementRow) -> Row {
+pub(super) fn movement(partition: i32, row: &MovementRow) -> ComparedRow {
     let movement = &row.movement;
     let (status, reason) = words(row.decision);
-    Row::new([
+    ComparedRow::new([
         movement.movement_id().as_uuid().into(),
         partition.into(),
         row.offset.into(),
@@ -52,14 +54,14 @@ pub(super) fn movement(partition: i32, row: &MovementRow) -> Row {
 }
 
 /// A row of `stock`.
-pub(super) fn stock(partition: i32, product_id: &ProductId, level: Level) -> Row {
-    Row::new([product_id.as_str().into(), level.available.into(), partition.into(), level.offset.into()])
+pub(super) fn stock(partition: i32, product_id: &ProductId, level: Level) -> ComparedRow {
+    ComparedRow::new([product_id.as_str().into(), level.available.into(), partition.into(), level.offset.into()])
 }
 
 /// A row of `dead_letters`.
-pub(super) fn dead_letter(partition: i32, parked: &Parked, record: &OwnedRecord) -> Row {
+pub(super) fn dead_letter(partition: i32, parked: &Parked, record: &OwnedRecord) -> ComparedRow {
     let letter = DeadLetter::of(parked, record);
-    Row::new([
+    ComparedRow::new([
         partition.into(),
         letter.offset.into(),
         letter.reason.into(),
@@ -86,12 +88,11 @@ fn long_text(text: &str) -> Value {
 
 /// As a column of bytes is selected.
 fn blob(bytes: &[u8]) -> Value {
-    let beginning = if bytes.len() <= WHOLE_BYTES { bytes } else { bytes.get(..BEGINNING_BYTES).unwrap_or(bytes) };
+    let beginning = if bytes.len() <= WHOLE_BYTES { bytes } else { &bytes[..BEGINNING_BYTES] };
     let mut text = "0x".to_owned();
     push_hex(&mut text, beginning);
     if bytes.len() > WHOLE_BYTES {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ".. ({} bytes, SHA-256 ", bytes.len());
+        write!(text, ".. ({} bytes, SHA-256 ", bytes.len()).expect("a String takes what is written");
         push_hex(&mut text, &Sha256::digest(bytes));
         text.push(')');
     }
@@ -100,7 +101,7 @@ fn blob(bytes: &[u8]) -> Value {
 
 fn push_hex(text: &mut String, bytes: &[u8]) {
     bytes.iter().for_each(|byte| {
-        let _ = write!(text, "{byte:02x}");
+        write!(text, "{byte:02x}").expect("a String takes what is written");
     });
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn start(
     let (sender, batches) = mpsc::channel(WAITING);
     tokio::task::spawn_blocking(move || {
         if let Err(error) = read(&settings, &topic, &ranges, &sender) {
-            // Nobody listens when the worker failed, too.
+            // Nobody receives it when the worker failed, too.
             let _ = sender.blocking_send(Err(error));
         }
     });

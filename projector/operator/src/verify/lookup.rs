@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use ledger_database::Tables;
-use ledger_database::statements::Shaped;
+use ledger_database::statements::SelectByIds;
 use ledger_store::{StoreError, at};
-use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, MySqlConnection, SqlStr};
+use sqlx::{MySqlConnection, SqlStr};
 use uuid::Uuid;
 
-use super::table::{DEAD_LETTERS, ORDERS, Row, STOCK_MOVEMENTS, TableShape};
+use super::compared_row::ComparedRow;
+use super::table::{DEAD_LETTERS, ORDERS, STOCK_MOVEMENTS, TableShape};
 
 const STEP: &str = "reading the rows of a batch";
 
@@ -37,27 +37,27 @@ impl Lookups {
         partition: i32,
         from: i64,
         to: i64,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Vec<ComparedRow>, StoreError> {
         let query = sqlx::query(self.dead_letters.clone()).bind(partition).bind(from).bind(to);
         let rows = query.fetch_all(connection).await.map_err(at(STEP))?;
-        rows.iter().map(|row| DEAD_LETTERS.read(row).map_err(at(STEP))).collect()
+        rows.iter().map(|row| ComparedRow::read(&DEAD_LETTERS, row).map_err(at(STEP))).collect()
     }
 }
 
 /// The statements on one table that has ids.
 pub(super) struct Lookup {
     shape: &'static TableShape,
-    by_ids: Shaped,
+    by_ids: SelectByIds,
 }
 
 impl Lookup {
     fn new(shape: &'static TableShape, table: &str, further: &str) -> Self {
-        let id = shape.columns.first().map_or("", |column| column.name);
+        let id = shape.columns[0].name;
         let before = format!(
-            "SELECT {} FROM {table} FORCE INDEX (PRIMARY) WHERE kafka_partition = ?{further} AND {id} IN (",
+            "SELECT {} FROM {table} FORCE INDEX (PRIMARY) WHERE kafka_partition = ?{further} AND {id}",
             shape.expressions()
         );
-        Self { shape, by_ids: Shaped::new(&before, "?", ")") }
+        Self { shape, by_ids: SelectByIds::new(&before) }
     }
 
     /// What `partition` has under `ids`.
@@ -66,19 +66,9 @@ impl Lookup {
         connection: &mut MySqlConnection,
         partition: i32,
         ids: &[Uuid],
-    ) -> Result<HashMap<Uuid, Row>, StoreError> {
-        let mut found = HashMap::with_capacity(ids.len());
-        for (text, ids) in self.by_ids.cut(ids) {
-            let mut arguments = MySqlArguments::default();
-            let bound = std::iter::once(arguments.add(partition)).chain(ids.iter().map(|id| arguments.add(id)));
-            bound.collect::<Result<(), _>>().map_err(|error| at(STEP)(sqlx::Error::Encode(error)))?;
-            for row in sqlx::query_with(text, arguments).fetch_all(&mut *connection).await.map_err(at(STEP))? {
-                let row = self.shape.read(&row).map_err(at(STEP))?;
-                if let Some(id) = row.id() {
-                    found.insert(id, row);
-                }
-            }
-        }
-        Ok(found)
+    ) -> Result<HashMap<Uuid, ComparedRow>, StoreError> {
+        let found = self.by_ids.fetch(connection, &[partition], ids).await.map_err(at(STEP))?;
+        let row = |row| ComparedRow::read(self.shape, row).map(|row| (row.id(), row)).map_err(at(STEP));
+        found.iter().map(row).collect()
     }
 }

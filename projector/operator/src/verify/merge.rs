@@ -10,19 +10,20 @@ use sqlx::{MySqlConnection, SqlStr};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::table::{Row, TableShape};
+use super::compared_row::ComparedRow;
+use super::table::TableShape;
 
 /// Rows that are handed over at once, and how many times that may wait.
 const BATCH_ROWS: usize = 500;
 const WAITING_BATCHES: usize = 4;
 const STEP: &str = "reading the tables";
 
-type Batch = Result<Vec<Row>, StoreError>;
+type Batch = Result<Vec<ComparedRow>, StoreError>;
 
 /// One table, in order of its primary key.
 pub(super) struct Scan {
     batches: mpsc::Receiver<Batch>,
-    batch: IntoIter<Row>,
+    batch: IntoIter<ComparedRow>,
     /// Gives the connection back at the end, where it is sound.
     reading: JoinHandle<Option<MySqlConnection>>,
 }
@@ -38,7 +39,7 @@ impl Scan {
     }
 
     /// The next row; `None` after the last.
-    pub(super) async fn next(&mut self) -> Result<Option<Row>, StoreError> {
+    pub(super) async fn next(&mut self) -> Result<Option<ComparedRow>, StoreError> {
         loop {
             if let Some(row) = self.batch.next() {
                 return Ok(Some(row));
@@ -66,7 +67,7 @@ async fn read(
     match send_rows(&mut connection, shape, text, &batches).await {
         Ok(()) => Some(connection),
         Err(error) => {
-            // Nobody listens when the comparison failed on the other side.
+            // Nobody receives it when the comparison failed on the other side.
             let _ = batches.send(Err(error)).await;
             None
         }
@@ -82,7 +83,7 @@ async fn send_rows(
     let mut rows = sqlx::query(text).fetch(connection);
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     while let Some(row) = rows.try_next().await.map_err(at(STEP))? {
-        batch.push(shape.read(&row).map_err(at(STEP))?);
+        batch.push(ComparedRow::read(shape, &row).map_err(at(STEP))?);
         if batch.len() == BATCH_ROWS {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
             if batches.send(Ok(full)).await.is_err() {
@@ -97,9 +98,9 @@ async fn send_rows(
 
 /// What both tables have under the next key.
 pub(super) enum Met {
-    Both(Row, Row),
-    Left(Row),
-    Right(Row),
+    Both(ComparedRow, ComparedRow),
+    Left(ComparedRow),
+    Right(ComparedRow),
 }
 
 /// Two scans side by side.
@@ -112,7 +113,7 @@ pub(super) struct Merge {
 struct Side {
     scan: Scan,
     /// The row that stands in front.
-    front: Option<Row>,
+    front: Option<ComparedRow>,
 }
 
 impl Side {
@@ -122,7 +123,7 @@ impl Side {
     }
 
     /// Takes the row in front. Keys only grow: what relies on the order would else see rows as missing that are there.
-    async fn take(&mut self, shape: &TableShape) -> Result<Option<Row>, StoreError> {
+    async fn take(&mut self, shape: &TableShape) -> Result<Option<ComparedRow>, StoreError> {
         let taken = std::mem::replace(&mut self.front, self.scan.next().await?);
         if let (Some(before), Some(after)) = (&taken, &self.front)
             && before.key(shape) >= after.key(shape)

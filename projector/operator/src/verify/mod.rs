@@ -1,7 +1,7 @@
 //! Proof that the tables are what the log says, and what differs where they are not. Nothing here ever writes.
 //!
 //! Reading order: [`difference`] (what is reported), [`table`] (which columns there are, and how rows are read), [`run`] (the
-//! whole), then `worker`, `partition`, `strange`, `positions`; [`compare`] sets two generations of tables against each other, before
+//! whole), then `job`, `worker`, `partition`, `strange`, `positions`; [`compare`] sets two generations of tables against each other, before
 //! a swap; [`sample`] is a quick look.
 //!
 //! # Why nothing stays hidden
@@ -19,7 +19,7 @@
 //!    and movements, each row of E was found under a key of its own; so when the tables have as many rows of the partition as
 //!    were found, they have no other. When they have more, they are scanned for those that no record explains.
 //!
-//! Step 1 tells rows by fingerprints of their ids (`seen`). Should one lie (one in four billion, for one corrupt row), a record is
+//! Step 1 knows rows by fingerprints of their ids (`seen`). Should one lie (one in four billion, for one corrupt row), a record is
 //! taken for a duplicate, and its row is one that was not found: the count of step 3 does not agree. So two wrong rows may be
 //! reported as one row too many that cannot be named, but never as right.
 //!
@@ -28,17 +28,22 @@
 //! position makes rows look too many or missing, so it is looked for, and listed first. Rows of a partition whose position is
 //! missing altogether are not compared, for nobody can know up to where; the missing position is a difference.
 //!
-//! Not told apart: positions between which there are only duplicates, which leave no row.
+//! Not distinguished: positions between which there are only duplicates, which leave no row.
 
 pub mod compare;
+pub mod compared_row;
 pub mod difference;
+pub mod error;
+mod evidence;
 mod expected;
 pub(crate) mod feed;
+mod job;
 mod lookup;
 mod merge;
 mod partition;
 mod positions;
 pub(crate) mod progress;
+mod row_values;
 pub mod run;
 pub mod sample;
 mod seen;
@@ -46,52 +51,12 @@ mod snapshot;
 mod strange;
 mod sums;
 pub mod table;
+mod undo;
+pub mod value;
 mod worker;
 
 pub use compare::{CompareError, compare};
 pub use difference::{Difference, Differences, Kind, TableCounts};
-use ledger_database::{Fault, fault_of};
-use ledger_fold::log_safety::LogRefusal;
-use ledger_kafka::KafkaUseError;
-use ledger_kafka::replay::ReplayError;
-use ledger_store::StoreError;
+pub use error::VerifyError;
 pub use run::{Verified, VerifyOptions, verify};
 pub use sample::{Sampled, sample};
-use thiserror::Error;
-
-/// The tables could not be held against the log. Nothing was changed.
-#[derive(Debug, Error)]
-pub enum VerifyError {
-    #[error("the tables cannot be read: {0}")]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Kafka(#[from] KafkaUseError),
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    #[error(transparent)]
-    Refused(#[from] LogRefusal),
-    #[error("there are no positions of topic {topic}: nothing was folded from it into these tables")]
-    NoPositions { topic: String },
-    #[error("a part of the program failed; its message stands above")]
-    WorkerDied,
-}
-
-impl VerifyError {
-    pub fn is_unreachable(&self) -> bool {
-        match self {
-            Self::Store(error) => is_unreachable(error),
-            Self::Kafka(error) => error.is_unreachable(),
-            Self::Replay(error) => error.is_unreachable(),
-            _ => false,
-        }
-    }
-}
-
-/// Whether the database server cannot be reached, or not any more.
-fn is_unreachable(error: &StoreError) -> bool {
-    match error {
-        StoreError::Connect(error) => error.is_unreachable(),
-        StoreError::Database { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
-        _ => false,
-    }
-}

@@ -2,76 +2,28 @@
 
 use std::collections::HashMap;
 
-use chrono::DateTime;
 use ledger_fold::{BatchEffects, BatchFold, MovementRow, OrderRow, Parked, Partition, PartitionState, Prior};
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::{self, Event};
-use ledger_schema::{
-    AdjustmentNote, Delta, Movement, MovementId, MovementKind, Order, OrderId, ParkReason, ProductId, Quantity,
-    UnitPrice, UserId,
-};
+use ledger_schema::{Movement, MovementId, Order, OrderId, ParkReason, ProductId};
 use ledger_store::StoreError;
 use ledger_store::for_fold;
 use sqlx::MySqlConnection;
 use uuid::Uuid;
 
+use super::compared_row::ComparedRow;
 use super::difference::Differences;
-use super::expected;
+use super::evidence::{Evidence, FoundRows, Level};
 use super::lookup::Lookups;
 use super::seen::Seen;
-use super::table::{DEAD_LETTERS, ORDERS, Row, STOCK_MOVEMENTS, TableShape};
+use super::table::{DEAD_LETTERS, ORDERS, STOCK_MOVEMENTS, TableShape};
+use super::{expected, row_values};
 
 /// What is expected under ids whose rows are missing or differ. Later records are folded against this, not against the rows.
 #[derive(Debug, Default)]
 struct Wrong {
     orders: HashMap<OrderId, Order>,
     movements: HashMap<MovementId, Movement>,
-}
-
-/// A product as the log has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Level {
-    pub(super) available: i64,
-    /// Of the record that changed it last.
-    pub(super) offset: i64,
-}
-
-/// Which records the rows of the tables are of: what tells a wrong position from wrong rows.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Evidence {
-    /// The last record whose effect stands in some table.
-    pub(super) last_found: Option<i64>,
-    /// The first record whose row is missing.
-    pub(super) first_missing: Option<i64>,
-    /// The last record behind the position that some table has a row of.
-    pub(super) last_beyond: Option<i64>,
-}
-
-impl Evidence {
-    pub(super) fn found(&mut self, offset: i64) {
-        self.last_found = self.last_found.max(Some(offset));
-    }
-
-    fn missing(&mut self, offset: i64) {
-        self.first_missing = Some(self.first_missing.map_or(offset, |first| first.min(offset)));
-    }
-
-    pub(super) fn beyond(&mut self, offset: i64) {
-        self.last_beyond = self.last_beyond.max(Some(offset));
-    }
-}
-
-/// How many rows of a table were found under their keys.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FoundRows {
-    pub(super) orders: u64,
-    pub(super) movements: u64,
-}
-
-impl FoundRows {
-    pub(super) fn of(&self, shape: &TableShape) -> u64 {
-        if shape == &ORDERS { self.orders } else { self.movements }
-    }
 }
 
 pub(super) struct PartitionCheck {
@@ -148,19 +100,21 @@ impl PartitionCheck {
         &self,
         effects: &BatchEffects,
         records: &[OwnedRecord],
-        orders: &HashMap<Uuid, Row>,
-        movements: &HashMap<Uuid, Row>,
+        orders: &HashMap<Uuid, ComparedRow>,
+        movements: &HashMap<Uuid, ComparedRow>,
         from: i64,
     ) -> Prior {
         let mut prior = Prior::default();
-        let compared = |shape: &TableShape, id: &Uuid, row: &Row| {
+        let compared = |shape: &TableShape, id: &Uuid, row: &ComparedRow| {
             let offset = row.integer(shape, "kafka_offset");
             offset < from && self.seen.is(shape.name, *id, offset)
         };
+        // A row that does not parse is none that was found equal: its fingerprint lied (see [`super`]), and it does not count.
         let earlier = orders.iter().filter(|(id, row)| compared(&ORDERS, id, row));
-        prior.orders.extend(earlier.filter_map(|(_, row)| order_of(row)).map(|order| (order.order_id(), order)));
+        let earlier = earlier.filter_map(|(_, row)| row_values::order(row).parse().ok());
+        prior.orders.extend(earlier.map(|order| (order.order_id(), order)));
         let earlier = movements.iter().filter(|(id, row)| compared(&STOCK_MOVEMENTS, id, row));
-        let earlier = earlier.filter_map(|(_, row)| movement_of(row));
+        let earlier = earlier.filter_map(|(_, row)| row_values::movement(row).parse().ok());
         prior.movements.extend(earlier.map(|movement| (movement.movement_id(), movement)));
         if !self.wrong.orders.is_empty() || !self.wrong.movements.is_empty() {
             let (orders, movements) = ids(effects, records);
@@ -173,7 +127,7 @@ impl PartitionCheck {
         prior
     }
 
-    fn compare_order(&mut self, row: &OrderRow, found: Option<Row>, differences: &mut Differences) {
+    fn compare_order(&mut self, row: &OrderRow, found: Option<ComparedRow>, differences: &mut Differences) {
         let expected = expected::order(self.partition.number, row);
         self.seen.set(ORDERS.name, row.order.order_id().as_uuid(), row.offset);
         self.found_rows.orders += u64::from(found.is_some());
@@ -182,7 +136,7 @@ impl PartitionCheck {
         }
     }
 
-    fn compare_movement(&mut self, row: &MovementRow, found: Option<Row>, differences: &mut Differences) {
+    fn compare_movement(&mut self, row: &MovementRow, found: Option<ComparedRow>, differences: &mut Differences) {
         let expected = expected::movement(self.partition.number, row);
         self.seen.set(STOCK_MOVEMENTS.name, row.movement.movement_id().as_uuid(), row.offset);
         self.found_rows.movements += u64::from(found.is_some());
@@ -194,8 +148,8 @@ impl PartitionCheck {
     fn compare(
         &mut self,
         shape: &'static TableShape,
-        found: Option<Row>,
-        expected: &Row,
+        found: Option<ComparedRow>,
+        expected: &ComparedRow,
         offset: i64,
         differences: &mut Differences,
     ) -> bool {
@@ -217,18 +171,17 @@ impl PartitionCheck {
         &mut self,
         parked: &[Parked],
         records: &[OwnedRecord],
-        letters: Vec<Row>,
+        letters: Vec<ComparedRow>,
         differences: &mut Differences,
     ) {
         let mut letters = letters.into_iter().peekable();
         for parked in parked {
-            let Ok(at) = records.binary_search_by_key(&parked.offset, |record| record.offset) else { continue };
-            let offset_of = |row: &Row| row.integer(&DEAD_LETTERS, "kafka_offset");
+            let offset_of = |row: &ComparedRow| row.integer(&DEAD_LETTERS, "kafka_offset");
             while let Some(extra) = letters.next_if(|row| offset_of(row) < parked.offset) {
                 differences.extra(&DEAD_LETTERS, &extra);
             }
             let found = letters.next_if(|row| offset_of(row) == parked.offset);
-            let expected = expected::dead_letter(self.partition.number, parked, &records[at]);
+            let expected = expected::dead_letter(self.partition.number, parked, record_of(parked, records));
             self.compare(&DEAD_LETTERS, found, &expected, parked.offset, differences);
         }
         letters.for_each(|extra| differences.extra(&DEAD_LETTERS, &extra));
@@ -249,9 +202,13 @@ impl PartitionCheck {
         self.next_offset = effects.next_offset;
     }
 
-    /// Whether the log explains that a row with this key is there. What its columns say was compared.
-    pub(super) fn explains(&self, shape: &TableShape, row: &Row) -> bool {
-        let Some(id) = row.id() else { return false };
+    /// Whether the log explains that a row with this key is there. What its columns say was compared. A dead letter that is looked
+    /// for stands outside of what was folded: nothing explains it.
+    pub(super) fn explains(&self, shape: &TableShape, row: &ComparedRow) -> bool {
+        if shape == &DEAD_LETTERS {
+            return false;
+        }
+        let id = row.id();
         let is_wrong = match shape.name {
             "orders" => self.wrong.orders.contains_key(&OrderId::from_uuid(id)),
             _ => self.wrong.movements.contains_key(&MovementId::from_uuid(id)),
@@ -271,40 +228,15 @@ fn ids(effects: &BatchEffects, records: &[OwnedRecord]) -> (Vec<Uuid>, Vec<Uuid>
     let mut orders: Vec<Uuid> = effects.orders.iter().map(|row| row.order.order_id().as_uuid()).collect();
     let mut movements: Vec<Uuid> = effects.movements.iter().map(|row| row.movement.movement_id().as_uuid()).collect();
     for parked in effects.parked.iter().filter(|parked| parked.reason == ParkReason::StockOverflow) {
-        let at = records.binary_search_by_key(&parked.offset, |record| record.offset);
-        match at.map(|at| wire::decode(records[at].value())) {
-            Ok(Ok(Event::OrderPlaced(order))) => orders.push(order.order_id().as_uuid()),
-            Ok(Ok(Event::StockMoved(movement))) => movements.push(movement.movement_id().as_uuid()),
-            _ => {}
+        match wire::decode(record_of(parked, records).value()).expect("what is parked for its stock was decoded") {
+            Event::OrderPlaced(order) => orders.push(order.order_id().as_uuid()),
+            Event::StockMoved(movement) => movements.push(movement.movement_id().as_uuid()),
         }
     }
     (orders, movements)
 }
 
-/// The order of a row that equals what the log says. The time plays no part in whether an order is the same.
-pub(super) fn order_of(row: &Row) -> Option<Order> {
-    Order::new(
-        OrderId::from_uuid(row.id()?),
-        UserId::parse(row.text(&ORDERS, "user_id")).ok()?,
-        ProductId::parse(row.text(&ORDERS, "product_id")).ok()?,
-        Quantity::new(row.integer(&ORDERS, "quantity")).ok()?,
-        UnitPrice::new(row.integer(&ORDERS, "unit_price")).ok()?,
-        None,
-        DateTime::UNIX_EPOCH,
-    )
-    .ok()
-}
-
-/// As [`order_of`], of a receipt or an adjustment.
-pub(super) fn movement_of(row: &Row) -> Option<Movement> {
-    let delta = row.integer(&STOCK_MOVEMENTS, "delta");
-    let kind = match row.text(&STOCK_MOVEMENTS, "kind") {
-        "receipt" => MovementKind::Receipt(Quantity::new(delta).ok()?),
-        _ => MovementKind::Adjustment {
-            delta: Delta::new(delta).ok()?,
-            note: AdjustmentNote::parse(row.text(&STOCK_MOVEMENTS, "note")).ok()?,
-        },
-    };
-    let product_id = ProductId::parse(row.text(&STOCK_MOVEMENTS, "product_id")).ok()?;
-    Some(Movement::new(MovementId::from_uuid(row.id()?), product_id, kind, DateTime::UNIX_EPOCH))
+fn record_of<'a>(parked: &Parked, records: &'a [OwnedRecord]) -> &'a OwnedRecord {
+    let at = records.binary_search_by_key(&parked.offset, |record| record.offset);
+    &records[at.expect("a parked record is one of its batch")]
 }

@@ -9,16 +9,18 @@ use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
 use ledger_store::{StoreError, at};
 use sqlx::MySqlConnection;
 
+use super::compared_row::ComparedRow;
 use super::difference::{Difference, Differences, Kind};
-use super::partition::Evidence;
-use super::table::{POSITIONS, Row, Value};
+use super::evidence::Evidence;
+use super::table::POSITIONS;
+use super::value::Value;
 
 /// The positions of one snapshot.
 pub(super) struct Positions {
     /// Of this topic, and of a partition that the log has.
-    pub(super) rows: BTreeMap<i32, Row>,
+    pub(super) rows: BTreeMap<i32, ComparedRow>,
     /// Of anything else.
-    pub(super) strange: Vec<Row>,
+    pub(super) strange: Vec<ComparedRow>,
     /// Number and id that most rows say.
     generation: (Value, Value),
 }
@@ -35,14 +37,14 @@ impl Positions {
         let (mut rows, mut strange) = (BTreeMap::new(), Vec::new());
         let mut generations: Vec<((Value, Value), usize)> = Vec::new();
         for row in &found {
-            let row = POSITIONS.read(row).map_err(at("reading positions"))?;
+            let row = ComparedRow::read(&POSITIONS, row).map_err(at("reading positions"))?;
             let said = ["generation", "generation_id"].map(|column| row.get(&POSITIONS, column).clone());
             let said = <(Value, Value)>::from(said);
             match generations.iter_mut().find(|(known, _)| *known == said) {
                 Some((_, rows)) => *rows += 1,
                 None => generations.push((said, 1)),
             }
-            let partition = i32::try_from(row.integer(&POSITIONS, "kafka_partition")).unwrap_or(-1);
+            let partition = row.partition(&POSITIONS);
             if row.text(&POSITIONS, "topic") == topic && (0..partition_count).contains(&partition) {
                 rows.insert(partition, row);
             } else {
@@ -99,7 +101,7 @@ impl Positions {
     pub(super) fn judge_others(&self, topic: &str, identity: &LogIdentity, differences: &mut Differences) {
         self.strange.iter().for_each(|row| differences.extra(&POSITIONS, row));
         for partition in (0..identity.partition_count).filter(|partition| !self.rows.contains_key(partition)) {
-            let expected = Row::new([
+            let expected = ComparedRow::new([
                 topic.into(),
                 partition.into(),
                 Value::Null, // Nobody can know it.
@@ -115,15 +117,15 @@ impl Positions {
     }
 }
 
-fn identity_of(row: &Row) -> LogIdentity {
+fn identity_of(row: &ComparedRow) -> LogIdentity {
     LogIdentity {
         cluster_id: row.text(&POSITIONS, "cluster_id").to_owned(),
         topic_id: row.text(&POSITIONS, "topic_id").to_owned(),
-        partition_count: i32::try_from(row.integer(&POSITIONS, "partition_count")).unwrap_or(-1),
+        partition_count: row.small(&POSITIONS, "partition_count"),
     }
 }
 
-fn difference(row: &Row, column: &'static str, expected: Option<String>) -> Difference {
+fn difference(row: &ComparedRow, column: &'static str, expected: Option<String>) -> Difference {
     let found = row.get(&POSITIONS, column).shown();
     let key = row.key_text(&POSITIONS);
     Difference { table: POSITIONS.name, key, kind: Kind::Changed, column: Some(column), found, expected }
@@ -131,7 +133,7 @@ fn difference(row: &Row, column: &'static str, expected: Option<String>) -> Diff
 
 /// What a position should be, where it cannot be right. `folded` is one past the last record before it, `end` the log's end.
 ///
-/// A position that is wrong by records which left no row (duplicates) is not told from one that is right: the tables are those of
+/// A position that is wrong by records which left no row (duplicates) cannot be distinguished from one that is right: the tables are those of
 /// both.
 pub(super) fn expected_next_offset(found: i64, folded: i64, end: i64, evidence: Evidence) -> Option<String> {
     if found > end {

@@ -37,7 +37,7 @@ impl Progress {
     }
 
     pub(crate) fn advance(&self, records: usize) {
-        let records = u64::try_from(records).unwrap_or(0);
+        let records = u64::try_from(records).expect("records in memory");
         if let Some(bar) = &self.bar {
             bar.inc(records);
         }
@@ -64,7 +64,7 @@ impl Progress {
 
 /// Records per second so far, and the seconds that are left at that rate.
 fn rate(done: u64, total: u64, elapsed: Duration) -> (u64, u64) {
-    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    let millis = u64::try_from(elapsed.as_millis()).expect("no process runs for half a billion years").max(1);
     let per_second = done.saturating_mul(1000) / millis;
     (per_second, total.saturating_sub(done) / per_second.max(1))
 }

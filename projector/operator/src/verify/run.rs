@@ -9,13 +9,14 @@ use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use serde::Serialize;
 
-use super::VerifyError;
 use super::difference::Differences;
+use super::error::VerifyError;
+use super::job::{Job, MAX_WRONG_ROWS, View, WorkerFindings};
 use super::positions::Positions;
 use super::progress::Progress;
 use super::snapshot;
 use super::table::ALL;
-use super::worker::{self, Job, MAX_WRONG_ROWS, Outcome, View};
+use super::worker;
 use crate::output::Report;
 
 /// Connections that read at once. Two fill a small server's cores; it has the live projector to serve, too.
@@ -62,12 +63,12 @@ pub async fn verify(options: VerifyOptions) -> Result<Verified, VerifyError> {
         progress: Progress::new("records verified", records),
     });
     let workers: Vec<_> = views.into_iter().map(|view| tokio::spawn(worker::run(job.clone(), view))).collect();
-    let mut outcomes = Vec::new();
+    let mut findings = Vec::new();
     for worker in workers {
-        outcomes.push(worker.await.unwrap_or(Err(VerifyError::WorkerDied))?);
+        findings.push(worker.await.unwrap_or(Err(VerifyError::WorkerDied))?);
     }
     job.progress.end();
-    Ok(Verified::of(job.topic.clone(), Differences::new(job.limit, &ALL), outcomes))
+    Ok(Verified::of(job.topic.clone(), Differences::new(job.limit, &ALL), findings))
 }
 
 /// What is known before anything is compared.
@@ -75,7 +76,7 @@ pub(super) struct Prepared {
     pub(super) identity: LogIdentity,
     /// One per worker.
     pub(super) views: Vec<View>,
-    /// How many records are before the positions, as far as offsets tell.
+    /// How many records are before the positions, as far as offsets say.
     pub(super) records: u64,
 }
 
@@ -112,7 +113,7 @@ async fn open_view(
     Ok(View { connection, positions, ends: own.map(|partition| (partition, 0)).collect(), takes_others: number == 0 })
 }
 
-/// Fills in the log's ends; gives how many records are to be folded, as far as offsets tell.
+/// Fills in the log's ends; gives how many records are to be folded, as far as offsets say.
 async fn find_ends(inspector: &LogInspector, topic: &str, views: &mut [View]) -> Result<u64, VerifyError> {
     let partitions: Vec<i32> = views.iter().flat_map(|view| view.ends.keys().copied()).collect();
     let (asked, of) = (inspector.clone(), topic.to_owned());
@@ -124,23 +125,24 @@ async fn find_ends(inspector: &LogInspector, topic: &str, views: &mut [View]) ->
     let mut records = 0;
     for view in views {
         for (partition, end) in &mut view.ends {
-            let Watermarks { low, high } = found.get(partition).copied().unwrap_or(Watermarks { low: 0, high: 0 });
+            let Watermarks { low, high } = *found.get(partition).expect("they were read of each partition");
             if low != 0 {
                 let (topic, partition) = (topic.to_owned(), *partition);
                 return Err(LogRefusal::BeginningGone { topic, partition, found: low }.into());
             }
             *end = high;
+            // Of a partition without a position nothing is folded: the missing position is the difference.
             let folded = view.positions.next_offset(*partition).unwrap_or(0).clamp(0, high);
-            records += u64::try_from(folded).unwrap_or(0);
+            records += u64::try_from(folded).expect("no offset below 0");
         }
     }
     Ok(records)
 }
 
 impl Verified {
-    fn of(topic: String, differences: Differences, outcomes: Vec<Outcome>) -> Self {
+    fn of(topic: String, differences: Differences, all: Vec<WorkerFindings>) -> Self {
         let mut verified = Self { topic, records: 0, duplicates: 0, differences, gave_up: false };
-        for Outcome { differences, records, duplicates, gave_up } in outcomes {
+        for WorkerFindings { differences, records, duplicates, gave_up } in all {
             verified.differences.absorb(differences);
             verified.records += records;
             verified.duplicates += duplicates;

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
 use ledger_database::Tables;
-use ledger_fold::{BatchFold, Decision, MovementRow, OrderRow, Parked, Partition, PartitionState, Prior};
+use ledger_fold::{
+    BatchFold, Decision, MovementRow, OrderRow, Parked, Partition, PartitionState, Prior, conflict_detail,
+};
 use ledger_kafka::KafkaSettings;
 use ledger_kafka::record::OwnedRecord;
 use ledger_kafka::replay::{LogRange, LogReader, ReplayError};
@@ -17,15 +19,16 @@ use ledger_store::for_fold;
 use serde::Serialize;
 use sqlx::MySqlConnection;
 
-use super::VerifyError;
+use super::compared_row::ComparedRow;
 use super::difference::Differences;
+use super::error::VerifyError;
 use super::expected;
 use super::lookup::Lookups;
-use super::partition::{movement_of, order_of};
 use super::progress::Progress;
+use super::row_values;
 use super::run::{self, VerifyOptions};
 use super::sums;
-use super::table::{DEAD_LETTERS, ORDERS, Row, STOCK_MOVEMENTS, TableShape};
+use super::table::{DEAD_LETTERS, ORDERS, STOCK_MOVEMENTS, TableShape};
 use crate::output::Report;
 
 /// What a quick look came to.
@@ -47,11 +50,12 @@ pub struct Sampled {
 /// As [`super::verify`].
 pub async fn sample(options: VerifyOptions, per_partition: u32) -> Result<Sampled, VerifyError> {
     let prepared = run::prepare(&options, 1).await?;
-    let Some(mut view) = prepared.views.into_iter().next() else { return Err(VerifyError::WorkerDied) };
+    let mut view = prepared.views.into_iter().next().expect("one view was asked for");
     let count = prepared.identity.partition_count;
     let mut differences = Differences::new(options.limit, &super::table::ALL);
     let mut offsets = BTreeMap::new();
     for (partition, end) in &view.ends {
+        // Of a partition without a position nothing is looked at: the missing position is the difference.
         let next_offset = view.positions.next_offset(*partition).unwrap_or(0);
         let expected = (next_offset > *end).then(|| format!("at most {end}, the end of the log"));
         view.positions.judge(*partition, &prepared.identity, expected, &mut differences);
@@ -60,7 +64,7 @@ pub async fn sample(options: VerifyOptions, per_partition: u32) -> Result<Sample
     view.positions.judge_others(&options.orders_topic, &prepared.identity, &mut differences);
     let look = Look { lookups: Lookups::new(&Tables::live()), count };
     let total = offsets.values().map(BTreeSet::len).sum::<usize>();
-    let progress = Progress::new("records looked at", u64::try_from(total).unwrap_or(0));
+    let progress = Progress::new("records looked at", u64::try_from(total).expect("offsets in memory"));
     let mut products = BTreeSet::new();
     let (mut records, mut left) = (0, offsets);
     while left.values().any(|offsets| !offsets.is_empty()) {
@@ -73,25 +77,26 @@ pub async fn sample(options: VerifyOptions, per_partition: u32) -> Result<Sample
             products.extend(look.at(&mut view.connection, record, &mut differences).await?);
         }
         progress.advance(read.len());
-        records += u64::try_from(read.len()).unwrap_or(0);
+        records += u64::try_from(read.len()).expect("records in memory");
     }
     let next_offset = |partition| view.positions.next_offset(partition).unwrap_or(0);
     sums::compare(&mut view.connection, &products, count, next_offset, &mut differences).await?;
     progress.end();
-    let products = u64::try_from(products.len()).unwrap_or(u64::MAX);
+    let products = u64::try_from(products.len()).expect("products in memory");
     Ok(Sampled { topic: options.orders_topic, records, products, differences })
 }
 
 /// Different offsets before `end`. The hash has a random key, so each look is another.
 fn draw(end: i64, most: u32) -> BTreeSet<i64> {
-    let Ok(end) = u64::try_from(end) else { return BTreeSet::new() };
-    if end <= u64::from(most) {
-        return (0..end).filter_map(|offset| i64::try_from(offset).ok()).collect();
+    if end <= i64::from(most) {
+        return (0..end).collect();
     }
     let hash = RandomState::new();
+    let most_drawn = usize::try_from(most).expect("a usize has 32 bits or more");
     let (mut drawn, mut number) = (BTreeSet::new(), 0_u64);
-    while drawn.len() < usize::try_from(most).unwrap_or(0) {
-        drawn.extend(i64::try_from(hash.hash_one(number) % end));
+    while drawn.len() < most_drawn {
+        // Half of the hash's values, so that none is negative.
+        drawn.insert((hash.hash_one(number) >> 1).cast_signed() % end);
         number += 1;
     }
     drawn
@@ -160,7 +165,7 @@ impl Look {
         match self.lookups.orders.rows(connection, record.partition, &[id]).await?.remove(&id) {
             None => differences.missing(&ORDERS, &expected),
             Some(found) if found.integer(&ORDERS, "kafka_offset") < record.offset => {
-                let is_same = order_of(&found).is_some_and(|first| first.same_contents(&order));
+                let is_same = row_values::order(&found).contents() == order.contents();
                 self.repeated(connection, record, "order", &id.to_string(), is_same, differences).await?;
             }
             Some(found) => drop(differences.compare(&ORDERS, &found, &undecided(&ORDERS, expected, &found))),
@@ -179,11 +184,11 @@ impl Look {
         let row = MovementRow { offset: record.offset, movement: movement.clone(), decision: Decision::Confirmed };
         let expected = expected::movement(record.partition, &row);
         match self.lookups.movements.rows(connection, record.partition, &[id]).await?.remove(&id) {
-            // Parked, perhaps, for what the stock would have been: only the fold could tell.
+            // Parked, perhaps, for what the stock would have been: only the fold could say.
             None if self.letter(connection, record).await?.is_some() => {}
             None => differences.missing(&STOCK_MOVEMENTS, &expected),
             Some(found) if found.integer(&STOCK_MOVEMENTS, "kafka_offset") < record.offset => {
-                let is_same = movement_of(&found).is_some_and(|first| first.same_contents(&movement));
+                let is_same = row_values::movement(&found).contents() == movement.contents();
                 self.repeated(connection, record, "movement", &id.to_string(), is_same, differences).await?;
             }
             Some(found) => {
@@ -203,7 +208,7 @@ impl Look {
         is_same: bool,
         differences: &mut Differences,
     ) -> Result<(), StoreError> {
-        let detail = format!("{what} {id} stands before with other contents");
+        let detail = conflict_detail(what, id);
         let parked = Parked { offset: record.offset, reason: ParkReason::ConflictingDuplicate, detail };
         self.dead_letter(connection, record, (!is_same).then_some(&parked), differences).await
     }
@@ -225,15 +230,19 @@ impl Look {
         Ok(())
     }
 
-    async fn letter(&self, connection: &mut MySqlConnection, record: &OwnedRecord) -> Result<Option<Row>, StoreError> {
+    async fn letter(
+        &self,
+        connection: &mut MySqlConnection,
+        record: &OwnedRecord,
+    ) -> Result<Option<ComparedRow>, StoreError> {
         let (partition, offset) = (record.partition, record.offset);
         let rows = self.lookups.dead_letters(connection, partition, offset, offset + 1).await?;
         Ok(rows.into_iter().next())
     }
 }
 
-/// What is expected, with the decision that was found: whether it is right, only the fold can tell.
-fn undecided(shape: &TableShape, mut expected: Row, found: &Row) -> Row {
+/// What is expected, with the decision that was found: whether it is right, only the fold can say.
+fn undecided(shape: &TableShape, mut expected: ComparedRow, found: &ComparedRow) -> ComparedRow {
     for column in ["status", "reason"] {
         expected.set(shape, column, found.get(shape, column).clone());
     }

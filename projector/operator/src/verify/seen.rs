@@ -1,4 +1,4 @@
-//! Which id the row of each offset has, for one partition: four bytes per record, however large the record is. It tells whether
+//! Which id the row of each offset has, for one partition: four bytes per record, however large the record is. It says whether
 //! a row that claims an offset is the row of that offset; it must never be taken as proof that no row is too many, since two
 //! ids may have one fingerprint. (The number of rows proves that.)
 
@@ -19,26 +19,28 @@ const NONE: u32 = 0;
 impl Seen {
     /// Room for offsets before `end`.
     pub(super) fn new(end: i64) -> Self {
-        Self { hash: RandomState::new(), fingerprints: vec![NONE; usize::try_from(end).unwrap_or(0)] }
+        Self {
+            hash: RandomState::new(),
+            fingerprints: vec![NONE; usize::try_from(end).expect("a position is no offset below 0")],
+        }
     }
 
     /// The row of the record at `offset` has `id`, in that table.
     pub(super) fn set(&mut self, table: &str, id: Uuid, offset: i64) {
         let fingerprint = self.fingerprint(table, id);
-        if let Some(place) = usize::try_from(offset).ok().and_then(|offset| self.fingerprints.get_mut(offset)) {
-            *place = fingerprint;
-        }
+        self.fingerprints[usize::try_from(offset).expect("an offset of the log")] = fingerprint;
     }
 
     /// Whether the row of the record at `offset` has `id`, in that table.
     pub(super) fn is(&self, table: &str, id: Uuid, offset: i64) -> bool {
+        // Any offset may stand in a row. None outside of what is folded has a row.
         let found = usize::try_from(offset).ok().and_then(|offset| self.fingerprints.get(offset));
         found.is_some_and(|found| *found == self.fingerprint(table, id))
     }
 
     fn fingerprint(&self, table: &str, id: Uuid) -> u32 {
         let hash = self.hash.hash_one((table, id)) >> 32;
-        u32::try_from(hash).unwrap_or(u32::MAX).max(NONE + 1)
+        u32::try_from(hash).expect("32 bits are left").max(NONE + 1)
     }
 }
 
@@ -56,7 +58,6 @@ mod tests {
             assert!(!seen.is(table, id, offset), "{table} {id} {offset}");
         }
         for outside in [-1, 2, i64::MAX] {
-            seen.set("orders", one, outside);
             assert!(!seen.is("orders", one, outside));
         }
     }

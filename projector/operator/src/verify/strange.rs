@@ -7,10 +7,11 @@ use futures_util::TryStreamExt;
 use ledger_store::{StoreError, at};
 use sqlx::{AssertSqlSafe, MySqlConnection, SqlSafeStr};
 
+use super::compared_row::ComparedRow;
 use super::difference::Differences;
+use super::job::Job;
 use super::partition::PartitionCheck;
 use super::table::{DEAD_LETTERS, ORDERS, STOCK_MOVEMENTS, TableShape};
-use super::worker::Job;
 
 const STEP: &str = "looking for rows that the log does not explain";
 
@@ -80,9 +81,8 @@ impl<'a> Strange<'a> {
         let mut named = 0;
         let mut rows = sqlx::query(shape.select(table, &format!("WHERE {condition}"))).fetch(connection);
         while let Some(row) = rows.try_next().await.map_err(at(STEP))? {
-            let row = shape.read(&row).map_err(at(STEP))?;
-            let partition = i32::try_from(row.integer(shape, "kafka_partition")).unwrap_or(-1);
-            if let Some(check) = self.checks.get_mut(&partition) {
+            let row = ComparedRow::read(shape, &row).map_err(at(STEP))?;
+            if let Some(check) = self.checks.get_mut(&row.partition(shape)) {
                 if check.explains(shape, &row) {
                     continue;
                 }
@@ -108,5 +108,8 @@ async fn count_rows(connection: &mut MySqlConnection, table: &str) -> Result<Vec
         format!("SELECT kafka_partition, COUNT(*) FROM {table} GROUP BY kafka_partition ORDER BY kafka_partition");
     let query = sqlx::query_as::<_, (i32, i64)>(AssertSqlSafe(text).into_sql_str());
     let rows = query.fetch_all(connection).await.map_err(at(STEP))?;
-    Ok(rows.into_iter().map(|(partition, rows)| (partition, u64::try_from(rows).unwrap_or(0))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(partition, rows)| (partition, u64::try_from(rows).expect("COUNT counts from 0")))
+        .collect())
 }

@@ -3,20 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledger_database::statements::placeholders;
 use ledger_schema::ProductId;
 use ledger_schema::partitioner::partition_of;
 use ledger_store::{StoreError, at};
 use sqlx::mysql::MySqlArguments;
 use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
 
+use super::compared_row::ComparedRow;
 use super::difference::{Difference, Differences, Kind};
-use super::table::{Row, STOCK};
+use super::table::STOCK;
+use super::value::Value;
 
 const STEP: &str = "adding up stock";
 /// Products of one scan: far below the 65,535 placeholders of the protocol.
 const AT_ONCE: usize = 10_000;
 
-/// Adds up the stock of `products` and compares their rows. `next_offset` tells where a partition stands.
+/// Adds up the stock of `products` and compares their rows. `next_offset` says where a partition stands.
 pub(super) async fn compare(
     connection: &mut MySqlConnection,
     products: &BTreeSet<ProductId>,
@@ -32,11 +35,12 @@ pub(super) async fn compare(
         for product in products {
             let id = product.as_str();
             let partition = partition_of(id.as_bytes(), partition_count);
+            // A product that nothing moved, or nobody ordered, has no row in a sum: that is 0.
             let sum = moved.get(id).copied().unwrap_or(0).saturating_sub(ordered.get(id).copied().unwrap_or(0));
             match rows.remove(id) {
                 Some(row) => differences.judged(&STOCK, wrong(&row, sum, partition, next_offset(partition))),
                 None if moved.contains_key(id) => {
-                    let expected = Row::new([id.into(), sum.into(), partition.into(), super::table::Value::Null]);
+                    let expected = ComparedRow::new([id.into(), sum.into(), partition.into(), Value::Null]);
                     differences.missing(&STOCK, &expected);
                 }
                 None => {}
@@ -47,7 +51,7 @@ pub(super) async fn compare(
 }
 
 /// The columns of a row of stock that cannot be right.
-fn wrong(row: &Row, sum: i64, partition: i32, next_offset: i64) -> Vec<Difference> {
+fn wrong(row: &ComparedRow, sum: i64, partition: i32, next_offset: i64) -> Vec<Difference> {
     let last = row.integer(&STOCK, "kafka_offset");
     let expected = [
         ("available", row.integer(&STOCK, "available") == sum, format!("{sum}, the sum of its movements and orders")),
@@ -78,18 +82,23 @@ async fn sums(
     let text = format!(
         "SELECT product_id, CAST(SUM({column}) AS SIGNED) FROM {table} WHERE status = 'confirmed' AND product_id IN \
          ({}) GROUP BY product_id",
-        vec!["?"; products.len()].join(", ")
+        placeholders(products.len())
     );
     let (text, arguments) = bound(text, products)?;
     let found = sqlx::query_as_with::<_, (String, i64), _>(text, arguments).fetch_all(connection).await;
     Ok(found.map_err(at(STEP))?.into_iter().collect())
 }
 
-async fn rows(connection: &mut MySqlConnection, products: &[&ProductId]) -> Result<BTreeMap<String, Row>, StoreError> {
-    let condition = format!("WHERE product_id IN ({})", vec!["?"; products.len()].join(", "));
+async fn rows(
+    connection: &mut MySqlConnection,
+    products: &[&ProductId],
+) -> Result<BTreeMap<String, ComparedRow>, StoreError> {
+    let condition = format!("WHERE product_id IN ({})", placeholders(products.len()));
     let (text, arguments) = bound(STOCK.select("stock", &condition).as_str().to_owned(), products)?;
     let found = sqlx::query_with(text, arguments).fetch_all(connection).await.map_err(at(STEP))?;
-    let row = |row| STOCK.read(row).map(|row| (row.text(&STOCK, "product_id").to_owned(), row)).map_err(at(STEP));
+    let row = |row| {
+        ComparedRow::read(&STOCK, row).map(|row| (row.text(&STOCK, "product_id").to_owned(), row)).map_err(at(STEP))
+    };
     found.iter().map(row).collect()
 }
 

@@ -5,68 +5,10 @@
 //! column that is added cannot go unverified.
 
 use sqlx::mysql::MySqlRow;
-use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr, ValueRef as _};
 use uuid::Uuid;
 
-use crate::dead_letters::printable;
-
-/// Contents of a column. The order is the server's order of its type, which merging relies on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Value {
-    Null,
-    Integer(i64),
-    Id(Uuid),
-    Text(Box<str>),
-}
-
-impl Value {
-    /// For a person; `None` is NULL.
-    pub fn shown(&self) -> Option<String> {
-        match self {
-            Self::Null => None,
-            Self::Integer(number) => Some(number.to_string()),
-            Self::Id(id) => Some(id.as_hyphenated().to_string()),
-            Self::Text(text) => Some(printable(text)),
-        }
-    }
-
-    pub fn integer(&self) -> Option<i64> {
-        match self {
-            Self::Integer(number) => Some(*number),
-            _ => None,
-        }
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Integer(number)
-    }
-}
-
-impl From<i32> for Value {
-    fn from(number: i32) -> Self {
-        Self::Integer(i64::from(number))
-    }
-}
-
-impl From<Uuid> for Value {
-    fn from(id: Uuid) -> Self {
-        Self::Id(id)
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
+use super::value::Value;
 
 /// What a column holds, as it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +18,9 @@ pub enum Type {
     Text,
     /// As text, since a date that is none could not be read otherwise.
     Time,
-    /// Bytes of any length, as [`blob_text`] has them.
+    /// Bytes of any length; what is long with its beginning, length and digest.
     Blob,
-    /// Text of any length; what is long as [`blob_text`] has it.
+    /// Text of any length; what is long as bytes are.
     LongText,
 }
 
@@ -87,10 +29,16 @@ pub enum Type {
 pub struct Column {
     pub name: &'static str,
     pub of: Type,
+    /// Whether it may be NULL.
+    pub is_nullable: bool,
 }
 
 const fn column(name: &'static str, of: Type) -> Column {
-    Column { name, of }
+    Column { name, of, is_nullable: false }
+}
+
+const fn nullable(name: &'static str, of: Type) -> Column {
+    Column { name, of, is_nullable: true }
 }
 
 /// A table whose rows the log decides.
@@ -121,7 +69,7 @@ pub static ORDERS: TableShape = TableShape {
         column("unit_price", Type::Integer),
         column("total_price", Type::Integer),
         column("status", Type::Text),
-        column("reason", Type::Text),
+        nullable("reason", Type::Text),
         column("placed_at", Type::Time),
     ],
     key_columns: 3,
@@ -137,8 +85,8 @@ pub static STOCK_MOVEMENTS: TableShape = TableShape {
         column("kind", Type::Text),
         column("delta", Type::Integer),
         column("status", Type::Text),
-        column("reason", Type::Text),
-        column("note", Type::Text),
+        nullable("reason", Type::Text),
+        nullable("note", Type::Text),
         column("occurred_at", Type::Time),
     ],
     key_columns: 2,
@@ -162,9 +110,9 @@ pub static DEAD_LETTERS: TableShape = TableShape {
         column("kafka_offset", Type::Integer),
         column("reason", Type::Text),
         column("detail", Type::LongText),
-        column("message_key", Type::Blob),
-        column("message_value", Type::Blob),
-        column("value_bytes", Type::Integer),
+        nullable("message_key", Type::Blob),
+        nullable("message_value", Type::Blob),
+        nullable("value_bytes", Type::Integer),
         column("message_headers", Type::LongText),
     ],
     key_columns: 2,
@@ -207,25 +155,26 @@ impl TableShape {
         names.join(", ")
     }
 
-    /// A row of what [`Self::expressions`] selects.
-    pub(super) fn read(&self, row: &MySqlRow) -> Result<Row, sqlx::Error> {
-        let value = |(at, column): (usize, &Column)| -> Result<Value, sqlx::Error> {
-            Ok(match column.of {
-                Type::Integer => row.try_get::<Option<i64>, _>(at)?.into(),
-                Type::Id => row.try_get::<Option<Uuid>, _>(at)?.into(),
-                Type::Text | Type::Time | Type::Blob | Type::LongText => row.try_get::<Option<&str>, _>(at)?.into(),
-            })
-        };
-        self.columns.iter().enumerate().map(value).collect::<Result<_, _>>().map(Row)
-    }
-
-    /// Where a column stands. Only for columns that are named in this file.
+    /// Where a column stands.
     pub(super) fn index_of(&self, name: &str) -> usize {
-        self.columns.iter().position(|column| column.name == name).unwrap_or(0)
+        self.columns.iter().position(|column| column.name == name).expect("the name of a column of this table")
     }
 }
 
 impl Column {
+    /// What stands in the column, at its place among [`TableShape::expressions`]. NULL where it is not allowed is an error: the
+    /// table was altered.
+    pub(super) fn read(&self, row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
+        if self.is_nullable && row.try_get_raw(at)?.is_null() {
+            return Ok(Value::Null);
+        }
+        Ok(match self.of {
+            Type::Integer => row.try_get::<i64, _>(at)?.into(),
+            Type::Id => row.try_get::<Uuid, _>(at)?.into(),
+            Type::Text | Type::Time | Type::Blob | Type::LongText => row.try_get::<&str, _>(at)?.into(),
+        })
+    }
+
     fn expression(&self) -> String {
         let name = self.name;
         match self.of {
@@ -242,93 +191,5 @@ impl Column {
                  ' bytes, SHA-256 ', SHA2({name}, 256), ')'))"
             ),
         }
-    }
-}
-
-/// A row, its values in the order of the shape's columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row(pub(super) Box<[Value]>);
-
-impl Row {
-    pub fn new(values: impl IntoIterator<Item = Value>) -> Self {
-        Self(values.into_iter().collect())
-    }
-
-    pub fn values(&self) -> &[Value] {
-        &self.0
-    }
-
-    /// The primary key, which orders rows as the server does.
-    pub fn key(&self, shape: &TableShape) -> &[Value] {
-        self.0.get(..shape.key_columns).unwrap_or_default()
-    }
-
-    /// `COLUMN=VALUE` of each column of the key.
-    pub fn key_text(&self, shape: &TableShape) -> String {
-        texts(shape.columns.iter().zip(self.key(shape)))
-    }
-
-    /// `COLUMN=VALUE` of each column behind the key.
-    pub fn rest_text(&self, shape: &TableShape) -> String {
-        texts(shape.columns.iter().zip(&self.0).skip(shape.key_columns))
-    }
-
-    /// The id that the key begins with, in the tables that have one.
-    pub(super) fn id(&self) -> Option<Uuid> {
-        match self.0.first() {
-            Some(Value::Id(id)) => Some(*id),
-            _ => None,
-        }
-    }
-
-    /// The value of the column of that name.
-    pub(super) fn get(&self, shape: &TableShape, name: &str) -> &Value {
-        self.0.get(shape.index_of(name)).unwrap_or(&Value::Null)
-    }
-
-    /// A number in the column of that name; 0 where it is NULL, which no column of a number allows but `value_bytes`.
-    pub(super) fn integer(&self, shape: &TableShape, name: &str) -> i64 {
-        self.get(shape, name).integer().unwrap_or(0)
-    }
-
-    pub(super) fn text(&self, shape: &TableShape, name: &str) -> &str {
-        match self.get(shape, name) {
-            Value::Text(text) => text,
-            _ => "",
-        }
-    }
-
-    pub(super) fn set(&mut self, shape: &TableShape, name: &str, value: Value) {
-        if let Some(found) = self.0.get_mut(shape.index_of(name)) {
-            *found = value;
-        }
-    }
-}
-
-fn texts<'a>(columns: impl Iterator<Item = (&'a Column, &'a Value)>) -> String {
-    let text =
-        |(column, value): (&Column, &Value)| format!("{}={}", column.name, value.shown().unwrap_or("NULL".to_owned()));
-    columns.map(text).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_shown_with_its_names() {
-        let row = Row::new(["bar\u{1b}".into(), Value::Integer(7), 3.into(), Value::Null]);
-        assert_eq!(row.key_text(&STOCK), "product_id=bar\\u{1b}");
-        assert_eq!(row.rest_text(&STOCK), "available=7 kafka_partition=3 kafka_offset=NULL");
-        assert_eq!((row.integer(&STOCK, "available"), row.integer(&STOCK, "kafka_offset")), (7, 0));
-        assert_eq!(row.text(&STOCK, "product_id"), "bar\u{1b}");
-    }
-
-    #[test]
-    fn keys_are_ordered_as_the_server_orders_them() {
-        let ids = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(1 << 120)].map(Value::from);
-        let texts = ["", "B", "a", "a ", "aa", "\u{e9}", "\u{ffff}", "\u{10000}"].map(Value::from);
-        assert!(ids.is_sorted() && texts.is_sorted());
-        assert!(Value::Integer(-1) < Value::Integer(0));
     }
 }

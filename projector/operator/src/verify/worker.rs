@@ -4,61 +4,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger_database::Tables;
 use ledger_fold::Partition;
-use ledger_fold::log_safety::LogIdentity;
-use ledger_kafka::KafkaSettings;
 use ledger_kafka::replay::LogRange;
 use ledger_schema::ProductId;
 use ledger_schema::partitioner::partition_of;
 use sqlx::MySqlConnection;
 
-use super::VerifyError;
 use super::difference::Differences;
+use super::error::VerifyError;
 use super::expected;
 use super::feed;
+use super::job::{Job, MAX_WRONG_ROWS, View, WorkerFindings};
 use super::lookup::Lookups;
 use super::merge::Scan;
 use super::partition::PartitionCheck;
 use super::positions::{Positions, expected_next_offset};
-use super::progress::Progress;
 use super::strange::Strange;
 use super::table::{ALL, STOCK};
 
-/// Rows that may differ before the rest is not looked at: each takes memory, and tables that differ so much are to be rebuilt.
-pub(super) const MAX_WRONG_ROWS: usize = 100_000;
-
-/// What every worker knows.
-pub(super) struct Job {
-    pub(super) kafka: KafkaSettings,
-    pub(super) topic: String,
-    pub(super) identity: LogIdentity,
-    pub(super) tables: Tables,
-    /// Most differences that are listed.
-    pub(super) limit: usize,
-    pub(super) progress: Progress,
-}
-
-/// A worker's tables as they are at one moment.
-pub(super) struct View {
-    pub(super) connection: MySqlConnection,
-    pub(super) positions: Positions,
-    /// Of the partitions that are verified here: the end of the log, exclusive.
-    pub(super) ends: BTreeMap<i32, i64>,
-    /// Whether rows of no partition are looked for here.
-    pub(super) takes_others: bool,
-}
-
-/// What a worker found.
-pub(super) struct Outcome {
-    pub(super) differences: Differences,
-    pub(super) records: u64,
-    pub(super) duplicates: u64,
-    /// It stopped early, at so many differences.
-    pub(super) gave_up: bool,
-}
-
-pub(super) async fn run(job: Arc<Job>, view: View) -> Result<Outcome, VerifyError> {
+/// Verifies what one worker has to.
+pub(super) async fn run(job: Arc<Job>, view: View) -> Result<WorkerFindings, VerifyError> {
     let View { mut connection, positions, ends, takes_others } = view;
     let mut differences = Differences::new(job.limit, &ALL);
     let mut checks = checks(&job, &positions, &ends);
@@ -74,16 +39,15 @@ pub(super) async fn run(job: Arc<Job>, view: View) -> Result<Outcome, VerifyErro
         positions.judge_others(&job.topic, &job.identity, &mut first);
     }
     for (partition, check) in &checks {
-        let found = positions.next_offset(*partition).unwrap_or(0);
-        let end = ends.get(partition).copied().unwrap_or(0);
-        let expected = expected_next_offset(found, check.next_offset, end, check.evidence);
+        let found = positions.next_offset(*partition).expect("only partitions that have a position are checked");
+        let expected = expected_next_offset(found, check.next_offset, check.log_end, check.evidence);
         positions.judge(*partition, &job.identity, expected.filter(|_| !gave_up), &mut first);
     }
     drop(connection);
     // A wrong position makes many rows look wrong, so it stands first.
     first.absorb(differences);
     let duplicates = checks.values().map(|check| check.duplicates).sum();
-    Ok(Outcome { differences: first, records, duplicates, gave_up })
+    Ok(WorkerFindings { differences: first, records, duplicates, gave_up })
 }
 
 fn checks(job: &Job, positions: &Positions, ends: &BTreeMap<i32, i64>) -> BTreeMap<i32, PartitionCheck> {
@@ -109,10 +73,11 @@ async fn fold_all(
     let mut records = 0;
     while let Some(batch) = batches.recv().await {
         let batch = batch?;
-        let Some(check) = batch.first().and_then(|record| checks.get_mut(&record.partition)) else { continue };
+        let partition = batch.first().expect("a batch is never empty").partition;
+        let check = checks.get_mut(&partition).expect("only the ranges of these partitions are read");
         check.batch(&lookups, connection, &batch, differences).await?;
         job.progress.advance(batch.len());
-        records += u64::try_from(batch.len()).unwrap_or(0);
+        records += u64::try_from(batch.len()).expect("a batch is held in memory");
         if checks.values().map(PartitionCheck::wrong_rows).sum::<usize>() > MAX_WRONG_ROWS {
             return Ok((records, true));
         }
@@ -130,9 +95,11 @@ async fn stock(
     let mut rows = Scan::start(connection, &STOCK, &job.tables.stock);
     while let Some(row) = rows.next().await? {
         let text = row.text(&STOCK, "product_id");
+        // Another worker's, or of a partition whose position is missing.
         let Some(check) = checks.get_mut(&partition_of(text.as_bytes(), job.identity.partition_count)) else {
             continue;
         };
+        // What is no product id was written by no projector, and is no product of the log.
         match ProductId::parse(text).ok().and_then(|product| check.levels.remove_entry(&product)) {
             Some((product, level)) => {
                 if row.integer(&STOCK, "kafka_offset") == level.offset {

@@ -86,7 +86,7 @@ pub async fn holder(connection: &mut MySqlConnection) -> Result<Option<Holder>, 
         holder: String,
         since: DateTime<Utc>,
     }
-    // A row of another connection was left behind by a holder that died.
+    // A row of another connection is what a holder left that died.
     let row: Option<Row> =
         sqlx::query_as("SELECT command, generation, holder, since FROM generation_guard WHERE connection_id = ?")
             .bind(connection_id)

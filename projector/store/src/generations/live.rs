@@ -6,7 +6,7 @@ use sqlx::MySqlConnection;
 use crate::error::StoreError;
 use crate::positions::{self, StoredPosition};
 
-/// The live tables, as their positions tell.
+/// The live tables, as their positions have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     pub generation: i32,

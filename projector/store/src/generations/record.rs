@@ -116,7 +116,7 @@ pub async fn find(connection: &mut MySqlConnection, generation: i32) -> Result<O
     query.fetch_optional(connection).await.map_err(at(READING))?.as_ref().map(of_row).transpose()
 }
 
-/// The newest generation of `topic` whose build is not complete. Whether somebody builds it now, the guard tells.
+/// The newest generation of `topic` whose build is not complete. Whether somebody builds it now is to be seen by the guard.
 ///
 /// # Errors
 /// As [`all`].

@@ -43,15 +43,15 @@ pub fn encode_entries(entries: &[OutboxEntry<'_>]) -> Result<EncodedEntries, Out
 /// [`OutboxError::Corrupt`] for bytes that are no frame, a frame that ends early, a wrong checksum, and what follows it.
 pub fn decompress(key: OutboxKey, entries: &[u8]) -> Result<Vec<u8>, OutboxError> {
     let corrupt = |found: String| OutboxError::Corrupt { key, expected: "one whole LZ4 frame".to_owned(), found };
-    // The decoder takes an end of input between two blocks for the end of the frame. With these bytes behind it, a frame
-    // that was cut there goes on and fails, and a whole one leaves exactly them.
-    const BEHIND: [u8; 4] = [0; 4];
-    let mut decoder = FrameDecoder::new(entries.chain(&BEHIND[..])).take(MAX_PLAIN_BYTES);
+    // The decoder takes an end of input between two blocks for the end of the frame. With these bytes after it, a frame
+    // that was cut there continues and fails, and a whole one leaves exactly them.
+    const AFTER: [u8; 4] = [0; 4];
+    let mut decoder = FrameDecoder::new(entries.chain(&AFTER[..])).take(MAX_PLAIN_BYTES);
     let mut plain = Vec::new();
     decoder.read_to_end(&mut plain).map_err(|error| corrupt(error.to_string()))?;
-    let mut behind = Vec::new();
-    decoder.into_inner().into_inner().read_to_end(&mut behind).map_err(|error| corrupt(error.to_string()))?;
-    match behind.len().checked_sub(BEHIND.len()) {
+    let mut after = Vec::new();
+    decoder.into_inner().into_inner().read_to_end(&mut after).map_err(|error| corrupt(error.to_string()))?;
+    match after.len().checked_sub(AFTER.len()) {
         _ if plain.is_empty() => Err(corrupt("nothing".to_owned())),
         None => Err(corrupt("one that ends early".to_owned())),
         Some(0) => Ok(plain),

@@ -150,7 +150,7 @@ async fn readers_that_hold_the_tables_are_waited_for_and_can_be_given_up() {
     assert_eq!(code(&output), 1);
     let said = crate::setting::stderr(&output);
     assert!(said.contains("others hold the tables, so they could not be swapped yet"), "{said}");
-    assert!(said.contains("could not be swapped in 2 attempts") && said.contains("goes on from there"), "{said}");
+    assert!(said.contains("could not be swapped in 2 attempts") && said.contains("continues from there"), "{said}");
     assert_eq!((contents(&setting).await, generation(&setting).await), (before.clone(), 1));
     // One that waits for readers can be stopped, too; and it goes through as soon as they end.
     let waiting = start(&setting, &[]);

@@ -1,0 +1,45 @@
+//! What verifying shares out: what every worker knows, the tables as one of them sees them, and what it found.
+
+use std::collections::BTreeMap;
+
+use ledger_database::Tables;
+use ledger_fold::log_safety::LogIdentity;
+use ledger_kafka::KafkaSettings;
+use sqlx::MySqlConnection;
+
+use super::difference::Differences;
+use super::positions::Positions;
+use super::progress::Progress;
+
+/// Rows that may differ before the rest is not looked at: each takes memory, and tables that differ so much are to be rebuilt.
+pub(super) const MAX_WRONG_ROWS: usize = 100_000;
+
+/// What every worker knows.
+pub(super) struct Job {
+    pub(super) kafka: KafkaSettings,
+    pub(super) topic: String,
+    pub(super) identity: LogIdentity,
+    pub(super) tables: Tables,
+    /// Most differences that are listed.
+    pub(super) limit: usize,
+    pub(super) progress: Progress,
+}
+
+/// A worker's tables as they are at one moment.
+pub(super) struct View {
+    pub(super) connection: MySqlConnection,
+    pub(super) positions: Positions,
+    /// Of the partitions that are verified here: the end of the log, exclusive.
+    pub(super) ends: BTreeMap<i32, i64>,
+    /// Whether rows of no partition are looked for here.
+    pub(super) takes_others: bool,
+}
+
+/// What a worker found.
+pub(super) struct WorkerFindings {
+    pub(super) differences: Differences,
+    pub(super) records: u64,
+    pub(super) duplicates: u64,
+    /// It stopped early, at so many differences.
+    pub(super) gave_up: bool,
+}

@@ -1,0 +1,112 @@
+//! Creating the positions of a log that nothing was folded from, all of them or none. It must never touch positions that are
+//! there.
+
+use std::sync::Arc;
+
+use ledger_database::Tables;
+use ledger_fold::log_safety::LogIdentity;
+use sqlx::{AssertSqlSafe, Executor, MySqlConnection, SqlSafeStr};
+
+use crate::batch::GenerationKey;
+use crate::error::{StoreError, at};
+
+/// What positions that are created say of their tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    pub generation: GenerationKey,
+    pub fold_version: i32,
+}
+
+/// Creates the live positions of a log that nothing was folded from, and with them how far each partition may have been
+/// observed: all of them or none. `furthest` is by partition.
+///
+/// # Errors
+/// The database's; a duplicate key when another projector was faster.
+pub async fn create(
+    connection: &mut MySqlConnection,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+    furthest: &[i64],
+) -> Result<(), StoreError> {
+    create_all(connection, &Tables::live(), topic, identity, origin, furthest).await
+}
+
+/// As [`create`], in the positions of `tables`, which nobody reads.
+///
+/// # Errors
+/// As there.
+pub async fn create_in(
+    connection: &mut MySqlConnection,
+    tables: &Tables,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+) -> Result<(), StoreError> {
+    create_all(connection, tables, topic, identity, origin, &[]).await
+}
+
+async fn create_all(
+    connection: &mut MySqlConnection,
+    tables: &Tables,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+    furthest: &[i64],
+) -> Result<(), StoreError> {
+    connection.execute("START TRANSACTION").await.map_err(at("creating the positions"))?;
+    let inserted = match insert_all(connection, &tables.positions, topic, identity, origin).await {
+        Ok(()) => insert_furthest(connection, topic, furthest).await,
+        failed => failed,
+    };
+    if let Err(error) = inserted {
+        // Whether that goes well, too, makes no difference: the cause is what is reported, and its caller ends the connection.
+        drop(connection.execute("ROLLBACK").await);
+        return Err(at("creating the positions")(error));
+    }
+    connection.execute("COMMIT").await.map(drop).map_err(at("creating the positions"))
+}
+
+async fn insert_all(
+    connection: &mut MySqlConnection,
+    table: &str,
+    topic: &str,
+    identity: &LogIdentity,
+    origin: Origin,
+) -> Result<(), sqlx::Error> {
+    let text = format!(
+        "INSERT INTO {table} (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, \
+         generation_id, fold_version) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)"
+    );
+    let text = AssertSqlSafe(Arc::<str>::from(text)).into_sql_str();
+    for partition in 0..identity.partition_count {
+        sqlx::query(text.clone())
+            .bind(topic)
+            .bind(partition)
+            .bind(&identity.cluster_id)
+            .bind(&identity.topic_id)
+            .bind(identity.partition_count)
+            .bind(origin.generation.number)
+            .bind(origin.generation.id)
+            .bind(origin.fold_version)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Where a partition has a row already, it is never lowered.
+async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
+    for (partition, next_offset) in (0_i32..).zip(furthest) {
+        sqlx::query(
+            "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
+             ON DUPLICATE KEY UPDATE next_offset = GREATEST(next_offset, VALUES(next_offset))",
+        )
+        .bind(topic)
+        .bind(partition)
+        .bind(next_offset)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
