@@ -14,7 +14,6 @@ mod list_cursor;
 mod metrics;
 pub mod openapi;
 mod outcomes;
-mod pauses;
 pub mod problem;
 mod reader;
 pub mod readiness;

@@ -10,12 +10,11 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use ledger_database::Backoff;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-
-use crate::pauses::Pauses;
 
 /// After errors of `accept`, such as too many open files, which pass.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -36,7 +35,7 @@ pub(crate) struct ServeOptions {
 pub(crate) async fn serve(listener: TcpListener, router: Router, options: ServeOptions, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(options.max_connections));
-    let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
@@ -56,7 +55,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, options: ServeO
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                sleep(pauses.next_pause()).await;
+                sleep(pauses.next_wait()).await;
             }
         }
     }

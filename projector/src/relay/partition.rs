@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_database::Backoff;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
     /// # Errors
     /// What needs a person.
     pub async fn run(mut self) -> Result<(), RelayError> {
-        let mut backoff = FIRST_BACKOFF;
+        let mut backoff = Backoff::new(FIRST_BACKOFF, MAX_BACKOFF);
         let mut logged = String::new();
         let [mut received_limit, smaller @ ..] = RECEIVED_LIMITS;
         let mut smaller = smaller.into_iter();
@@ -95,7 +96,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             };
             meters::relay_restarted();
             if published || begun.elapsed() > STEADY {
-                backoff = FIRST_BACKOFF;
+                backoff.reset();
                 logged.clear();
             }
             if logged == cause {
@@ -104,8 +105,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
                 tracing::warn!(partition = self.partition, cause, "the relay begins anew from its cursor");
                 logged = cause;
             }
-            self.pause("waiting before it begins anew", backoff).await;
-            backoff = (backoff * 2).min(MAX_BACKOFF);
+            self.pause("waiting before it begins anew", backoff.next_wait()).await;
         }
         meters::relay_ended(self.partition);
         Ok(())

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use ledger_database::Backoff;
 use ledger_fold::BatchEffects;
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 use ledger_kafka::record::Epoch;
@@ -11,9 +12,8 @@ use ledger_schema::ParkReason;
 use ledger_store::{PartitionBatch, Store, StoreError};
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::pending::Pending;
-use super::{Flow, GO_ON, STOPPED, Slot, Writer};
+use super::{Flow, GO_ON, STOPPED, Slot, Writer, backoff};
 use crate::health::Waiting;
 use crate::meters;
 
@@ -39,7 +39,7 @@ impl<S: Store> Writer<S> {
                 Ok(GO_ON)
             }
             // Once: records that came meanwhile must not wait for this look, and there is a next one.
-            Err(error) => self.wait_after(error, &mut Backoff::new()).await,
+            Err(error) => self.wait_after(error, &mut backoff()).await,
         }
     }
 
@@ -61,7 +61,7 @@ impl<S: Store> Writer<S> {
 
     /// Asks what is stored under every id of the batch.
     pub(super) async fn look_up_ids(&mut self, pending: &mut BTreeMap<i32, Pending>) -> Flow {
-        let mut backoff = Backoff::new();
+        let mut backoff = backoff();
         for (partition, pending) in pending.iter_mut() {
             let (orders, movements) = pending.ids();
             while !pending.looked_up {
@@ -90,7 +90,7 @@ impl<S: Store> Writer<S> {
     ) -> Flow {
         meters::commit_unknown();
         tracing::info!(writer = self.parts.name, %error, "a commit gave no answer: the positions decide");
-        let mut backoff = Backoff::new();
+        let mut backoff = backoff();
         let stored = loop {
             match self.parts.store.positions().await {
                 Ok(stored) => break stored,

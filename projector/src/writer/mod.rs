@@ -14,7 +14,6 @@
 //! every second: tables that were swapped, or restored, under it are noticed without waiting for the next order. It compares
 //! the generation of the tables, too: others that stand at the very same offset are others all the same.
 
-mod backoff;
 mod doubt;
 mod pending;
 
@@ -24,8 +23,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use backoff::Backoff;
 use doubt::needs_prior;
+use ledger_database::Backoff;
 use ledger_fold::{BatchEffects, Partition, PartitionState};
 use ledger_kafka::record::{Epoch, OwnedRecord};
 use ledger_store::{PartitionBatch, Standing, Store, StoreError, Written};
@@ -49,6 +48,11 @@ pub struct BatchSettings {
 
 /// How often a writer looks whether its positions are still where it left them.
 const POSITION_CHECK: Duration = Duration::from_secs(1);
+
+/// Between attempts while the database is away: soon at first, and never so long that its return is noticed late.
+fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(20), Duration::from_secs(2))
+}
 
 /// The writer cannot go on.
 #[derive(Debug, Error)]
@@ -138,7 +142,7 @@ impl<S: Store> Writer<S> {
     /// Loads a partition. Its records come from `start_offset` on; when the stored position is another by now, the consumer has
     /// to seek once more.
     async fn take_over(&mut self, partition: i32, epoch: Epoch, start_offset: i64) -> Flow {
-        let mut backoff = Backoff::new();
+        let mut backoff = backoff();
         while self.parts.shared.is_current(partition, epoch) {
             match self.parts.store.load(partition).await {
                 Ok(loaded) => {
@@ -165,7 +169,7 @@ impl<S: Store> Writer<S> {
     /// Folds and writes records, however often it takes.
     async fn fold_and_write(&mut self, records: Vec<OwnedRecord>) -> Flow {
         let mut pending = self.sort_out(records);
-        let mut backoff = Backoff::new();
+        let mut backoff = backoff();
         loop {
             self.drop_ended();
             pending.retain(|partition, _| self.slots.contains_key(partition));

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ledger_database::Backoff;
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, QuietContext, settings_refused};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -18,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use super::awaited::AwaitedOutcomes;
 use super::decided_record::{DecidedRecord, UndecodableOutcome};
 use crate::metrics::Metrics;
-use crate::pauses::Pauses;
 
 /// Longest that a stop goes unnoticed.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -102,7 +102,7 @@ impl Follower {
 
     fn follow(&self, awaited: &AwaitedOutcomes, metrics: &Metrics, stop: &CancellationToken) {
         let mut is_failing = false;
-        let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut last_warning: Option<Instant> = None;
         while !stop.is_cancelled() {
             let message = match self.consumer.poll(POLL_TIMEOUT) {
@@ -112,7 +112,7 @@ impl Follower {
                     if !std::mem::replace(&mut is_failing, true) {
                         tracing::warn!(topic = self.topic, %error, "outcomes cannot be followed; the projection is read instead");
                     }
-                    std::thread::sleep(pauses.next_pause());
+                    std::thread::sleep(pauses.next_wait());
                     continue;
                 }
             };

@@ -27,6 +27,7 @@ pub(crate) use floor::Lag;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_database::Backoff;
 use ledger_schema::wire::Event;
 use ledger_schema::{OrderId, Position, ProductId, UserId, partitioner};
 use metrics::Counter;
@@ -36,7 +37,6 @@ use tracing::instrument;
 
 use self::floor::Reported;
 use crate::list_cursor::{OrderCursor, StockCursor};
-use crate::pauses::Pauses;
 use crate::reader::{Concern, OrderRow, ReadError, Reader, Snapshot, StockRow, UnderId};
 use crate::waiting::{Waited, Waits};
 
@@ -141,7 +141,7 @@ impl Reads {
     {
         // Before the first attempt: what others are answered meanwhile was not observed before this read began.
         let floor = self.reported.floor();
-        let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut is_first = true;
         loop {
             let snapshot = attempt().await?;
@@ -153,7 +153,7 @@ impl Reads {
                 self.held.increment(1);
                 tracing::debug!(%lag, "a read waits");
             } else {
-                let _ = timeout_at(terms.deadline, tokio::time::sleep(pauses.next_pause())).await;
+                let _ = timeout_at(terms.deadline, tokio::time::sleep(pauses.next_wait())).await;
             }
             if Instant::now() >= terms.deadline
                 || self.waits.until_folded(lag.last_missing(), terms.deadline).await == Waited::TimeOver

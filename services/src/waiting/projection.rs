@@ -4,12 +4,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ledger_database::Backoff;
 use ledger_schema::Position;
 use metrics::Counter;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use crate::pauses::Pauses;
 use crate::reader::Reader;
 
 /// Between two looks at `positions`, while somebody waits. Short beside a commit of the projector (some ms), long beside the
@@ -70,8 +70,8 @@ impl Projection {
 
     /// Polls while there are waits, for ever.
     pub(super) async fn poll(&self, reader: &Reader) {
-        let mut pauses = Pauses::new(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let mut pauses_after_error = Pauses::new(SHORTEST_PAUSE_AFTER_ERROR, LONGEST_PAUSE_AFTER_ERROR);
+        let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let mut pauses_after_error = Backoff::new(SHORTEST_PAUSE_AFTER_ERROR, LONGEST_PAUSE_AFTER_ERROR);
         loop {
             if self.waits.load(Ordering::Relaxed) == 0 {
                 self.forget();
@@ -89,19 +89,19 @@ impl Projection {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the projection's positions cannot be read");
-                    sleep(pauses_after_error.next_pause()).await;
+                    sleep(pauses_after_error.next_wait()).await;
                 }
             }
         }
     }
 
     /// Until the next look: a new wait shortens it, but never below the shortest pause.
-    async fn pause(&self, pauses: &mut Pauses) {
+    async fn pause(&self, pauses: &mut Backoff) {
         tokio::select! {
-            () = sleep(pauses.next_pause()) => {}
+            () = sleep(pauses.next_wait()) => {}
             () = self.new_wait.notified() => {
                 pauses.reset();
-                sleep(pauses.next_pause()).await;
+                sleep(pauses.next_wait()).await;
             }
         }
     }
