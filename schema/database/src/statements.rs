@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn ids_stand_in_a_list() {
         let select = SelectByIds::new("SELECT a FROM t WHERE b = ? AND id");
-        assert_eq!(select.by_ids.cut(&[0; 2])[0].0.as_str(), "SELECT a FROM t WHERE b = ? AND id IN (?, ?)");
+        assert_eq!(select.by_ids.cut(&[0; 2])[0].0.as_str(), "SELECT a FROM t WHERE b = ? AND id IN ( ?, ?)");
         assert_eq!(placeholders(3), "?, ?, ?");
     }
 }
