@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn what_no_projector_writes_is_named() {
         for (row, says) in [
-            (OrderValues { quantity: 0, ..ORDER }, "quantity"),
+            (OrderValues { quantity: 0, ..ORDER }, "from 1 to 1000000000, found 0"),
             (OrderValues { total_price: 751, ..ORDER }, "751"),
             (OrderValues { product_id: "", ..ORDER }, "empty"),
         ] {
