@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::give_way::give_way;
 use crate::operator::Operator;
 use crate::process::Projector;
-use crate::scheduler::{ProcessId, Tasks, give_way};
+use crate::scheduler::{ProcessId, Tasks};
 use crate::world::{World, lock};
 
 /// The servers, the clients, the reader and the judge.

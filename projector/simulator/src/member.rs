@@ -13,8 +13,8 @@ use projector::consumer::{ConsumerError, LogClient, PositionSource, of_partition
 use rdkafka::error::KafkaError;
 
 use crate::coordinator::{Event, MemberId};
+use crate::give_way::give_way;
 use crate::log::{LogRecord, TOPIC};
-use crate::scheduler::give_way;
 use crate::store::unreachable;
 use crate::world::{Lost, World, lock};
 

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::MemoryBroker;
 use crate::coordinator::{Event, MemberId};
 use crate::database::RowKey;
 use crate::member::{MemoryClient, MemoryPositions, Polled};
+use crate::publishing::MemoryBroker;
 use crate::scheduler::{ProcessId, Tasks};
 use crate::settings::Mutant;
 use crate::store::{MemoryStore, Target, unreachable};

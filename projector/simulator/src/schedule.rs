@@ -12,7 +12,7 @@ use crate::scheduler::Tasks;
 use crate::settings::{Disturbance, Mutant, Profile};
 use crate::swap::rename_now;
 use crate::world::{World, lock};
-use crate::{broker, reader, store};
+use crate::{publishing, reader, store};
 
 /// Polls after which a schedule is given up: it goes in a circle.
 const MOST_STEPS: u64 = 60_000;
@@ -93,7 +93,7 @@ async fn serve_late(world: Arc<World>) {
             store::commit_now(&world, id, "a COMMIT of before");
         }
         if let Some((partition, epoch)) = kafka {
-            broker::commit_now(&world, partition, epoch);
+            publishing::commit_now(&world, partition, epoch);
         }
         // A server that lost everything meanwhile has nothing to rename.
         if let Some(target) = rename.filter(|_| lock(&world.database).late_rename.is_some()) {

@@ -137,17 +137,3 @@ impl Tasks {
         self.slots.borrow().get(number).and_then(Option::as_ref).map_or_else(String::new, |slot| slot.name.clone())
     }
 }
-
-/// Lets others run first, if the schedule wants it so.
-pub async fn give_way() {
-    let mut given = false;
-    poll_fn(|context| {
-        if given {
-            return Poll::Ready(());
-        }
-        given = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}

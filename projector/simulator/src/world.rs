@@ -11,8 +11,8 @@ use crate::broker::Broker;
 use crate::choice::Choices;
 use crate::coordinator::Coordinator;
 use crate::database::Database;
+use crate::give_way::give_way;
 use crate::log::Log;
-use crate::scheduler::give_way;
 use crate::settings::{Mutant, Shape};
 
 /// What may go wrong at a step.

@@ -2,7 +2,6 @@
 //! decide anything: what follows from a rebalance is `group.rs`.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 
 use ledger_kafka::{KAFKA_TIMEOUT, log_line};
@@ -16,42 +15,9 @@ use tokio::runtime::Handle;
 
 use super::ConsumerError;
 use super::group::Group;
+use super::log_client::LogClient;
 use super::positions::CheckedPositions;
 use crate::relay::RelayGroup;
-
-/// A member of the consumer group, as far as [`Group`] needs one. Besides the Kafka client, the simulator has one.
-pub trait LogClient {
-    /// Begins to deliver each partition at its offset. Called once per assignment.
-    ///
-    /// # Errors
-    /// The client's.
-    fn assign(&self, starts: &[(i32, i64)]) -> Result<(), ConsumerError>;
-
-    /// Gives everything away.
-    ///
-    /// # Errors
-    /// The client's.
-    fn unassign(&self) -> Result<(), ConsumerError>;
-
-    /// Goes on delivering `partition` at `offset`; done when no record from elsewhere can follow.
-    fn seek(&self, partition: i32, offset: i64) -> impl Future<Output = Result<(), ConsumerError>>;
-
-    /// Delivers nothing of `partition` until it is resumed.
-    ///
-    /// # Errors
-    /// The client's.
-    fn pause(&self, partition: i32) -> Result<(), ConsumerError>;
-
-    /// # Errors
-    /// The client's.
-    fn resume(&self, partitions: &[i32]) -> Result<(), ConsumerError>;
-
-    /// Publishes positions for lag tools. Nothing reads them.
-    ///
-    /// # Errors
-    /// The client's.
-    fn hint(&self, positions: &BTreeMap<i32, i64>) -> Result<(), ConsumerError>;
-}
 
 /// The group of a running projector.
 pub(super) type LiveGroup = Group<CheckedPositions, RelayGroup>;

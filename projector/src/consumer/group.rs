@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ConsumerError;
-use super::client::LogClient;
+use super::log_client::LogClient;
 use super::positions::PositionSource;
 use crate::intake::{Control, Intake};
 use crate::meters;

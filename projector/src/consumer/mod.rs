@@ -5,6 +5,7 @@
 mod client;
 mod errors;
 mod group;
+mod log_client;
 mod positions;
 mod rebalance;
 
@@ -22,9 +23,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::shared::Resync;
-pub use client::{GroupContext, LogClient};
+pub use client::GroupContext;
 pub use errors::ConsumerError;
 pub use group::{Group, GroupParts};
+pub use log_client::LogClient;
 pub use positions::{CheckedPositions, PositionSource, of_partitions};
 
 /// How long one poll waits: how late a resync or a stop is noticed.

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::ConsumerError;
-use super::client::LogClient;
 use super::group::{Group, RETRY_WAIT};
+use super::log_client::LogClient;
 use super::positions::PositionSource;
 use crate::health::Waiting;
 use crate::intake::{Control, Intake};

@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
 use super::error::RelayError;
-use super::group::RelayTopics;
+use super::settings::RelayTopics;
 
 const READ_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);

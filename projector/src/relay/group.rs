@@ -8,40 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ledger_database::DatabaseUrl;
-use ledger_kafka::{KafkaSettings, LogInspector};
 use tokio::runtime::Handle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
 use super::partition::PartitionRelay;
-use super::seam::{KafkaBroker, OutboxTable};
+use super::servers::{KafkaBroker, OutboxTable};
+use super::settings::RelaySettings;
 use super::step::{CurrentStep, LOOK};
 use crate::shared::Shared;
 
 /// How long a stop waits for transactions in flight. What takes longer is left, and fenced by the next owner.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const STOP_POLL: Duration = Duration::from_millis(5);
-
-/// The topics that a relay has to do with.
-#[derive(Debug, Clone)]
-pub struct RelayTopics {
-    pub orders: String,
-    pub outcomes: String,
-    pub dead_letters: String,
-    pub cursors: String,
-}
-
-/// What every relay of this projector shares.
-pub struct RelaySettings {
-    pub kafka: KafkaSettings,
-    pub inspector: LogInspector,
-    pub topics: RelayTopics,
-    /// Of the log that the positions belong to.
-    pub topic_id: String,
-    pub database: DatabaseUrl,
-}
 
 struct Running {
     stop: CancellationToken,

@@ -15,8 +15,7 @@
 //! SQL runs inside one, so neither side ever waits for the other.
 //!
 //! Reading order: [`plan`] (what to publish), [`cursor`], [`publisher`] (the transaction), [`rows`] (the outbox's SQL),
-//! [`seam`] (Kafka and outbox, as
-//! the loop sees them), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
+//! [`seam`] (Kafka and outbox, as the loop sees them) and [`servers`] (as they are), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
 mod error;
@@ -27,14 +26,17 @@ mod plan;
 mod publisher;
 mod rows;
 mod seam;
+mod servers;
+mod settings;
 mod step;
 
 pub use cursor::CursorReader;
 pub use error::RelayError;
 pub use fence::fence;
-pub use group::{OnRefusal, RelayGroup, RelaySettings, RelayTopics, Relays};
+pub use group::{OnRefusal, RelayGroup, Relays};
 pub use partition::PartitionRelay;
 pub use plan::Publication;
 pub use rows::{Outstanding, PlainRow};
 pub use seam::{OutboxRows, PublishError, RelayBroker, RelayProducer};
+pub use settings::{RelaySettings, RelayTopics};
 pub use step::CurrentStep;

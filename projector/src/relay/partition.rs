@@ -11,9 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
 use super::plan::plan;
-use super::publisher::RECEIVED_LIMITS;
 use super::rows::{Outstanding, PlainRow};
-use super::seam::{OutboxRows, PublishError, RelayBroker, RelayProducer};
+use super::seam::{OutboxRows, PublishError, RECEIVED_LIMITS, RelayBroker, RelayProducer};
 use super::step::CurrentStep;
 use crate::meters;
 

@@ -16,17 +16,14 @@ use rdkafka::util::Timeout;
 
 use super::cursor::Cursor;
 use super::fence;
-use super::group::RelaySettings;
 use super::plan::Publication;
 use super::seam::{PublishError, RelayProducer};
+use super::settings::RelaySettings;
 
 /// How long the coordinator waits before it aborts a transaction by itself.
 const TRANSACTION_TIMEOUT_MS: &str = "40000";
 /// A delivery that took longer leaves no time to commit.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
-/// Most bytes of a dead letter's key, value and headers as received. The first fits the topic as `ledger migrate` makes it; the
-/// others are tried one after the other when a topic, made by somebody else, refuses that as too large.
-pub(super) const RECEIVED_LIMITS: [usize; 4] = [8 * 1024 * 1024, 512 * 1024, 64 * 1024, 2 * 1024];
 /// What a record has beside them: our headers, of which the detail is the longest, and the protocol's own fields.
 const OWN_BYTES: usize = 6 * 1024;
 /// `ce_source` of outcomes: the same from every projector, since the event id is unique within it.
@@ -51,7 +48,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Makes the producer and calls `init_transactions`. Blocks. `received_limit` is one of [`RECEIVED_LIMITS`].
+    /// Makes the producer and calls `init_transactions`. Blocks. `received_limit` is one of `RECEIVED_LIMITS` (`seam.rs`).
     ///
     /// # Errors
     /// Any: throw away and try again.

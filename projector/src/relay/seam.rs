@@ -2,19 +2,16 @@
 //! MariaDB, the simulator has both in memory. It must never hold an order of steps: that is `partition.rs`.
 
 use std::future::Future;
-use std::sync::Arc;
 
-use ledger_kafka::KafkaUseError;
-use ledger_store::log_check;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use sqlx::MySqlConnection;
 
-use super::cursor::CursorReader;
 use super::error::RelayError;
-use super::group::{RelaySettings, RelayTopics};
 use super::plan::Publication;
-use super::publisher::Publisher;
-use super::rows::{self, Outstanding};
+use super::rows::Outstanding;
+
+/// Most bytes of a dead letter's key, value and headers as received. The first fits the topic as `ledger migrate` makes it; the
+/// others are tried one after the other when a topic, made by somebody else, refuses that as too large.
+pub(super) const RECEIVED_LIMITS: [usize; 4] = [8 * 1024 * 1024, 512 * 1024, 64 * 1024, 2 * 1024];
 
 /// Kafka, for the relay of one partition.
 pub trait RelayBroker {
@@ -70,62 +67,4 @@ pub trait OutboxRows {
 
     /// Removes rows that lie before the cursor.
     fn prune(&self, connection: &mut Self::Connection, cursor: i64) -> impl Future<Output = Result<(), RelayError>>;
-}
-
-/// Kafka itself. Its calls block: for a relay's own thread only.
-pub(super) struct KafkaBroker {
-    pub(super) settings: Arc<RelaySettings>,
-    pub(super) partition: i32,
-}
-
-impl RelayBroker for KafkaBroker {
-    type Producer = Publisher;
-
-    /// A topic that was deleted, or made anew with other partitions, is refused, where its broker's answers would look like
-    /// those of one that is not ready yet.
-    async fn check_topics(&self) -> Result<(), RelayError> {
-        let RelayTopics { orders, outcomes, dead_letters, cursors } = &self.settings.topics;
-        Ok(log_check::check_outputs(&self.settings.inspector, orders, &[outcomes, dead_letters, cursors])?)
-    }
-
-    async fn open(&self, received_limit: usize) -> Result<Publisher, RelayError> {
-        Publisher::open(Arc::clone(&self.settings), self.partition, received_limit)
-            .map_err(|cause| KafkaUseError::Failed { action: "opening the relay's producer", cause }.into())
-    }
-
-    async fn read_cursor(&self) -> Result<i64, RelayError> {
-        let RelaySettings { kafka, inspector, topics, topic_id, .. } = &*self.settings;
-        let cursor = CursorReader::new(kafka, topics, topic_id).read(self.partition)?;
-        let end = inspector.watermarks(&topics.orders, self.partition)?.high;
-        if cursor > end {
-            return Err(RelayError::CursorBeyondLog { partition: self.partition, expected: end, found: cursor });
-        }
-        Ok(cursor)
-    }
-}
-
-/// The table in MariaDB.
-pub(super) struct OutboxTable {
-    pub(super) settings: Arc<RelaySettings>,
-    pub(super) partition: i32,
-}
-
-impl OutboxRows for OutboxTable {
-    type Connection = MySqlConnection;
-
-    async fn connect(&self) -> Result<MySqlConnection, RelayError> {
-        Ok(ledger_database::connect(&self.settings.database).await?)
-    }
-
-    async fn load(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<Outstanding, RelayError> {
-        rows::load(connection, &self.settings.topics.orders, self.partition, cursor).await
-    }
-
-    async fn swap_is_under_way(&self, connection: &mut MySqlConnection) -> Result<bool, RelayError> {
-        rows::swap_is_under_way(connection, self.partition).await
-    }
-
-    async fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), RelayError> {
-        rows::prune(connection, self.partition, cursor).await
-    }
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::DecodeError;
-use super::foreign;
+use super::beginnings;
 use super::json::{self, NotJson, Value};
 use super::text::{TextFault, meaning};
 use crate::domain::{shown, shown_bytes};
@@ -214,7 +214,7 @@ fn not_json(bytes: &[u8], NotJson { at, expected }: NotJson) -> String {
         Some(byte) => format!("byte 0x{byte:02X}"),
     };
     // Most bytes are nothing that is known; then there is nothing to add.
-    let beginning = foreign::beginning(bytes).filter(|_| at == 0).map(|what| format!(" ({what})"));
+    let beginning = beginnings::beginning(bytes).filter(|_| at == 0).map(|what| format!(" ({what})"));
     format!("not JSON at byte {at}: expected {expected}, found {found}{}", beginning.as_deref().unwrap_or(""))
 }
 

@@ -5,6 +5,7 @@
 //! It must never let a wire type into the domain. Reading order: `decode`, `json`, `text`, `members`, `foreign` (from bytes to an
 //! event, or to a refusal in plain words), `encode`, `outcome`.
 
+mod beginnings;
 mod decode;
 mod encode;
 mod foreign;
