@@ -1,5 +1,5 @@
 //! The last phase of a rebuild: the tables are swapped in, as often as it takes within bounds. It must never swap in tables whose
-//! positions stand before the relay's cursor (INV-11): they are folded up to it while the barrier keeps it where it is.
+//! positions stand after the relay's cursor (INV-11): they are folded up to it, while the barrier keeps it where it is.
 //!
 //! Dying at any line leaves either generation live, and both whole. The barrier ends with the guard, so that at worst the relays
 //! rest until the server has noticed.
