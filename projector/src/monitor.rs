@@ -39,11 +39,16 @@ async fn look(sources: &Sources) {
             }
             meters::generations(&status);
         }
-        Err(StatusError::Database(error)) => {
+        Err(StatusError::Store(error)) if !error.is_unreachable() => tracing::debug!(%error, "the lag cannot be known"),
+        Err(error @ (StatusError::Database(_) | StatusError::Store(_))) => {
             if health.waits_for_database(PART, Waiting::Always) {
                 tracing::warn!(%error, "the database does not answer");
             }
         }
-        Err(error) => tracing::debug!(%error, "the lag cannot be known"),
+        // The database was asked first, and answered.
+        Err(error) => {
+            health.database_answered(PART);
+            tracing::debug!(%error, "the lag cannot be known");
+        }
     }
 }

@@ -13,7 +13,7 @@ use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
-use crate::relay::{self, CursorReader, RelayError, RelayTopics};
+use crate::relay::{self, RelayError, RelayTopics};
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -32,8 +32,6 @@ pub enum StartError {
     /// The log's end cannot be known.
     #[error(transparent)]
     Cursor(#[from] RelayError),
-    #[error("a part of the start ended unexpectedly: {0}")]
-    Part(String),
     #[error(transparent)]
     Schema(#[from] SchemaVersionError),
     #[error(
@@ -100,20 +98,8 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdent
 /// Their relays are fenced, so that nothing is published that the lost tables decided (INV-6). Nobody can have observed more
 /// than the log holds, so reads wait until the new tables are as far (INV-13). On a new system the log is empty.
 async fn observable(start: &Start<'_>, identity: &LogIdentity) -> Result<Vec<i64>, StartError> {
-    let read_one = |partition| {
-        let (kafka, topics, topic_id) = (start.kafka.clone(), start.topics.clone(), identity.topic_id.clone());
-        tokio::spawn(ask(move || {
-            relay::fence(&kafka, &topics.cursors, partition)?;
-            CursorReader::new(&kafka, &topics, &topic_id).end_of_log(partition)
-        }))
-    };
-    // All at once: each waits for brokers, not for us.
-    let reads: Vec<_> = (0..identity.partition_count).map(read_one).collect();
-    let mut ends = Vec::with_capacity(reads.len());
-    for read in reads {
-        ends.push(read.await.map_err(|error| StartError::Part(error.to_string()))??);
-    }
-    Ok(ends)
+    relay::fence_all(start.kafka, &start.topics.cursors, identity.partition_count).await?;
+    Ok(relay::ends_of_log(start.kafka, start.topics, identity).await?)
 }
 
 /// Refuses tables that another version of the fold made, where that is not accepted.

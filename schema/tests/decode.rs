@@ -73,7 +73,7 @@ fn missing_and_mistyped_fields() {
     }
 }
 
-/// What other writers send (`cases/clients.md`): the field is named, with what was found.
+/// What other writers were seen to send: the field is named, with what was found.
 #[test]
 fn payloads_of_other_writers() {
     for (quantity, detail) in [

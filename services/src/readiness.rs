@@ -46,7 +46,7 @@ pub struct ReadinessReport {
 pub(crate) struct Readiness {
     dependencies: Vec<Arc<dyn Dependency>>,
     cached_for: Duration,
-    /// Held while probing, so that one probe serves all who ask meanwhile.
+    /// Held while probing, so that one probe serves all callers meanwhile.
     last: Mutex<Option<(Instant, Vec<PartReadiness>)>>,
 }
 

@@ -70,14 +70,15 @@ impl Submission {
     pub(crate) async fn submit(&self, app: &App) -> Result<Accepted, Problem> {
         // Before the look-up and before the append: so no outcome slips by (see `waiting`).
         let waiter = self.preference.wait.and_then(|_| app.waits.register(self.awaited(app.limits.partition_count)));
-        if let Some(decision) = self.used_before(app).await? {
+        // One deadline for the look-up and the decision: a gateway in front counts them together.
+        let deadline = Instant::now() + self.preference.wait.unwrap_or(app.limits.max_wait);
+        if let Some(decision) = self.used_before(app, deadline).await? {
             return self.decided(app, decision).await;
         }
         let appended = app.log.append(&self.event, self.traceparent.as_ref()).await;
         let position = appended.map_err(|error| not_appended(error, self.case(None)))?;
         Span::current().record("position", field::display(position));
-        let (Some(wait), Some(waiter)) = (self.preference.wait, waiter) else { return Ok(Accepted::Pending(position)) };
-        let deadline = Instant::now() + wait;
+        let Some(waiter) = waiter else { return Ok(Accepted::Pending(position)) };
         match waiter.until_decided(position, deadline).await {
             Decided::Outcome(record) => self.by_outcome(app, &record, position, deadline).await,
             Decided::Folded => self.by_projection(app, position, Terms { after: Some(position), deadline }).await,
@@ -86,11 +87,10 @@ impl Submission {
     }
 
     /// The decision that stands under the id already, if the client may have used it before.
-    async fn used_before(&self, app: &App) -> Result<Option<Decision>, Problem> {
+    async fn used_before(&self, app: &App, deadline: Instant) -> Result<Option<Decision>, Problem> {
         if !self.is_identified {
             return Ok(None);
         }
-        let deadline = Instant::now() + self.preference.wait.unwrap_or(app.limits.max_wait);
         match app.reads.under_id_of(&self.event, Terms { after: None, deadline }).await? {
             UnderId::Nothing => Ok(None),
             UnderId::Same(decision) => Ok(Some(decision)),

@@ -41,7 +41,7 @@ impl Watched {
     }
 }
 
-/// Told when a relay met what needs a person.
+/// Called when a relay met what needs a person.
 pub type OnRefusal = Arc<dyn Fn(RelayError) + Send + Sync>;
 
 /// Starts and stops the relays of one projector. Besides [`RelayGroup`], the simulator has one.

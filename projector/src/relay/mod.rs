@@ -5,7 +5,7 @@
 //! cursor says exactly what readers of committed records can see, and it never expires. The order of a start is what
 //! makes it safe:
 //! 1. `init_transactions`: fences every earlier producer of the partition and ends what it left open,
-//! 2. wait while tables are being swapped: whoever swaps sets that barrier, then fences ([`fence`]), so a relay that opened its
+//! 2. wait while tables are being swapped: whoever swaps sets that barrier, then fences ([`fence_all`]), so a relay that opened its
 //!    producer before the fence is fenced, and one that opened it after the fence sees the barrier,
 //! 3. read the cursor: nobody can move it now but us,
 //! 4. publish what lies after it: rows of the live generation alone.
@@ -18,6 +18,7 @@
 //! [`seam`] (Kafka and outbox, as the loop sees them) and [`servers`] (as they are), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
+mod ends;
 mod error;
 mod fence;
 mod group;
@@ -31,8 +32,9 @@ mod settings;
 mod step;
 
 pub use cursor::CursorReader;
+pub use ends::ends_of_log;
 pub use error::RelayError;
-pub use fence::fence;
+pub use fence::fence_all;
 pub use group::{OnRefusal, RelayGroup, Relays};
 pub use partition::PartitionRelay;
 pub use plan::Publication;

@@ -1,6 +1,6 @@
 //! A writer: takes records of its partitions, folds them, has them written in one transaction, and only then takes the
 //! new state over. It must never touch a partition's state before the commit, and never fold a record of an epoch that
-//! ended. Read next: `doubt.rs` (what is found out before a batch is tried again), `pending.rs` (a batch while it is tried), `store/live.rs` (the transaction).
+//! ended. Read next: `doubt.rs` (what is found out before a batch is tried again), `pending.rs` (a batch while it is tried), the store's `transaction.rs`.
 //!
 //! What can happen to a batch, and what follows (INV-1):
 //! - committed: the state takes its effects over;

@@ -28,7 +28,7 @@ pub struct GenerationKey {
 impl GenerationKey {
     /// A new set of tables of that number.
     pub fn draw(number: i32) -> Self {
-        Self { number, id: Uuid::now_v7() }
+        Self { number, id: Uuid::new_v4() }
     }
 }
 

@@ -1,5 +1,5 @@
 //! The outbox's rows on the writer's side: one per batch and partition. Only the live store has it; a rebuild's store cannot
-//! publish anything by construction. Read next: `outbox.rs`, what a row holds; `relay/rows.rs`, who reads them.
+//! publish anything by construction. Read next: `outbox/`, what a row holds; the projector's `relay/rows.rs`, who reads them.
 
 use ledger_database::statements::Shaped;
 use ledger_failpoints::FailPoint;

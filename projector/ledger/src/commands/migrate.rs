@@ -33,6 +33,9 @@ pub struct MigrateArgs {
     /// Replicas of the topics; default: 3 where the cluster has that many brokers, else what it has
     #[arg(long, env = "LEDGER_REPLICATION_FACTOR", value_parser = clap::value_parser!(i32).range(1..=64))]
     pub replication_factor: Option<i32>,
+    /// The database was restored from an older copy: reads wait until it is as far as the log
+    #[arg(long)]
+    pub restored: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -48,6 +51,7 @@ pub async fn run(args: MigrateArgs) -> Result<Done, CommandError> {
         topics: args.topics.named(args.kafka.orders_topic),
         partitions: args.partitions,
         replication_factor: args.replication_factor,
+        restored: args.restored,
     };
     let report = migrate::run(&options).await?;
     output::print(&report, args.output)?;

@@ -42,8 +42,7 @@ pub async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
     let options = RollbackOptions {
         owner,
         kafka: args.kafka.settings()?,
-        topic: args.kafka.orders_topic,
-        cursors_topic: args.topics.cursors_topic,
+        topics: args.topics.named(args.kafka.orders_topic),
         to: args.to,
         mixed_folds: if args.accept_mixed { MixedFolds::Accepted } else { MixedFolds::Refused },
         patience: Patience::default(),

@@ -337,7 +337,7 @@ async fn what_cannot_be_gone_back_to_is_refused_and_nothing_changes() {
     let nothing = format!("nothing was folded from topic {topic} yet: there is no generation to go back from");
     assert_eq!(said(&setting.ledger(&["rollback", "--yes"])), (1, nothing));
     setting.execute("DELETE FROM _sqlx_migrations WHERE version > 7").await;
-    let older = "the tables are of version 7, expected 20: run `ledger migrate`";
+    let older = "the tables are of version 7, expected 21: run `ledger migrate`";
     for args in [&["rollback"][..], &["generations", "list"], &["generations", "drop", "1"]] {
         assert_eq!(said(&setting.ledger(args)), (1, older.to_owned()));
     }
@@ -440,6 +440,10 @@ async fn generations_are_listed_and_dropped_and_no_number_is_given_twice() {
     let (setting, _) = with_two("listed").await;
     let listing = json(&setting.ledger(&["generations", "list", "--output", "json"]));
     assert_eq!((&listing["live"], &listing["working"]), (&json!(2), &Value::Null));
+    // Under the name of another topic the live tables would pass for kept ones.
+    let elsewhere = setting.ledger_with(&["generations", "drop", "2"], &[("LEDGER_ORDERS_TOPIC", "elsewhere")]);
+    let (exit, refused) = said(&elsewhere);
+    assert!(exit == 1 && refused.starts_with("the positions belong to topic "), "{refused}");
     let [first, second] = [&listing["items"][0], &listing["items"][1]];
     assert_eq!((&first["state"], &first["startedAt"], &first["records"]), (&json!("kept"), &Value::Null, &json!(1)));
     assert_eq!(

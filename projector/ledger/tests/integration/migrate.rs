@@ -3,10 +3,10 @@
 use serde_json::Value;
 use sqlx::Executor;
 
-use crate::setting::{PARTITIONS, Setting, code, last_line, stderr};
+use crate::setting::{PARTITIONS, Setting, code, last_line, product_in, receipt, stderr};
 
 /// How many there are.
-const MIGRATIONS: i64 = 20;
+const MIGRATIONS: i64 = 21;
 
 fn steps(setting: &Setting, further: &[(&str, &str)]) -> Vec<(String, String)> {
     let output = setting.ledger_with(&["migrate", "--output", "json"], further);
@@ -192,5 +192,20 @@ async fn wrong_usage_is_2_and_shows_no_secret() {
         let help = String::from_utf8_lossy(&help.stdout).into_owned();
         assert!(!help.contains("a%27b%5C%20c"), "{help}");
     }
+    setting.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_restored_database_has_to_catch_up_with_is_written_down() {
+    let setting = Setting::with_positions("restored").await;
+    let product = product_in(1, "bar");
+    setting.append_event(&product, &receipt(1, &product, 10)).await;
+    let furthest = "SELECT SUM(next_offset) FROM furthest_positions";
+    let sum = format!("SELECT CAST(({furthest}) AS SIGNED)");
+    steps(&setting, &[]);
+    assert_eq!(setting.number(&sum).await, 0, "a migration of a database that has positions raises nothing");
+    let restored = setting.ledger(&["migrate", "--restored"]);
+    assert_eq!(code(&restored), 0, "{}", stderr(&restored));
+    assert_eq!(setting.number(&sum).await, 1);
     setting.finish().await;
 }

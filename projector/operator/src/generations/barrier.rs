@@ -9,8 +9,8 @@
 //! closed then, so that it cannot RENAME when it wakes.
 
 use ledger_failpoints::FailPoint;
-use ledger_kafka::{KafkaSettings, ask};
-use projector::relay::fence;
+use ledger_kafka::KafkaSettings;
+use projector::relay::fence_all;
 
 use super::error::GenerationsError;
 use super::guard::Guard;
@@ -31,7 +31,9 @@ pub async fn stop_publishing(guard: &mut Guard, publishers: &Publishers) -> Resu
     guard.set_barrier(true).await?;
     ledger_failpoints::reach(FailPoint::SwapBarrier);
     // A broker may take half a minute to answer: the guard is shown to be held meanwhile.
-    let fenced = guard.while_held(fence_all(publishers)).await.flatten();
+    let Publishers { kafka, cursors_topic, partition_count } = publishers;
+    let fencing = fence_all(kafka, cursors_topic, *partition_count);
+    let fenced = guard.while_held(fencing).await.and_then(|fenced| Ok(fenced?));
     if fenced.is_err() {
         resume_publishing(guard).await;
     }
@@ -45,20 +47,4 @@ pub async fn resume_publishing(guard: &mut Guard) {
     if let Err(error) = guard.set_barrier(false).await {
         tracing::warn!(%error, "the barrier of the swap was not taken back: it ends with this command");
     }
-}
-
-/// All at once: each waits for brokers, not for us. All are waited for, also after a failure: none may fence a relay that has
-/// begun to publish again.
-async fn fence_all(publishers: &Publishers) -> Result<(), GenerationsError> {
-    let fence_one = |partition| {
-        let Publishers { kafka, cursors_topic, .. } = publishers.clone();
-        tokio::spawn(ask(move || fence(&kafka, &cursors_topic, partition)))
-    };
-    let fences: Vec<_> = (0..publishers.partition_count).map(fence_one).collect();
-    let mut all = Ok(());
-    for fenced in fences {
-        let fenced = fenced.await.map_err(|error| GenerationsError::Part(error.to_string()));
-        all = all.and(fenced.and_then(|fenced| Ok(fenced?)));
-    }
-    all
 }

@@ -3,7 +3,10 @@
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
+use ledger_fold::log_safety::LogRefusal;
 use ledger_store::generations::Work;
+use ledger_store::log_check::LogCheckError;
+use ledger_store::positions;
 use serde::Serialize;
 
 use super::error::{GenerationsError, sql};
@@ -32,6 +35,11 @@ pub async fn run(owner: &DatabaseUrl, topic: &str, generation: i32) -> Result<Dr
 }
 
 async fn drop_known(guard: &mut Guard, topic: &str, generation: i32) -> Result<Dropped, GenerationsError> {
+    // Numbers are of all topics: under another topic's name the live tables would pass for kept ones.
+    if let Some(found) = positions::other_topic(guard.connection(), topic).await? {
+        let refusal = LogRefusal::PositionsOfAnotherTopic { expected: topic.to_owned(), found };
+        return Err(LogCheckError::from(refusal).into());
+    }
     let live = ledger_store::generations::live(guard.connection(), topic).await?;
     if live.is_some_and(|live| live.generation == generation) {
         return Err(GenerationsError::IsLive { generation });

@@ -7,6 +7,7 @@ use ledger_kafka::KafkaUseError;
 use ledger_store::StoreError;
 use ledger_store::generations::{Holder, State};
 use ledger_store::log_check::LogCheckError;
+use projector::relay::RelayError;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -58,8 +59,9 @@ pub enum GenerationsError {
     NotWrittenDown { generation: i32, cause: Box<Self> },
     #[error("the database server did not give the guard of the generations, and nobody holds it")]
     NoGuard,
-    #[error("a part of the command ended unexpectedly: {0}")]
-    Part(String),
+    /// How far the log is published cannot be known.
+    #[error(transparent)]
+    Cursor(#[from] RelayError),
     #[error("{step}: {cause}")]
     Sql { step: &'static str, cause: sqlx::Error },
     #[error(transparent)]
@@ -84,6 +86,7 @@ impl GenerationsError {
         match self {
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
+            Self::Cursor(error) => error.is_unreachable(),
             Self::Log(error) => error.is_unreachable(),
             Self::Store(error) => error.is_unreachable(),
             Self::SwapUnknown(_) => true,

@@ -79,15 +79,26 @@ impl Guard {
         if self.in_doubt {
             return Err(GenerationsError::NoGuard);
         }
-        let limit = if swapping { BARRIER_LIMIT_SECONDS } else { LIMIT_SECONDS };
-        let limit = AssertSqlSafe(format!("SET SESSION wait_timeout = {limit}"));
-        self.connection.execute(limit).await.map_err(sql(STEP))?;
+        // Set: the short limit first. Taken back: the long limit last. A holder that is frozen in between never keeps the barrier
+        // for longer than the short one.
+        if swapping {
+            self.limit_silence(BARRIER_LIMIT_SECONDS).await?;
+        }
         let done = sqlx::query("UPDATE generation_guard SET swapping = ? WHERE connection_id = CONNECTION_ID()")
             .bind(swapping)
             .execute(&mut self.connection)
             .await
             .map_err(sql(STEP))?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(GenerationsError::NoGuard) }
+        if done.rows_affected() != 1 {
+            return Err(GenerationsError::NoGuard);
+        }
+        if swapping { Ok(()) } else { self.limit_silence(LIMIT_SECONDS).await }
+    }
+
+    /// How long the server keeps the connection, and with it the guard, when nothing comes from us.
+    async fn limit_silence(&mut self, seconds: u32) -> Result<(), GenerationsError> {
+        let limit = AssertSqlSafe(format!("SET SESSION wait_timeout = {seconds}"));
+        self.connection.execute(limit).await.map(drop).map_err(sql("limiting the silence of the guard"))
     }
 
     /// Waits for `awaited` and shows the server meanwhile that the holder lives. What is awaited must not use this connection.

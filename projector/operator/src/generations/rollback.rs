@@ -13,6 +13,7 @@ use ledger_store::generations::{Live, State};
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{PositionStatements, StoredPosition};
 use ledger_store::{FOLD_VERSION, MixedFolds};
+use projector::relay::{CursorReader, RelayError, RelayTopics};
 use serde::Serialize;
 
 use super::barrier::{self, Publishers};
@@ -21,14 +22,15 @@ use super::guard::Guard;
 use super::shadow;
 use super::swap::{self, Patience, Plan, Swapped};
 
+/// Before a cursor that was not found is looked for again.
+const CURSOR_PAUSE: Duration = Duration::from_millis(500);
+
 /// Where to, and with what.
 #[derive(Debug, Clone)]
 pub struct RollbackOptions {
     pub owner: DatabaseUrl,
     pub kafka: KafkaSettings,
-    pub topic: String,
-    /// Of the relay: it is stopped during the swap.
-    pub cursors_topic: String,
+    pub topics: RelayTopics,
     /// `None`: the newest kept generation before the live one.
     pub to: Option<i32>,
     pub mixed_folds: MixedFolds,
@@ -70,7 +72,7 @@ pub struct RolledBack {
 /// A rollback that may be carried out: checked, and with the guard held.
 pub struct Rollback {
     guard: Guard,
-    topic: String,
+    topics: RelayTopics,
     identity: LogIdentity,
     publishers: Publishers,
     patience: Patience,
@@ -84,7 +86,8 @@ impl Rollback {
     /// # Errors
     /// [`GenerationsError`], the first that applies. Nothing is changed.
     pub async fn prepare(options: RollbackOptions) -> Result<Self, GenerationsError> {
-        let RollbackOptions { owner, kafka, topic, cursors_topic, to, mixed_folds, patience } = options;
+        let RollbackOptions { owner, kafka, topics, to, mixed_folds, patience } = options;
+        let topic = topics.orders.clone();
         let mut guard = Guard::take(&owner, Work::Rollback).await?;
         let live = ledger_store::generations::live(guard.connection(), &topic).await?;
         let live = live.ok_or_else(|| GenerationsError::NothingLive { topic: topic.clone() })?;
@@ -94,9 +97,9 @@ impl Rollback {
         };
         guard.works_on(to).await?;
         let partition_count = live.identity.partition_count;
-        let publishers = Publishers { kafka, cursors_topic, partition_count };
+        let publishers = Publishers { kafka, cursors_topic: topics.cursors.clone(), partition_count };
         let identity = live.identity.clone();
-        let mut rollback = Self { guard, topic, identity, publishers, patience, to, change: None };
+        let mut rollback = Self { guard, topics, identity, publishers, patience, to, change: None };
         if to != live.generation {
             let stands = rollback.check(mixed_folds).await?;
             rollback.change = Some(change(&live, to, &stands));
@@ -146,7 +149,7 @@ impl Rollback {
     /// One attempt, during which nothing is published.
     async fn attempt(&mut self) -> Result<Swapped, GenerationsError> {
         let plan = Plan {
-            topic: &self.topic,
+            topic: &self.topics.orders,
             identity: &self.identity,
             target: self.to,
             wait_seconds: self.patience.wait_seconds,
@@ -162,7 +165,7 @@ impl Rollback {
     }
 
     fn plan(&self) -> (String, LogIdentity) {
-        (self.topic.clone(), self.identity.clone())
+        (self.topics.orders.clone(), self.identity.clone())
     }
 
     /// Whether the old tables may be live: whole, a fold of this log by this version, and the log still has what follows.
@@ -186,7 +189,7 @@ impl Rollback {
         for position in &stands {
             mixed_folds.check(position.generation.number, position.fold_version)?;
         }
-        check_log(&self.publishers, topic, stands.clone()).await?;
+        check_log(&self.publishers.kafka, &self.topics, &self.identity, stands.clone()).await?;
         Ok(stands)
     }
 }
@@ -210,16 +213,36 @@ async fn previous(guard: &mut Guard, live: &Live) -> Result<i32, GenerationsErro
     before.ok_or(GenerationsError::NoPrevious { live: live.generation, kept })
 }
 
+/// A relay's very first transaction may be committed between the look for a cursor and the look for what was published: then the
+/// next look finds its cursor. Blocks.
+fn read_cursor(cursors: &CursorReader, partition: i32) -> Result<i64, RelayError> {
+    match cursors.read(partition) {
+        Err(RelayError::LostCursor { .. }) => {
+            std::thread::sleep(CURSOR_PAUSE);
+            cursors.read(partition)
+        }
+        read => read,
+    }
+}
+
 /// The same checks as a projector's, which would otherwise stop on the old positions. The topic of the cursors has to be one of
 /// this log: by its name the relays are fenced, and under another name nobody would be.
 async fn check_log(
-    Publishers { kafka, cursors_topic, .. }: &Publishers,
-    topic: String,
+    kafka: &KafkaSettings,
+    topics: &RelayTopics,
+    identity: &LogIdentity,
     stands: Vec<StoredPosition>,
 ) -> Result<(), GenerationsError> {
-    let (inspector, cursors) = (LogInspector::new(kafka)?, cursors_topic.clone());
+    let (inspector, topic) = (LogInspector::new(kafka)?, topics.orders.clone());
+    let (cursors, outputs) = (CursorReader::new(kafka, topics, &identity.topic_id), topics.clone());
+    let partition_count = identity.partition_count;
     ask(move || {
-        log_check::check_outputs(&inspector, &topic, &[&cursors])?;
+        let RelayTopics { outcomes, dead_letters, cursors: cursors_topic, .. } = &outputs;
+        log_check::check_outputs(&inspector, &topic, &[outcomes, dead_letters, cursors_topic])?;
+        // A cursor names its log: the topic of another ledger is refused.
+        for partition in 0..partition_count {
+            read_cursor(&cursors, partition)?;
+        }
         // Identity comes first in it: the watermarks of another log would say nothing.
         let checked = log_check::check(&inspector, &topic, &stands);
         if let Err(LogCheckError::Refused(LogRefusal::BeginningGone { .. })) = &checked {

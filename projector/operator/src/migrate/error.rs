@@ -2,6 +2,8 @@
 
 use ledger_database::{DatabaseError, Fault, fault_of};
 use ledger_kafka::{KafkaUseError, TopicsError};
+use ledger_store::StoreError;
+use projector::relay::RelayError;
 use thiserror::Error;
 
 /// A step failed. What was done before it stays; running `migrate` again continues from there.
@@ -30,6 +32,11 @@ pub enum MigrateError {
     Kafka(#[from] KafkaUseError),
     #[error(transparent)]
     Topics(#[from] TopicsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log's end cannot be known.
+    #[error(transparent)]
+    LogEnd(#[from] RelayError),
 }
 
 impl MigrateError {
@@ -37,6 +44,8 @@ impl MigrateError {
         match self {
             Self::Database(error) => error.is_unreachable(),
             Self::Sql { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
+            Self::Store(error) => error.is_unreachable(),
+            Self::LogEnd(error) => error.is_unreachable(),
             Self::Kafka(error) | Self::Topics(TopicsError::Kafka(error)) => error.is_unreachable(),
             _ => false,
         }

@@ -17,4 +17,6 @@ pub struct MigrateOptions {
     pub partitions: i32,
     /// `None`: 3 where the cluster has that many brokers, else what it has.
     pub replication_factor: Option<i32>,
+    /// The database was restored from an older copy: whatever the log holds counts as observed.
+    pub restored: bool,
 }

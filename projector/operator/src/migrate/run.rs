@@ -2,7 +2,9 @@
 
 use ledger_kafka::{LogInspector, TopicOutcome, ask, ensure_topics};
 use ledger_schema::topics::TopicSpec;
-use projector::relay::RelayTopics;
+use ledger_store::positions;
+use projector::relay::{RelayTopics, ends_of_log};
+use sqlx::MySqlConnection;
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
@@ -26,7 +28,28 @@ pub async fn run(options: &MigrateOptions) -> Result<MigrateReport, MigrateError
     steps.extend(tables::migrate(&mut connection).await?);
     steps.extend(grants::grant(&mut connection, options).await?);
     steps.extend(topics(options).await?);
+    steps.extend(observable(&mut connection, options).await?);
     Ok(MigrateReport { steps })
+}
+
+/// Where nothing is folded yet the database may be one that was lost, and a restored one may be older than what was observed of
+/// it: whatever the log holds counts as observed, so that reads wait until the tables are as far (INV-13). On a new system the log
+/// is empty, and there is nothing to say.
+async fn observable(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Option<Step>, MigrateError> {
+    let topic = &options.topics.orders;
+    if !options.restored && !positions::read(connection, topic).await?.is_empty() {
+        return Ok(None);
+    }
+    let (inspector, name) = (LogInspector::new(&options.kafka)?, topic.clone());
+    let identity = ask(move || inspector.identity(&name)).await?;
+    let ends = ends_of_log(&options.kafka, &options.topics, &identity).await?;
+    let records: i64 = ends.iter().sum();
+    if records == 0 {
+        return Ok(None);
+    }
+    positions::raise_furthest(connection, topic, &ends).await?;
+    let note = format!("reads wait until the {records} records of {topic} are folded");
+    Ok(Some(Step::new("furthest positions", StepOutcome::Ensured, note)))
 }
 
 /// The one database that the URLs name.

@@ -129,6 +129,7 @@ impl<'a> Build<'a> {
         let ends = ends.await??;
         let stands: Ends =
             self.positions().await?.into_iter().map(|position| (position.partition, position.next_offset)).collect();
+        check_not_after(self.summary.generation, &stands, &ends)?;
         let ahead = distance(&stands, &ends);
         let bar = Bar::counting(phase, "records", ahead);
         let (options, generation, stop) = (self.options, self.summary.generation, self.stop);
@@ -166,13 +167,43 @@ impl<'a> Build<'a> {
     }
 }
 
+/// INV-11: tables that stand after a cursor would swallow the outcomes between.
+fn check_not_after(generation: i32, stands: &Ends, ends: &Ends) -> Result<(), RebuildCause> {
+    for (partition, found) in stands {
+        if let Some(expected) = ends.get(partition).filter(|end| found > *end) {
+            let (partition, expected, found) = (*partition, *expected, *found);
+            return Err(RebuildCause::AfterCursor { generation, partition, expected, found });
+        }
+    }
+    Ok(())
+}
+
 /// How many offsets lie between, in all partitions.
 fn distance(from: &Ends, to: &Ends) -> u64 {
     let between = |(partition, to): (&i32, &i64)| {
         // A partition without a position counts from 0: the swap refuses positions that are not complete.
         let from = from.get(partition).copied().unwrap_or(0);
-        // Nothing is to be read where the tables stand after a cursor.
-        u64::try_from(to - from).unwrap_or(0)
+        u64::try_from(to - from).expect("no position stands after its cursor (INV-11)")
     };
     to.iter().map(between).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inv_11_tables_after_a_cursor_are_refused_by_name() {
+        let ends = |pairs: &[(i32, i64)]| -> Ends { pairs.iter().copied().collect() };
+        let cursors = ends(&[(0, 5), (1, 9)]);
+        for stands in [&[][..], &[(0, 5), (1, 9)], &[(0, 0), (1, 8)]] {
+            assert!(check_not_after(3, &ends(stands), &cursors).is_ok(), "{stands:?}");
+        }
+        let refused = check_not_after(3, &ends(&[(0, 5), (1, 10)]), &cursors).expect_err("after").to_string();
+        assert!(
+            refused.starts_with("generation 3 stands after the relay's cursor: expected partition 1 at 9"),
+            "{refused}"
+        );
+        assert_eq!(distance(&ends(&[(0, 5), (1, 2)]), &cursors), 7);
+    }
 }

@@ -71,6 +71,11 @@ pub enum RebuildCause {
          found {found}"
     )]
     ShadowMoved { generation: i32, partition: i32, expected: i64, found: String },
+    #[error(
+        "generation {generation} stands after the relay's cursor: expected partition {partition} at {expected} at most, found {found}; \
+         what is published was begun anew since it was built: `ledger rebuild --restart` builds another"
+    )]
+    AfterCursor { generation: i32, partition: i32, expected: i64, found: i64 },
     #[error("table {table} has keys that the live one has not: {keys}")]
     UnknownKeys { table: String, keys: String },
     #[error(transparent)]

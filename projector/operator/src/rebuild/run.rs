@@ -9,7 +9,7 @@ use ledger_store::generations::Work;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, StoredPosition};
 use ledger_store::{FOLD_VERSION, GenerationKey};
-use projector::relay::RelayTopics;
+use projector::relay::{RelayTopics, ends_of_log};
 use projector::start_check;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -71,6 +71,12 @@ async fn begin<'a>(
         topics: options.topics.clone(),
         topic_id: identity.topic_id.clone(),
     };
+    if live.is_none() {
+        // The database may have been lost: what stood in it was observed up to the log's end at most. Before the first table is
+        // made, so that no read is answered from fewer records meanwhile (INV-13).
+        let ends = ends_of_log(&options.kafka, &options.topics, &identity).await?;
+        positions::raise_furthest(guard.connection(), topic, &ends).await?;
+    }
     // Only to see that they can be read: a rebuild that does not know where to end is refused before it begins.
     tokio::select! {
         known = ends.read(identity.partition_count) => drop(known?),

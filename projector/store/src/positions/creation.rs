@@ -95,8 +95,28 @@ async fn insert_all(
     Ok(())
 }
 
-/// Where a partition has a row already, it is never lowered.
+/// Nothing was folded in this database, so a row that is there is of another log, or says as much.
 async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
+    for (partition, next_offset) in (0_i32..).zip(furthest) {
+        sqlx::query(
+            "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
+             ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
+        )
+        .bind(topic)
+        .bind(partition)
+        .bind(next_offset)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Writes down how far each partition may have been observed, where nothing is folded yet, or the tables may be older than what was
+/// observed of them: reads wait until they are as far (INV-13). Nothing is lowered. `furthest` is by partition.
+///
+/// # Errors
+/// The database's.
+pub async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), StoreError> {
     for (partition, next_offset) in (0_i32..).zip(furthest) {
         sqlx::query(
             "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
@@ -106,7 +126,8 @@ async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest
         .bind(partition)
         .bind(next_offset)
         .execute(&mut *connection)
-        .await?;
+        .await
+        .map_err(at("raising the furthest positions"))?;
     }
     Ok(())
 }

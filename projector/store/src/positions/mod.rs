@@ -5,6 +5,6 @@ pub mod creation;
 pub mod moving;
 pub mod reading;
 
-pub use creation::{Origin, create, create_in};
+pub use creation::{Origin, create, create_in, raise_furthest};
 pub use moving::{Move, MoveStatements};
 pub use reading::{PositionStatements, StoredPosition, other_topic, read, table_with_rows};

@@ -31,6 +31,23 @@ fn publishers(setting: &Setting) -> Publishers {
     Publishers { kafka, cursors_topic: setting.topic("cursors"), partition_count: PARTITIONS }
 }
 
+/// A ledger whose generation 1 has a receipt of 10 that is published, and an order of 4 whose outcome is not. No projector runs.
+async fn with_a_backlog(purpose: &str) -> Setting {
+    let setting = Setting::migrated(purpose);
+    let product = product_in(1, "bar");
+    let projector = setting.project();
+    setting.append_event(&product, &receipt(1, &product, 10)).await;
+    setting.folded_to(1, 1).await;
+    all_published(&setting).await;
+    let mut guard = Guard::take(&setting.owner_url(), Work::Rebuild).await.expect("free");
+    barrier::stop_publishing(&mut guard, &publishers(&setting)).await.expect("fenced");
+    setting.append_event(&product, &order(2, &product, 4)).await;
+    setting.folded_to(1, 2).await;
+    assert_eq!(projector.stop().0, 0);
+    guard.release().await;
+    setting
+}
+
 #[tokio::test]
 async fn inv_6_what_replaced_tables_decided_is_not_published() {
     let setting = Setting::migrated("outboxswap");
@@ -62,18 +79,7 @@ async fn inv_6_what_replaced_tables_decided_is_not_published() {
 
 #[tokio::test]
 async fn rows_of_a_kept_generation_are_published_after_a_rollback() {
-    let setting = Setting::migrated("outboxback");
-    let product = product_in(1, "bar");
-    let projector = setting.project();
-    setting.append_event(&product, &receipt(1, &product, 10)).await;
-    setting.folded_to(1, 1).await;
-    all_published(&setting).await;
-    let mut guard = Guard::take(&setting.owner_url(), Work::Rebuild).await.expect("free");
-    barrier::stop_publishing(&mut guard, &publishers(&setting)).await.expect("fenced");
-    setting.append_event(&product, &order(2, &product, 4)).await;
-    setting.folded_to(1, 2).await;
-    assert_eq!(projector.stop().0, 0);
-    guard.release().await;
+    let setting = with_a_backlog("outboxback").await;
     // Generation 2 ends at the cursor, before the order; generation 1 has it, and its outcome in the outbox.
     rebuild(&setting, &["--yes"], 0, "swapped");
     assert_eq!(setting.number("SELECT COUNT(*) FROM outbox WHERE generation = 1").await, 1);
@@ -86,18 +92,7 @@ async fn rows_of_a_kept_generation_are_published_after_a_rollback() {
 
 #[tokio::test]
 async fn a_dropped_generation_takes_its_outbox_with_it() {
-    let setting = Setting::migrated("outboxdrop");
-    let product = product_in(1, "bar");
-    let projector = setting.project();
-    setting.append_event(&product, &receipt(1, &product, 10)).await;
-    setting.folded_to(1, 1).await;
-    all_published(&setting).await;
-    let mut guard = Guard::take(&setting.owner_url(), Work::Rebuild).await.expect("free");
-    barrier::stop_publishing(&mut guard, &publishers(&setting)).await.expect("fenced");
-    setting.append_event(&product, &order(2, &product, 4)).await;
-    setting.folded_to(1, 2).await;
-    assert_eq!(projector.stop().0, 0);
-    guard.release().await;
+    let setting = with_a_backlog("outboxdrop").await;
     rebuild(&setting, &["--yes"], 0, "swapped");
     assert_eq!(code(&setting.ledger(&["generations", "drop", "1"])), 0);
     assert_eq!(setting.number("SELECT COUNT(*) FROM outbox").await, 0);
