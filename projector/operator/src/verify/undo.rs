@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::compared_row::ComparedRow;
-use super::table::{STOCK, TableShape};
+use super::table::{ORDERS, STOCK, STOCK_MOVEMENTS, TableShape};
 
 /// What rows that are set aside did to a product, on one side.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +22,14 @@ pub(super) struct Undoes(HashMap<Box<str>, Undo>);
 impl Undoes {
     /// Notes what a row that is set aside did.
     pub(super) fn set_aside(&mut self, shape: &TableShape, row: &ComparedRow) {
-        if row.text(shape, "status") != "confirmed" {
+        // A parked record changed no stock, and has no status.
+        if ![ORDERS.name, STOCK_MOVEMENTS.name].contains(&shape.name) || row.text(shape, "status") != "confirmed" {
             return;
         }
-        let (change, received) = match shape.name {
-            "orders" => (-row.integer(shape, "quantity"), false),
-            _ => (row.integer(shape, "delta"), row.text(shape, "kind") == "receipt"),
+        let (change, received) = if shape.name == ORDERS.name {
+            (-row.integer(shape, "quantity"), false)
+        } else {
+            (row.integer(shape, "delta"), row.text(shape, "kind") == "receipt")
         };
         let undo = self.0.entry(row.text(shape, "product_id").into()).or_default();
         // What is stored may be anything; a sum that overflows is no stock, and is shown as a difference.

@@ -75,8 +75,12 @@ async fn a_full_disk_keeps_what_was_built() {
              SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'The table is full'; END IF",
         )
         .await;
-    check(&setting, &[], &["the database server has no room left: ", "generation 2 is kept: `ledger rebuild` goes on"])
-        .await;
+    check(
+        &setting,
+        &[],
+        &["the database server has no room left: ", "generation 2 is kept: `ledger rebuild` continues"],
+    )
+    .await;
     setting.execute("DROP TRIGGER full").await;
     assert_eq!(rebuild(&setting, &[], 0, "swapped")["resumedFrom"], "load");
     drop(projector);
