@@ -155,7 +155,12 @@ fn whatever_dies_comes_back(installation: &Installation) {
 
 fn a_killed_supervisor_is_replaced(installation: &Installation) {
     let before = installation.pids();
-    kill_hard(installation.pid("supervisor").unwrap());
+    let supervisor = installation.pid("supervisor").unwrap();
+    kill_hard(supervisor);
+    // The kernel takes its time; until it is gone, `up` says that it runs already.
+    wait_for("the end of the supervisor", Duration::from_secs(10), || {
+        ProcessIdentity::of(supervisor).is_none().then_some(())
+    });
     let said = installation.succeed(&["up", "--detach"]);
     assert!(!said.contains("10 chocolate arrive"), "the samples were played again:\n{said}");
     for (name, pid) in installation.pids() {
