@@ -1,10 +1,11 @@
 //! Where the log ends, as far as a fold can ever stand: what may have been observed of it at most (INV-13).
 
-use ledger_kafka::{KafkaSettings, KafkaUseError, ask};
+use ledger_kafka::{KafkaSettings, KafkaUseError};
 use ledger_schema::log::LogIdentity;
 
 use super::cursor::CursorReader;
 use super::error::RelayError;
+use super::patience::patiently;
 use super::settings::RelayTopics;
 
 /// One past the last committed record of each partition. (Not the high watermark: after marks of transactions and aborted records
@@ -19,7 +20,8 @@ pub async fn ends_of_log(
 ) -> Result<Vec<i64>, RelayError> {
     let read_one = |partition| {
         let (kafka, topics, topic_id) = (kafka.clone(), topics.clone(), identity.topic_id.clone());
-        tokio::spawn(ask(move || CursorReader::new(&kafka, &topics, &topic_id).end_of_log(partition)))
+        let read = move || CursorReader::new(&kafka, &topics, &topic_id).end_of_log(partition);
+        tokio::spawn(patiently(read, RelayError::passes))
     };
     // All at once: each waits for brokers, not for us.
     let reads: Vec<_> = (0..identity.partition_count).map(read_one).collect();

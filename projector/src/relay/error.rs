@@ -62,7 +62,7 @@ impl RelayError {
 
 /// Kafka's answers pass, whatever they are: a broker that starts, moves or lags gives almost any. Settings that the client
 /// itself refuses, and topics that are not there, do not.
-fn passes(error: &KafkaUseError) -> bool {
+pub(super) fn passes(error: &KafkaUseError) -> bool {
     match error {
         KafkaUseError::Failed { cause, .. } => {
             !matches!(cause, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use ledger_kafka::{DroppedAside, KafkaSettings, KafkaUseError, QuietContext, ask, use_error};
+use ledger_kafka::{DroppedAside, KafkaSettings, KafkaUseError, QuietContext, use_error};
 use rdkafka::producer::{FutureProducer, Producer};
+
+use super::error::passes;
+use super::patience::patiently;
 
 const FENCE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -22,7 +25,7 @@ pub(super) fn transactional_id(cursors_topic: &str, partition: i32) -> String {
 pub async fn fence_all(kafka: &KafkaSettings, cursors_topic: &str, partition_count: i32) -> Result<(), KafkaUseError> {
     let fence_one = |partition| {
         let (kafka, cursors_topic) = (kafka.clone(), cursors_topic.to_owned());
-        tokio::spawn(ask(move || fence(&kafka, &cursors_topic, partition)))
+        tokio::spawn(patiently(move || fence(&kafka, &cursors_topic, partition), passes))
     };
     let fences: Vec<_> = (0..partition_count).map(fence_one).collect();
     let mut all = Ok(());

@@ -23,6 +23,7 @@ mod error;
 mod fence;
 mod group;
 mod partition;
+mod patience;
 mod plan;
 mod publisher;
 mod rows;
