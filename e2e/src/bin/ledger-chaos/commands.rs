@@ -25,7 +25,6 @@ use crate::system::{System, block_on};
 const KAFKA_LIMIT: Duration = Duration::from_secs(20);
 /// Orders in the old world's topic.
 const OLD_ORDERS: u64 = 40;
-const LOOKS_IN_VAIN: u32 = 20;
 /// Prices of what commands append: below the clients', and each once.
 const REDRIVE_PRICE: u64 = 1_000;
 const IMPORT_PRICE: u64 = 500_000;
@@ -76,8 +75,9 @@ pub(crate) fn redrives(
 
 /// The first parked record that nobody has redriven, once there is one.
 fn parked(system: &mut System, pace: &Pace, pool: &MySqlPool) -> Result<(i32, i64)> {
-    let (mut found, mut looks) = (None, 0_u32);
-    system.wait_until("a parked record to redrive", Duration::from_secs(30), |_| {
+    let mut found = None;
+    // Bad records come with orders.
+    pace.wait_for_orders(system, "a parked record to redrive", Duration::from_secs(30), |_| {
         let query = sqlx::query_as::<_, (i32, i64)>(
             "SELECT kafka_partition, kafka_offset FROM dead_letters AS letter WHERE NOT EXISTS (SELECT 1 FROM redrives \
              WHERE redrives.kafka_partition = letter.kafka_partition AND redrives.kafka_offset = letter.kafka_offset) \
@@ -85,11 +85,6 @@ fn parked(system: &mut System, pace: &Pace, pool: &MySqlPool) -> Result<(i32, i6
         );
         // A database that is still recovering is looked at again.
         found = block_on(query.fetch_optional(pool)).ok().flatten();
-        looks += 1;
-        // Bad records come with orders.
-        if found.is_none() && looks.is_multiple_of(LOOKS_IN_VAIN) {
-            pace.lend();
-        }
         found.is_some()
     })?;
     found.context("there is no parked record")

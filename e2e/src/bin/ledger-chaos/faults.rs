@@ -64,7 +64,7 @@ fn inject(
             system.crash_server(server, absence)?;
             system.part(part).restart()?;
         }
-        Fault::Freeze => freeze(system, random)?,
+        Fault::Freeze => freeze(system, pace, random)?,
         Fault::TwoProjectors => {
             for cleanly in [true, random.percent(50)] {
                 system.start_second()?;
@@ -73,11 +73,11 @@ fn inject(
             }
             return Ok(2);
         }
-        Fault::CutCommit(cut) => return cut_connections(system, Target::WritersCommit, &[cut; CUTS]),
+        Fault::CutCommit(cut) => return cut_connections(system, pace, Target::WritersCommit, &[cut; CUTS]),
         Fault::CutRelay => {
             let mut cuts = [Cut::BeforeTheServer, Cut::WhileTheServerWorks, Cut::AfterTheReply];
             random.shuffle(&mut cuts);
-            return cut_connections(system, Target::RelaysStatement, &cuts);
+            return cut_connections(system, pace, Target::RelaysStatement, &cuts);
         }
         Fault::Deaths => return deaths::of_the_projector(system, pace, random, counts),
         Fault::Redrives => return commands::redrives(system, shop, pace, random, counts),
@@ -88,12 +88,12 @@ fn inject(
 }
 
 /// The first projector stands still until the second has its partitions, and wakes as a zombie.
-fn freeze(system: &mut System, random: &mut Random) -> Result<()> {
+fn freeze(system: &mut System, pace: &Pace, random: &mut Random) -> Result<()> {
     system.start_second()?;
     system.ledger.projector.process.pause()?;
     let before = system.folded_by_second()?;
     system.pass(FREEZE)?;
-    let taken_over = system.wait_until("the second projector folds on", Duration::from_secs(30), |system| {
+    let taken_over = pace.wait_for_orders(system, "the second projector folds on", Duration::from_secs(30), |system| {
         system.folded_by_second().is_ok_and(|now| now > before)
     });
     system.ledger.projector.process.resume()?;
@@ -102,12 +102,13 @@ fn freeze(system: &mut System, random: &mut Random) -> Result<()> {
     system.stop_second(random.percent(50))
 }
 
-fn cut_connections(system: &mut System, target: Target, cuts: &[Cut]) -> Result<u64> {
+fn cut_connections(system: &mut System, pace: &Pace, target: Target, cuts: &[Cut]) -> Result<u64> {
     let mut times = 0;
     for cut in cuts {
         let before = system.scissors.cut_count();
         system.scissors.arm(target, *cut);
-        let done = system.wait_until("a connection to cut", CUT_LIMIT, |system| system.scissors.cut_count() > before);
+        let is_cut = |system: &mut System| system.scissors.cut_count() > before;
+        let done = pace.wait_for_orders(system, "a connection to cut", CUT_LIMIT, is_cut);
         system.scissors.disarm();
         done?;
         times += 1;

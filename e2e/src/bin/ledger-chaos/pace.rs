@@ -4,13 +4,16 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::Result;
 use tokio::sync::Semaphore;
 
 use crate::kinds::ALL;
+use crate::system::System;
 
 /// One more round of faults for each so many orders.
 const ORDERS_A_ROUND: usize = 35_000;
 const LENT_ORDERS: usize = 20;
+const LOOKS_IN_VAIN: u32 = 20;
 
 /// How many orders may have begun, and how fast they may come.
 pub(crate) struct Pace {
@@ -39,6 +42,26 @@ impl Pace {
     /// A few orders before their time, for a fault that waits for what only orders bring.
     pub(crate) fn lend(&self) {
         self.allowed.fetch_add(LENT_ORDERS, Ordering::Relaxed);
+    }
+
+    /// As [`System::wait_until`], for what only orders bring: while it does not come, a few are lent. Without that a fault
+    /// that comes late, after one that took longer than [`crate::kinds::Fault::about`], finds its share already spent.
+    pub(crate) fn wait_for_orders(
+        &self,
+        system: &mut System,
+        what: &str,
+        limit: Duration,
+        mut condition: impl FnMut(&mut System) -> bool,
+    ) -> Result<()> {
+        let mut looks = 0_u32;
+        system.wait_until(what, limit, |system| {
+            let is_met = condition(system);
+            looks += 1;
+            if !is_met && looks.is_multiple_of(LOOKS_IN_VAIN) {
+                self.lend();
+            }
+            is_met
+        })
     }
 
     /// No more faults come: the rest may come as it can.
