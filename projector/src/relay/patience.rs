@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use backon::{ConstantBuilder, Retryable};
 use ledger_kafka::{KafkaUseError, ask};
 
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: usize = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Asks on a thread for blocking questions, until the answer is none that `passes`, or ten attempts are over.
@@ -20,13 +21,8 @@ where
     T: Send + 'static,
     E: Send + 'static + From<KafkaUseError>,
 {
-    for _ in 1..ATTEMPTS {
-        match ask(question.clone()).await {
-            Err(error) if passes(&error) => tokio::time::sleep(PAUSE).await,
-            answer => return answer,
-        }
-    }
-    ask(question).await
+    let pauses = ConstantBuilder::default().with_delay(PAUSE).with_max_times(ATTEMPTS - 1);
+    (|| ask(question.clone())).retry(pauses).when(passes).await
 }
 
 #[cfg(test)]
