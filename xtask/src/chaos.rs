@@ -9,9 +9,10 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::interrupt::Interrupt;
+use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
-use crate::servers::Servers;
+use crate::servers::{BrokerCount, Servers};
 use crate::{cargo, install, lock, repository};
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -28,10 +29,25 @@ pub struct ChaosArguments {
     /// Clients at the same time
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub clients: u32,
+    /// Brokers: one, or three, of which two are killed at a time
+    #[arg(long, default_value = "1")]
+    pub brokers: BrokerCount,
+    /// Another MariaDB than the system's, as Debian's packages bring it
+    #[arg(long, value_name = "VERSION")]
+    pub mariadb: Option<MariaDbRelease>,
+}
+
+impl ChaosArguments {
+    /// The servers that it runs on, and crashes.
+    #[must_use]
+    pub fn servers(&self) -> Servers {
+        Servers::for_chaos().on(self.mariadb).with_brokers(self.brokers)
+    }
 }
 
 /// The run of `cargo xtask test`: every kind of fault once, about two minutes.
-pub const BOUNDED: ChaosArguments = ChaosArguments { orders: 2_500, seed: 1, clients: 16 };
+pub const BOUNDED: ChaosArguments =
+    ChaosArguments { orders: 2_500, seed: 1, clients: 16, brokers: BrokerCount::One, mariadb: None };
 
 /// `cargo xtask chaos`.
 ///
@@ -53,7 +69,7 @@ pub fn run(arguments: ChaosArguments) -> Result<()> {
 /// As [`run`].
 pub fn run_built(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
     let _lock = lock::of_command("chaos")?;
-    let servers = Servers::for_chaos();
+    let servers = arguments.servers();
     servers.start_fresh(interrupt)?;
     let outcome = inject(&servers, arguments, interrupt);
     let stopped = servers.stop();
@@ -63,12 +79,15 @@ pub fn run_built(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()>
 }
 
 fn inject(servers: &Servers, arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
-    let ChaosArguments { orders, seed, clients } = arguments;
-    let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-chaos")).args([
-        format!("--orders={orders}"),
-        format!("--seed={seed}"),
-        format!("--clients={clients}"),
-    ]);
+    let ChaosArguments { orders, seed, clients, brokers, mariadb } = arguments;
+    let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-chaos"))
+        .args([
+            format!("--orders={orders}"),
+            format!("--seed={seed}"),
+            format!("--clients={clients}"),
+            format!("--brokers={brokers}"),
+        ])
+        .args(mariadb.map(|release| format!("--mariadb={}", release.version())));
     command.environment = servers.test_environment()?;
     let status = OwnedProcess::spawn_visible("ledger-chaos", &command)?.wait_unless(interrupt, STOP_LIMIT)?;
     let logs = servers.state().logs();

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::chaos::ChaosArguments;
 use crate::interrupt::Interrupt;
+use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::servers::Servers;
 use crate::simulate::SimulateArguments;
@@ -16,19 +18,20 @@ use crate::{cargo, chaos, install, lock, progress, simulate, table, tools};
 
 /// The sections that were passed, with the time each took.
 struct Checks {
+    mariadb: Option<MariaDbRelease>,
     interrupt: Interrupt,
     passed: Vec<(&'static str, Duration)>,
 }
 
-/// `cargo xtask test`; `filter` is passed on to `cargo test`.
+/// `cargo xtask test`, on another MariaDB where one is named; `filter` is passed on to `cargo test`.
 ///
 /// # Errors
 /// At the first section that fails.
-pub fn run(filter: &[String]) -> Result<()> {
+pub fn run(mariadb: Option<MariaDbRelease>, filter: &[String]) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
     let begin = Instant::now();
-    let mut checks = Checks { interrupt, passed: Vec::new() };
+    let mut checks = Checks { mariadb, interrupt, passed: Vec::new() };
     let outcome = checks.run_all(filter);
     let mut rows: Vec<Vec<String>> =
         checks.passed.iter().map(|(name, took)| vec![(*name).to_owned(), progress::seconds(*took)]).collect();
@@ -59,7 +62,8 @@ impl Checks {
         self.tests(filter)?;
         if everything {
             self.cargo("build with failpoints", &cargo::BUILD_FAILPOINTS, &[])?;
-            self.section("faults", |interrupt| chaos::run_built(chaos::BOUNDED, interrupt))?;
+            let arguments = ChaosArguments { mariadb: self.mariadb, ..chaos::BOUNDED };
+            self.section("faults", |interrupt| chaos::run_built(arguments, interrupt))?;
         }
         Ok(())
     }
@@ -93,7 +97,7 @@ impl Checks {
     }
 
     fn tests(&mut self, filter: &[String]) -> Result<()> {
-        let servers = Servers::for_tests();
+        let servers = Servers::for_tests().on(self.mariadb);
         self.section("servers for the tests", |interrupt| servers.start_fresh(interrupt))?;
         let environment = servers.test_environment()?;
         let mut arguments = vec!["test", "--release", "--workspace"];

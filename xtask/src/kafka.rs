@@ -1,4 +1,5 @@
-//! One Kafka node that is broker and controller (KRaft), run from the jars.
+//! Kafka (KRaft), run from the jars: one node that is broker and controller, or one of several brokers beside a
+//! controller of its own, so that no death of brokers takes the quorum with it.
 //!
 //! Its storage is formatted once; all settings are in the file that is written at every start.
 //!
@@ -41,10 +42,60 @@ pub const COMMON_PROPERTIES: [(&str, &str); 13] = [
     ("broker.heartbeat.interval.ms", "400"),
 ];
 
+/// What else one of several brokers has: every topic lies on three, two of which must have what is acknowledged, and one
+/// that has not is never its leader. A session is as long as where nobody has set it.
+const CLUSTER_PROPERTIES: [(&str, &str); 10] = [
+    ("default.replication.factor", "3"),
+    ("min.insync.replicas", "2"),
+    ("unclean.leader.election.enable", "false"),
+    ("offsets.topic.replication.factor", "3"),
+    ("transaction.state.log.replication.factor", "3"),
+    ("transaction.state.log.min.isr", "2"),
+    ("share.coordinator.state.topic.replication.factor", "3"),
+    ("share.coordinator.state.topic.min.isr", "2"),
+    ("broker.session.timeout.ms", "9000"),
+    ("broker.heartbeat.interval.ms", "2000"),
+];
+
+/// What one process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Node {
+    /// Broker and controller, and there is no other.
+    Whole,
+    /// The controller of several brokers.
+    Controller,
+    /// One of several brokers, counted from 1.
+    Broker(u8),
+}
+
+impl Node {
+    /// Its name in `log/`, `run/` and `data/`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => NAME,
+            Self::Controller => "kafka-controller",
+            Self::Broker(1) => "kafka-1",
+            Self::Broker(2) => "kafka-2",
+            Self::Broker(_) => "kafka-3",
+        }
+    }
+
+    const fn id(self) -> u8 {
+        match self {
+            Self::Whole => 1,
+            Self::Controller => 100,
+            Self::Broker(number) => number,
+        }
+    }
+}
+
 /// How it is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KafkaSettings {
-    /// Where clients connect.
+    /// Which process.
+    pub node: Node,
+    /// Where clients connect; a controller alone does not listen there.
     pub address: SocketAddr,
     /// Where the controller listens; nobody else connects there.
     pub controller_address: SocketAddr,
@@ -62,18 +113,32 @@ impl KafkaSettings {
     /// Paths are relative to the state folder, which is Kafka's working folder: `log.dirs` would take
     /// a comma in a path for a second one.
     fn properties(&self, log_dirs: &str) -> String {
-        let Self { address, controller_address, .. } = self;
-        let common: String = COMMON_PROPERTIES.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let Self { node, address, controller_address, .. } = self;
+        let (client, control) = (format!("PLAINTEXT://{address}"), format!("CONTROLLER://{controller_address}"));
+        let (roles, listeners, controller) = match node {
+            Node::Whole => ("broker,controller", format!("{client},{control}"), Node::Whole),
+            Node::Controller => ("controller", control, Node::Controller),
+            Node::Broker(_) => ("broker", client.clone(), Node::Controller),
+        };
+        let advertised = match node {
+            Node::Controller => String::new(),
+            Node::Whole | Node::Broker(_) => format!("advertised.listeners={client}\n"),
+        };
+        // Of two lines of one name the later one holds.
+        let cluster = if *node == Node::Whole { &[][..] } else { &CLUSTER_PROPERTIES };
+        let common: String =
+            COMMON_PROPERTIES.iter().chain(cluster).map(|(name, value)| format!("{name}={value}\n")).collect();
         format!(
             "# Written at every start.\n\
-             process.roles=broker,controller\n\
-             node.id=1\n\
-             controller.quorum.voters=1@{controller_address}\n\
-             listeners=PLAINTEXT://{address},CONTROLLER://{controller_address}\n\
-             advertised.listeners=PLAINTEXT://{address}\n\
+             process.roles={roles}\n\
+             node.id={}\n\
+             controller.quorum.voters={}@{controller_address}\n\
+             listeners={listeners}\n{advertised}\
              controller.listener.names=CONTROLLER\n\
              listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
-             log.dirs={log_dirs}\n{common}"
+             log.dirs={log_dirs}\n{common}",
+            node.id(),
+            controller.id(),
         )
     }
 }
@@ -87,25 +152,25 @@ const LOG4J: &str = "status=error\n\
     rootLogger.level=info\n\
     rootLogger.appenderRef.stdout.ref=stdout\n";
 
-/// Formats the storage unless that was done, writes the settings, and answers the command that runs
+/// Formats the storage as `cluster`'s unless that was done, writes the settings, and answers the command that runs
 /// the node.
 ///
 /// # Errors
 /// When the storage cannot be formatted; the message holds what Kafka said.
-pub fn prepare(state: &StateDir, settings: KafkaSettings, jars: &Path) -> Result<ProcessCommand> {
+pub fn prepare(state: &StateDir, settings: KafkaSettings, cluster: &ClusterId, jars: &Path) -> Result<ProcessCommand> {
+    let name = settings.node.name();
     let log4j = state.run().join("log4j2.properties");
     atomic_file::write(&log4j, LOG4J.as_bytes(), Readers::Everyone)?;
-    let data = state.data().join(NAME);
-    if !data.is_dir() {
-        format_storage(state, settings, jars)?;
+    if !state.data().join(name).is_dir() {
+        format_storage(state, settings, cluster, jars)?;
     }
-    let properties = state.run().join("kafka.properties");
-    atomic_file::write(&properties, settings.properties("data/kafka").as_bytes(), Readers::Everyone)?;
+    let properties = state.run().join(format!("{name}.properties"));
+    atomic_file::write(&properties, settings.properties(&format!("data/{name}")).as_bytes(), Readers::Everyone)?;
     let heap = settings.heap_mib;
     Ok(java(state, jars)?
         .arg(format!("-Xmx{heap}m"))
         .arg(format!("-Xms{}m", heap.min(256)))
-        .args(["kafka.Kafka", "run/kafka.properties"]))
+        .args(["kafka.Kafka".to_owned(), format!("run/{name}.properties")]))
 }
 
 fn java(state: &StateDir, jars: &Path) -> Result<ProcessCommand> {
@@ -118,21 +183,36 @@ fn java(state: &StateDir, jars: &Path) -> Result<ProcessCommand> {
 }
 
 /// Formatted under another name and renamed: a folder that is there is complete.
-fn format_storage(state: &StateDir, settings: KafkaSettings, jars: &Path) -> Result<()> {
-    let (data, new) = (state.data().join(NAME), state.data().join("kafka.new"));
+fn format_storage(state: &StateDir, settings: KafkaSettings, cluster: &ClusterId, jars: &Path) -> Result<()> {
+    let name = settings.node.name();
+    let (data, new) = (state.data().join(name), state.data().join(format!("{name}.new")));
     atomic_file::remove_folder(&new)?;
-    let properties = settings.properties("data/kafka.new");
-    fs::write(state.run().join("kafka-format.properties"), properties)?;
+    let properties = settings.properties(&format!("data/{name}.new"));
+    fs::write(state.run().join(format!("{name}-format.properties")), properties)?;
     let command = java(state, jars)?
         .args(["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t"])
-        .arg(cluster_id(credentials::random_bytes()?))
-        .args(["-c", "run/kafka-format.properties"]);
+        .arg(&cluster.0)
+        .args(["-c".to_owned(), format!("run/{name}-format.properties")]);
     let output = command.to_std().stdin(Stdio::null()).output().context("cannot run java")?;
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     ensure!(output.status.success(), "Kafka's storage cannot be formatted: {}", said.trim());
     fs::rename(&new, &data)?;
     Ok(atomic_file::sync_folder_of(&data)?)
+}
+
+/// What the nodes of one cluster have in common; only a format asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterId(String);
+
+impl ClusterId {
+    /// One that no other cluster has.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn random() -> Result<Self> {
+        Ok(Self(cluster_id(credentials::random_bytes()?)))
+    }
 }
 
 /// Sixteen bytes in base64 for addresses, without padding. The first bits are cleared: an id that
@@ -161,14 +241,46 @@ mod tests {
         assert_eq!(cluster_id(bytes), "AQIDBAUGBwgJCgsMDQ4PEA");
     }
 
-    #[test]
-    fn the_addresses_stand_where_kafka_looks_for_them() {
-        let settings = KafkaSettings {
+    fn settings(node: Node) -> KafkaSettings {
+        KafkaSettings {
+            node,
             address: SocketAddr::from(([127, 0, 0, 1], 29092)),
             controller_address: SocketAddr::from(([127, 0, 0, 1], 29093)),
             heap_mib: 512,
-        };
-        let text = settings.properties("data/kafka");
+        }
+    }
+
+    /// As Kafka reads it: the last line of a name holds.
+    fn value<'a>(properties: &'a str, name: &str) -> Option<&'a str> {
+        let pairs = properties.lines().filter_map(|line| line.split_once('='));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).last()
+    }
+
+    #[test]
+    fn one_of_three_brokers_needs_a_second_for_what_it_acknowledges_and_votes_for_nothing() {
+        let broker = settings(Node::Broker(2)).properties("data/kafka-2");
+        let controller = settings(Node::Controller).properties("data/kafka-controller");
+        for (name, of_broker, of_controller) in [
+            ("process.roles", Some("broker"), Some("controller")),
+            ("node.id", Some("2"), Some("100")),
+            ("controller.quorum.voters", Some("100@127.0.0.1:29093"), Some("100@127.0.0.1:29093")),
+            ("listeners", Some("PLAINTEXT://127.0.0.1:29092"), Some("CONTROLLER://127.0.0.1:29093")),
+            ("advertised.listeners", Some("PLAINTEXT://127.0.0.1:29092"), None),
+            ("offsets.topic.replication.factor", Some("3"), Some("3")),
+            ("transaction.state.log.min.isr", Some("2"), Some("2")),
+            ("min.insync.replicas", Some("2"), Some("2")),
+            ("unclean.leader.election.enable", Some("false"), Some("false")),
+        ] {
+            assert_eq!(value(&broker, name), of_broker, "{name}");
+            assert_eq!(value(&controller, name), of_controller, "{name}");
+        }
+        assert_eq!(value(&settings(Node::Whole).properties("x"), "offsets.topic.replication.factor"), Some("1"));
+    }
+
+    #[test]
+    fn the_addresses_stand_where_kafka_looks_for_them() {
+        let text = settings(Node::Whole).properties("data/kafka");
+        assert!(text.contains("\nnode.id=1\n"));
         assert!(text.contains("\nlisteners=PLAINTEXT://127.0.0.1:29092,CONTROLLER://127.0.0.1:29093\n"));
         assert!(text.contains("\ncontroller.quorum.voters=1@127.0.0.1:29093\n"));
         assert!(text.contains("\nlog.dirs=data/kafka\n"));

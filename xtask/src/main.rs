@@ -9,11 +9,12 @@ use clap::{Parser, Subcommand};
 use xtask::chaos::ChaosArguments;
 use xtask::down::DownArguments;
 use xtask::interrupt::Interrupt;
+use xtask::mariadb_release::MariaDbRelease;
 use xtask::process::record;
 use xtask::simulate::SimulateArguments;
 use xtask::supervisor::Settings;
 use xtask::up::UpArguments;
-use xtask::{bench, chaos, checks, down, mutants, operator, progress, servers, simulate, supervisor, up};
+use xtask::{bench, by_hand, chaos, checks, down, mutants, operator, progress, simulate, supervisor, up};
 
 /// The order ledger's own commands.
 #[derive(Debug, Parser)]
@@ -31,6 +32,9 @@ enum XtaskCommand {
     Down(DownArguments),
     /// Everything that CI checks, on ports and data of its own; words after `--` go to `cargo test`
     Test {
+        /// On another MariaDB than the system's, as Debian's packages bring it; fetched into .ledger/
+        #[arg(long, value_name = "VERSION")]
+        mariadb: Option<MariaDbRelease>,
         #[arg(last = true)]
         cargo_test: Vec<String>,
     },
@@ -70,7 +74,11 @@ enum XtaskCommand {
 #[derive(Debug, Subcommand)]
 enum ServersCommand {
     /// Start them on fresh data and print the variables to `eval`; says so when they run
-    Start,
+    Start {
+        /// Another MariaDB than the system's, as Debian's packages bring it; fetched into .ledger/
+        #[arg(long, value_name = "VERSION")]
+        mariadb: Option<MariaDbRelease>,
+    },
     /// Stop them and remove their data
     Stop,
 }
@@ -99,15 +107,15 @@ fn run(command: XtaskCommand) -> Result<()> {
     match command {
         XtaskCommand::Up(arguments) => up::run(&arguments),
         XtaskCommand::Down(arguments) => down::run(&arguments),
-        XtaskCommand::Test { cargo_test } => checks::run(&cargo_test),
+        XtaskCommand::Test { mariadb, cargo_test } => checks::run(mariadb, &cargo_test),
         XtaskCommand::Bench { names, events } => bench::run(&names, events),
         XtaskCommand::Chaos(arguments) => chaos::run(arguments),
         XtaskCommand::Mutants { cargo_mutants } => mutants::run(&cargo_mutants),
         XtaskCommand::Simulate(arguments) => simulate::run(arguments),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),
         XtaskCommand::Supervise(settings) => supervisor::run(&settings),
-        XtaskCommand::Servers(ServersCommand::Start) => servers::start_for_hand(&Interrupt::install()?),
-        XtaskCommand::Servers(ServersCommand::Stop) => servers::stop_for_hand(),
+        XtaskCommand::Servers(ServersCommand::Start { mariadb }) => by_hand::start(mariadb, &Interrupt::install()?),
+        XtaskCommand::Servers(ServersCommand::Stop) => by_hand::stop(),
         XtaskCommand::Launch(LaunchArguments { run_dir, name, command }) => {
             let (program, arguments) = command.split_first().context("no program")?;
             record::launch(&run_dir, &name, program, arguments)

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::atomic_file::{self, Readers};
 use crate::credentials::Credentials;
-use crate::install;
+use crate::mariadb_release::{self, MariaDbRelease, Programs};
 use crate::probe::Probe;
 use crate::process::ProcessCommand;
 use crate::state_dir::{StateDir, temporary_folder};
@@ -44,6 +44,8 @@ pub struct MariaDbSettings {
     pub address: SocketAddr,
     /// The memory for pages, in MiB.
     pub buffer_pool_mib: u32,
+    /// Which MariaDB; the system's where absent.
+    pub release: Option<MariaDbRelease>,
 }
 
 impl MariaDbSettings {
@@ -62,13 +64,15 @@ impl MariaDbSettings {
 pub fn prepare(state: &StateDir, settings: MariaDbSettings, credentials: &Credentials) -> Result<ProcessCommand> {
     let data = state.data().join(NAME);
     let scratch = state.data().join("mariadb-scratch");
-    create_data_folder(&data)?;
+    let programs = mariadb_release::programs(settings.release)?;
+    create_data_folder(&data, &programs)?;
     fs::create_dir_all(&scratch)?;
     let init_file = state.run().join("mariadb-init.sql");
     atomic_file::write(&init_file, credentials.to_init_sql().as_bytes(), Readers::Owner)?;
-    Ok(ProcessCommand::new(install::program("mariadbd")?)
+    Ok(ProcessCommand::new(programs.server)
         .arg("--no-defaults")
         .args(run_as())
+        .args(programs.base.map(|base| option("--basedir", &base)))
         .arg(option("--datadir", &data))
         .arg(option("--tmpdir", &scratch))
         .arg(option("--init-file", &init_file))
@@ -93,23 +97,24 @@ fn run_as() -> Option<&'static str> {
 }
 
 /// Made under another name and renamed: a folder that is there is complete.
-fn create_data_folder(data: &Path) -> Result<()> {
+fn create_data_folder(data: &Path, programs: &Programs) -> Result<()> {
     if data.is_dir() {
         return Ok(());
     }
     let new: PathBuf = data.with_extension("new");
     atomic_file::remove_folder(&new)?;
-    // The installer is a shell script that stumbles over a space in a path: it is given another one.
+    // The installer is a shell script that stumbles over a space in a path: it is given others.
     let folder = data.parent().context("the data folder has a parent")?;
     let short = temporary_folder("mariadb")?;
     symlink(folder, short.path().join("data"))?;
     let shown = short.path().join("data").join(new.file_name().unwrap_or_default());
-    let mut command = Command::new(install::program("mariadb-install-db")?);
-    command.arg("--no-defaults").args(run_as()).arg(option("--datadir", &shown)).args([
-        "--auth-root-authentication-method=normal",
-        "--skip-test-db",
-        "--skip-name-resolve",
-    ]);
+    let mut command = Command::new(&programs.installer);
+    command.arg("--no-defaults").args(run_as()).arg(option("--datadir", &shown));
+    if let Some(base) = &programs.base {
+        symlink(base, short.path().join("base"))?;
+        command.arg(option("--basedir", &short.path().join("base")));
+    }
+    command.args(["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]);
     let output = command.stdin(Stdio::null()).output().context("cannot run mariadb-install-db")?;
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::addresses::Addresses;
 use crate::credentials::Credentials;
-use crate::kafka::{self, KafkaSettings};
+use crate::kafka::{self, ClusterId, KafkaSettings, Node};
 use crate::mariadb::{self, MariaDbSettings};
 use crate::probe::Probe;
 use crate::process::ProcessCommand;
@@ -56,11 +56,17 @@ pub struct PartSpec {
 /// # Errors
 /// When one cannot be prepared.
 pub fn prepare_servers(state: &StateDir, addresses: &Addresses, credentials: &Credentials) -> Result<[PartSpec; 2]> {
-    let mariadb_settings = MariaDbSettings { address: addresses.mariadb, buffer_pool_mib: BUFFER_POOL_MIB };
-    let kafka_settings =
-        KafkaSettings { address: addresses.kafka, controller_address: addresses.kafka_controller, heap_mib: HEAP_MIB };
+    let mariadb_settings =
+        MariaDbSettings { address: addresses.mariadb, buffer_pool_mib: BUFFER_POOL_MIB, release: None };
+    let kafka_settings = KafkaSettings {
+        node: Node::Whole,
+        address: addresses.kafka,
+        controller_address: addresses.kafka_controller,
+        heap_mib: HEAP_MIB,
+    };
+    let cluster = ClusterId::random()?;
     let (mariadb_command, kafka_command) = std::thread::scope(|scope| {
-        let kafka = scope.spawn(|| kafka::prepare(state, kafka_settings, &jars::folder()));
+        let kafka = scope.spawn(|| kafka::prepare(state, kafka_settings, &cluster, &jars::folder()));
         let mariadb = mariadb::prepare(state, mariadb_settings, credentials);
         (mariadb, kafka.join())
     });

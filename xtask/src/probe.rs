@@ -22,6 +22,8 @@ pub enum Probe {
     MariaDb(SocketAddr),
     /// Kafka names at least one broker that takes requests.
     Kafka(SocketAddr),
+    /// Kafka names at least so many brokers that take requests.
+    KafkaBrokers(SocketAddr, i32),
     /// The address answers GET with 200.
     Http(String),
 }
@@ -34,7 +36,8 @@ impl Probe {
     pub fn check(&self) -> Result<()> {
         match self {
             Self::MariaDb(address) => check_mariadb(*address),
-            Self::Kafka(address) => check_kafka(*address),
+            Self::Kafka(address) => check_kafka(*address, 1),
+            Self::KafkaBrokers(address, least) => check_kafka(*address, *least),
             Self::Http(url) => check_http(url),
         }
     }
@@ -81,25 +84,42 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
 /// The first packet of a server: three bytes of length, one of sequence, then the protocol version
 /// (10) or 255 for an error such as "too many connections".
 fn check_mariadb(address: SocketAddr) -> Result<()> {
+    greeted(address).map(drop)
+}
+
+fn greeted(address: SocketAddr) -> Result<TcpStream> {
     let mut stream = connect(address)?;
     let mut packet = [0_u8; 5];
     stream.read_exact(&mut packet).with_context(|| format!("no greeting from {address}"))?;
     ensure!(packet[4] == 10, "{address} greets with {}, not with protocol version 10", packet[4]);
-    Ok(())
+    Ok(stream)
+}
+
+/// The version that a MariaDB greets with, such as `11.8.9-MariaDB`: text up to a zero. Before 11 it says that it
+/// replaces MySQL 5.5.5, and then the version.
+///
+/// # Errors
+/// As a check.
+pub fn mariadb_version(address: SocketAddr) -> Result<String> {
+    const LONGEST: u64 = 64;
+    let version: Vec<u8> =
+        greeted(address)?.take(LONGEST).bytes().take_while(|byte| !matches!(byte, Ok(0))).collect::<Result<_, _>>()?;
+    let version = String::from_utf8_lossy(&version);
+    Ok(version.strip_prefix("5.5.5-").unwrap_or(&version).to_owned())
 }
 
 /// Metadata (key 3), version 1, correlation id 1, no client id, no topics. A broker that does not yet
 /// take requests is not in the list.
 const METADATA_REQUEST: [u8; 18] = [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0, 0, 0, 0];
 
-fn check_kafka(address: SocketAddr) -> Result<()> {
+fn check_kafka(address: SocketAddr, least: i32) -> Result<()> {
     let mut stream = connect(address)?;
     stream.write_all(&METADATA_REQUEST)?;
     let mut head = [0_u8; 12];
     stream.read_exact(&mut head).with_context(|| format!("no answer from {address}"))?;
     match brokers_in(head) {
-        Some(count) if count > 0 => Ok(()),
-        Some(_) => bail!("{address} names no broker that takes requests yet"),
+        Some(count) if count >= least => Ok(()),
+        Some(count) => bail!("{address} names {count} brokers that take requests, not {least} yet"),
         None => bail!("{address} does not answer as Kafka does"),
     }
 }
@@ -137,11 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn mariadbs_version_is_what_it_greets_with() {
+        let said = |greeting| mariadb_version(server(greeting, 0)).unwrap();
+        assert_eq!(said(b"\x50\0\0\0\x0a11.8.9-MariaDB\0\x01\x02"), "11.8.9-MariaDB");
+        assert_eq!(said(b"\x50\0\0\0\x0a5.5.5-10.11.19-MariaDB\0"), "10.11.19-MariaDB");
+    }
+
+    #[test]
     fn kafka_is_ready_when_it_names_a_broker() {
         let sent = METADATA_REQUEST.len();
         Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 1], sent)).check().unwrap();
         assert!(Probe::Kafka(server(&[0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0, 0], sent)).check().is_err());
         assert!(Probe::Kafka(server(b"HTTP/1.1 400", sent)).check().is_err());
+        let two = &[0, 0, 0, 90, 0, 0, 0, 1, 0, 0, 0, 2];
+        Probe::KafkaBrokers(server(two, sent), 2).check().unwrap();
+        assert!(Probe::KafkaBrokers(server(two, sent), 3).check().is_err());
     }
 
     #[test]

@@ -1,41 +1,72 @@
 //! A Kafka and a MariaDB of their own for tests: `cargo xtask test` starts them on fresh data and
 //! stops them again; `cargo xtask servers` keeps a pair running for single tests by hand.
 //!
-//! `cargo xtask bench` and `cargo xtask chaos` have a pair each; that of chaos is crashed and revived on purpose. They
-//! never touch the data or the ports of `up`.
+//! `cargo xtask bench` and `cargo xtask chaos` have a pair each; that of chaos is crashed and revived on purpose, and
+//! may have three brokers. They never touch the data or the ports of `up`. Read [`crate::by_hand`] for those of single
+//! tests.
 
 use std::env;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 
 use crate::credentials::Credentials;
 use crate::interrupt::Interrupt;
-use crate::kafka::{self, KafkaSettings};
+use crate::kafka::{self, ClusterId, KafkaSettings, Node};
 use crate::mariadb::{self, MariaDbSettings};
-use crate::probe::Probe;
+use crate::mariadb_release::MariaDbRelease;
+use crate::probe::{self, Probe};
 use crate::process::ProcessCommand;
 use crate::process::record::{OWN_PROGRAM, ProcessRecord};
 use crate::progress::Step;
 use crate::state_dir::StateDir;
-use crate::{atomic_file, install, jars, parts, ports, repository};
+use crate::{atomic_file, jars, parts, ports, repository};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Kafka's heap and MariaDB's pages for tests, in MiB.
 const TEST_MEMORY_MIB: (u32, u32) = (512, 256);
+/// The heap of one of three brokers, in MiB.
+const BROKER_HEAP_MIB: u32 = 384;
+const CONTROLLER_HEAP_MIB: u32 = 192;
 
-/// One of the two.
+/// All names that a set of servers may run under, in the order in which they are stopped: a broker takes leave of the
+/// controller.
+const NODES: [Node; 5] = [Node::Whole, Node::Broker(1), Node::Broker(2), Node::Broker(3), Node::Controller];
+
+/// How many brokers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BrokerCount {
+    /// One node alone.
+    #[value(name = "1")]
+    One,
+    /// Three, with a controller that is none of them.
+    #[value(name = "3")]
+    Three,
+}
+
+impl fmt::Display for BrokerCount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::One => "1",
+            Self::Three => "3",
+        })
+    }
+}
+
+/// One of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
     /// The database.
     MariaDb,
-    /// The broker.
-    Kafka,
+    /// A broker.
+    Kafka(Node),
 }
 
 impl Server {
@@ -44,7 +75,7 @@ impl Server {
     pub fn name(self) -> &'static str {
         match self {
             Self::MariaDb => mariadb::NAME,
-            Self::Kafka => kafka::NAME,
+            Self::Kafka(node) => node.name(),
         }
     }
 }
@@ -53,7 +84,8 @@ impl Server {
 #[derive(Debug, Clone)]
 pub struct Servers {
     state: StateDir,
-    kafka: KafkaSettings,
+    /// One whole node, or a controller and three brokers.
+    kafka: Vec<KafkaSettings>,
     mariadb: MariaDbSettings,
 }
 
@@ -86,13 +118,43 @@ impl Servers {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
             state: StateDir::at(state),
-            kafka: KafkaSettings {
+            kafka: vec![KafkaSettings {
+                node: Node::Whole,
                 address: address(kafka_port),
                 controller_address: address(kafka_port + 1),
                 heap_mib,
-            },
-            mariadb: MariaDbSettings { address: address(mariadb_port), buffer_pool_mib },
+            }],
+            mariadb: MariaDbSettings { address: address(mariadb_port), buffer_pool_mib, release: None },
         }
+    }
+
+    /// The same with another MariaDB than the system's, where `release` names one.
+    #[must_use]
+    pub fn on(mut self, release: Option<MariaDbRelease>) -> Self {
+        self.mariadb.release = release;
+        self
+    }
+
+    /// The same with so many brokers: three have a controller of their own, on the ports after the first one's.
+    #[must_use]
+    pub fn with_brokers(mut self, count: BrokerCount) -> Self {
+        let (BrokerCount::Three, [whole]) = (count, self.kafka.as_slice()) else { return self };
+        let node = |node, offset, heap_mib| {
+            let address = SocketAddr::from((whole.address.ip(), whole.address.port() + offset));
+            KafkaSettings { node, address, controller_address: whole.controller_address, heap_mib }
+        };
+        self.kafka = vec![
+            node(Node::Controller, 1, CONTROLLER_HEAP_MIB),
+            node(Node::Broker(1), 0, BROKER_HEAP_MIB),
+            node(Node::Broker(2), 2, BROKER_HEAP_MIB),
+            node(Node::Broker(3), 3, BROKER_HEAP_MIB),
+        ];
+        self
+    }
+
+    /// Those that clients connect to.
+    fn brokers(&self) -> impl Iterator<Item = &KafkaSettings> {
+        self.kafka.iter().filter(|settings| settings.node != Node::Controller)
     }
 
     /// Their state folder.
@@ -109,25 +171,55 @@ impl Servers {
         self.stop()?;
         self.wipe()?;
         self.state.create()?;
-        ports::check_free("Kafka", self.kafka.address)?;
-        ports::check_free("Kafka's controller", self.kafka.controller_address)?;
+        for settings in self.brokers() {
+            ports::check_free("Kafka", settings.address)?;
+        }
+        let controller = self.kafka.first().context("there is a Kafka")?.controller_address;
+        ports::check_free("Kafka's controller", controller)?;
         ports::check_free("MariaDB", self.mariadb.address)?;
         let jars = jars::fetch()?;
+        if let Some(release) = self.mariadb.release {
+            release.fetch()?;
+        }
         let step =
-            Step::begin(format!("starting Kafka on {} and MariaDB on {}", self.kafka.address, self.mariadb.address));
+            Step::begin(format!("starting Kafka on {} and MariaDB on {}", self.bootstrap(), self.mariadb.address));
         let credentials = self.credentials()?;
         let mariadb = mariadb::prepare(&self.state, self.mariadb, &credentials)?;
-        let kafka = kafka::prepare(&self.state, self.kafka, &jars)?;
-        let started = self.start_both(&mariadb, &kafka, interrupt);
+        let kafka = self.prepare_kafka(&jars)?;
+        let started = self.start_all(&mariadb, &kafka, interrupt);
         if started.is_err() {
             self.stop()?;
         }
         started?;
         step.done();
+        self.check_release()
+    }
+
+    /// All nodes at the same time: each formats its storage for a second or two.
+    fn prepare_kafka(&self, jars: &Path) -> Result<Vec<ProcessCommand>> {
+        let cluster = ClusterId::random()?;
+        let prepare = |settings: &KafkaSettings| kafka::prepare(&self.state, *settings, &cluster, jars);
+        std::thread::scope(|scope| {
+            let nodes: Vec<_> = self.kafka.iter().map(|settings| scope.spawn(move || prepare(settings))).collect();
+            nodes.into_iter().map(|node| node.join().ok().context("preparing Kafka panicked")?).collect()
+        })
+    }
+
+    /// What was asked for must be what runs.
+    pub(crate) fn check_release(&self) -> Result<()> {
+        let Some(release) = self.mariadb.release else { return Ok(()) };
+        let greeting = probe::mariadb_version(self.mariadb.address)?;
+        ensure!(
+            release.is(&greeting),
+            "MariaDB {} was asked for, but {greeting} runs on {}; `cargo xtask servers stop` ends what runs there",
+            release.version(),
+            self.mariadb.address
+        );
+        crate::progress::line(&format!("  MariaDB is {greeting}"));
         Ok(())
     }
 
-    /// SIGKILL to one of the two, by its record, as a crash. Returns once nothing of it is left.
+    /// SIGKILL to one of them, by its record, as a crash. Returns once nothing of it is left.
     ///
     /// # Errors
     /// When it does not run or cannot be killed.
@@ -135,7 +227,7 @@ impl Servers {
         ProcessRecord::new(&self.state.run(), server.name()).kill()
     }
 
-    /// Starts one of the two again, on the data it left, and waits until it is ready. The process is the caller's to
+    /// Starts one of them again, on the data it left, and waits until it is ready. The process is the caller's to
     /// reap; it outlives the caller, and [`Self::stop`] finds it.
     ///
     /// # Errors
@@ -145,18 +237,30 @@ impl Servers {
             Server::MariaDb => {
                 (mariadb::prepare(&self.state, self.mariadb, &self.credentials()?)?, self.mariadb.probe())
             }
-            Server::Kafka => (kafka::prepare(&self.state, self.kafka, &jars::folder())?, self.kafka.probe()),
+            Server::Kafka(node) => {
+                let settings = self.kafka.iter().find(|settings| settings.node == node).context("no such node runs")?;
+                (kafka::prepare(&self.state, *settings, &ClusterId::random()?, &jars::folder())?, settings.probe())
+            }
         };
         let mut child = self.spawn(server.name(), &command)?;
         self.wait_for(&mut child, server.name(), &probe, interrupt)?;
         Ok(child)
     }
 
-    fn start_both(&self, mariadb: &ProcessCommand, kafka: &ProcessCommand, interrupt: &Interrupt) -> Result<()> {
+    fn start_all(&self, mariadb: &ProcessCommand, kafka: &[ProcessCommand], interrupt: &Interrupt) -> Result<()> {
         let mut mariadb = self.spawn(mariadb::NAME, mariadb)?;
-        let mut kafka = self.spawn(kafka::NAME, kafka)?;
+        let mut nodes = Vec::new();
+        for (settings, command) in self.kafka.iter().zip(kafka) {
+            nodes.push((settings, self.spawn(settings.node.name(), command)?));
+        }
         self.wait_for(&mut mariadb, mariadb::NAME, &self.mariadb.probe(), interrupt)?;
-        self.wait_for(&mut kafka, kafka::NAME, &self.kafka.probe(), interrupt)
+        let count = i32::try_from(self.brokers().count())?;
+        // Brokers are ready once the controller is; it listens for nobody else.
+        for (settings, child) in nodes.iter_mut().filter(|(settings, _)| settings.node != Node::Controller) {
+            let probe = Probe::KafkaBrokers(settings.address, count);
+            self.wait_for(child, settings.node.name(), &probe, interrupt)?;
+        }
+        Ok(())
     }
 
     fn spawn(&self, name: &str, command: &ProcessCommand) -> Result<Child> {
@@ -178,13 +282,13 @@ impl Servers {
         probe.wait(START_LIMIT, give_up).with_context(|| format!("{name} did not start; see {}", log.display()))
     }
 
-    /// Stops both, by their records. Answers whether one of them ran.
+    /// Stops all, by their records. Answers whether one of them ran.
     ///
     /// # Errors
     /// When one cannot be ended.
     pub fn stop(&self) -> Result<bool> {
         let mut one_ran = false;
-        for name in [kafka::NAME, mariadb::NAME] {
+        for name in NODES.map(Node::name).into_iter().chain([mariadb::NAME]) {
             one_ran |= ProcessRecord::new(&self.state.run(), name).end(STOP_LIMIT)?;
         }
         Ok(one_ran)
@@ -201,6 +305,17 @@ impl Servers {
         Ok(())
     }
 
+    /// The addresses that a client is given.
+    fn bootstrap(&self) -> String {
+        self.brokers().map(|settings| settings.address.to_string()).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether they run, started from here, and answer.
+    pub(crate) fn is_running(&self) -> bool {
+        let answers = self.mariadb.probe().check().is_ok() && self.brokers().all(|node| node.probe().check().is_ok());
+        answers && ProcessRecord::new(&self.state.run(), mariadb::NAME).running().is_some()
+    }
+
     fn credentials(&self) -> Result<Credentials> {
         Credentials::load_or_generate(&self.state.credentials(), self.mariadb.address)
     }
@@ -214,7 +329,7 @@ impl Servers {
         let (_, admin_url) = credentials.database_url("root").context("root has an address")?;
         let variable = |name: &str, value: String| (name.to_owned(), value);
         Ok(vec![
-            variable("LEDGER_TEST_KAFKA_BROKERS", self.kafka.address.to_string()),
+            variable("LEDGER_TEST_KAFKA_BROKERS", self.bootstrap()),
             variable("LEDGER_TEST_ADMIN_DATABASE_URL", admin_url),
             variable("LEDGER_TEST_BIN_DIR", repository::binary_dir().display().to_string()),
         ])
@@ -227,33 +342,4 @@ fn launcher() -> Result<PathBuf> {
     // The kernel says "xtask (deleted)" once cargo has replaced the file.
     let is_own = own.file_name().is_some_and(|name| name.to_string_lossy().starts_with("xtask"));
     Ok(if is_own { PathBuf::from(OWN_PROGRAM) } else { own.with_file_name("xtask") })
-}
-
-/// `cargo xtask servers start`: starts the pair, or says that it runs, and prints what to `eval`.
-///
-/// # Errors
-/// As [`Servers::start_fresh`].
-pub fn start_for_hand(interrupt: &Interrupt) -> Result<()> {
-    install::install_missing()?;
-    let servers = Servers::for_hand();
-    let ready = servers.mariadb.probe().check().is_ok() && servers.kafka.probe().check().is_ok();
-    let ours = ProcessRecord::new(&servers.state.run(), mariadb::NAME).running().is_some();
-    if !(ready && ours) {
-        servers.start_fresh(interrupt)?;
-    }
-    for (name, value) in servers.test_environment()? {
-        crate::progress::result(&format!("export {name}='{value}'"));
-    }
-    Ok(())
-}
-
-/// `cargo xtask servers stop`.
-///
-/// # Errors
-/// When one cannot be ended.
-pub fn stop_for_hand() -> Result<()> {
-    let servers = Servers::for_hand();
-    let text = if servers.stop()? { "stopped" } else { "nothing ran" };
-    crate::progress::line(text);
-    servers.wipe()
 }

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use xtask::servers::Server;
+use xtask::kafka::Node;
+use xtask::servers::{BrokerCount, Server};
 
 use crate::proxy::Cut;
+use crate::silence::Way;
 use crate::system::PartName;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,14 @@ pub(crate) enum Fault {
     TwoProjectors,
     CutCommit(Cut),
     CutRelay,
+    Silence(Way),
+    /// A stranger's, on the log.
+    OpenTransaction,
+    ReadOnly,
+    /// Two of three, for a minute; the projector may die in it.
+    TwoBrokers {
+        projector_dies: bool,
+    },
     /// Of the projector, at each line.
     Deaths,
     Redrives,
@@ -32,31 +42,72 @@ impl Fault {
         Duration::from_secs(match self {
             Self::Deaths => 30,
             Self::Rebuilds => 25,
+            Self::TwoBrokers { .. } => 90,
+            Self::Silence(_) | Self::CutCommit(Cut::Silent) => 12,
+            Self::OpenTransaction => 10,
             _ => 5,
         })
     }
+
+    /// Whether every part must live through it: what it needs is away or silent for a time, and comes back.
+    pub(crate) const fn is_an_outage(self) -> bool {
+        matches!(
+            self,
+            Self::Silence(_)
+                | Self::CutCommit(Cut::Silent)
+                | Self::OpenTransaction
+                | Self::ReadOnly
+                | Self::TwoBrokers { .. }
+        )
+    }
 }
 
-/// Every kind, with its name: what one round does.
-pub(crate) const ALL: [(Fault, &str); 18] = [
+/// What one round does: every kind once.
+pub(crate) fn round(brokers: BrokerCount) -> Vec<(Fault, &'static str)> {
+    match brokers {
+        BrokerCount::One => ALL.to_vec(),
+        BrokerCount::Three => OF_THREE_BROKERS.to_vec(),
+    }
+}
+
+/// Every kind on one broker, with its name.
+const ALL: [(Fault, &str); 24] = [
     (Fault::Kill(PartName::Projector), "kill -9 of the projector"),
     (Fault::Kill(PartName::ServiceA), "kill -9 of service A"),
     (Fault::Kill(PartName::ServiceB), "kill -9 of service B"),
     (Fault::Kill(PartName::Gateway), "kill -9 of the gateway"),
     (Fault::Crash(Server::MariaDb), "kill -9 of MariaDB"),
-    (Fault::Crash(Server::Kafka), "kill -9 of Kafka"),
+    (Fault::Crash(Server::Kafka(Node::Whole)), "kill -9 of Kafka"),
     (Fault::Both(Server::MariaDb, PartName::Projector), "kill -9 of MariaDB and the projector at once"),
-    (Fault::Both(Server::Kafka, PartName::ServiceA), "kill -9 of Kafka and service A at once"),
+    (Fault::Both(Server::Kafka(Node::Whole), PartName::ServiceA), "kill -9 of Kafka and service A at once"),
     (Fault::Freeze, "projector frozen beyond its session, then thawed"),
     (Fault::TwoProjectors, "second projector joined and left"),
     (Fault::CutCommit(Cut::BeforeTheServer), "COMMIT cut before the server got it"),
     (Fault::CutCommit(Cut::WhileTheServerWorks), "COMMIT cut while the server worked on it"),
     (Fault::CutCommit(Cut::AfterTheReply), "COMMIT cut after the server's reply"),
+    (Fault::CutCommit(Cut::Silent), "COMMIT whose reply is lost in silence"),
     (Fault::CutRelay, "relay's connection cut"),
+    (Fault::Silence(Way::Both), "database connections silent both ways"),
+    (Fault::Silence(Way::FromServer), "database connections silent from the server"),
+    (Fault::Silence(Way::ToServer), "database connections silent to the server"),
+    (Fault::ReadOnly, "database read-only"),
+    (Fault::OpenTransaction, "a stranger's transaction left open on the log"),
     (Fault::Deaths, "projector dead at a line that writes"),
     (Fault::Redrives, "redrive killed at a line that writes, and run again"),
     (Fault::Import, "import killed at a line that writes, and run again"),
     (Fault::Rebuilds, "rebuilds killed and resumed, and a rollback"),
+];
+
+/// What three brokers are for, and what must hold on them as on one.
+const OF_THREE_BROKERS: [(Fault, &str); 8] = [
+    (Fault::TwoBrokers { projector_dies: false }, "two of three brokers dead for 60 s"),
+    (Fault::TwoBrokers { projector_dies: true }, "two of three brokers dead for 60 s, and kill -9 of the projector"),
+    (Fault::Crash(Server::Kafka(Node::Broker(1))), "kill -9 of one broker"),
+    (Fault::Kill(PartName::Projector), "kill -9 of the projector"),
+    (Fault::Kill(PartName::ServiceA), "kill -9 of service A"),
+    (Fault::Freeze, "projector frozen beyond its session, then thawed"),
+    (Fault::CutCommit(Cut::AfterTheReply), "COMMIT cut after the server's reply"),
+    (Fault::OpenTransaction, "a stranger's transaction left open on the log"),
 ];
 
 /// How often each kind was done, and each line was died at.

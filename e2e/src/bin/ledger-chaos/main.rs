@@ -5,15 +5,17 @@
 //! It must never decide by the rules of the fold: what is right is the auditor's (`e2e/src/auditor/`) to say.
 //!
 //! Reading order: [`request`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`readers`],
-//! [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections), [`kinds`] (of faults), [`pace`] (orders
-//! beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`] and [`rebuilds`], [`verdict`] (were the
-//! answers true), [`scene`] (what is shown when a run failed).
+//! [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections) and [`silence`], [`kinds`] (of faults), [`pace`]
+//! (orders beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`], [`rebuilds`], [`outages`], [`stranger`]
+//! and [`brokers`], [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
 
+mod brokers;
 mod commands;
 mod deaths;
 mod faults;
 mod garbage;
 mod kinds;
+mod outages;
 mod pace;
 mod progress;
 mod proxy;
@@ -25,11 +27,14 @@ mod request;
 mod rest;
 mod scene;
 mod shop;
+mod silence;
+mod stranger;
 mod system;
 mod verdict;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +45,8 @@ use e2e::auditor::{Evidence, gather};
 use e2e::ledger::{Ledger, Place, Servers};
 use tokio::task::JoinHandle;
 use xtask::interrupt::Interrupt;
+use xtask::mariadb_release::MariaDbRelease;
+use xtask::servers::BrokerCount;
 
 use crate::kinds::FaultCounts;
 use crate::pace::Pace;
@@ -60,6 +67,18 @@ struct Arguments {
     seed: u64,
     #[arg(long)]
     clients: usize,
+    /// Of the servers that are up: how many brokers
+    #[arg(long)]
+    brokers: BrokerCount,
+    /// Of the servers that are up: which MariaDB, where it is not the system's
+    #[arg(long)]
+    mariadb: Option<MariaDbRelease>,
+}
+
+impl Arguments {
+    fn servers(&self) -> xtask::servers::Servers {
+        xtask::servers::Servers::for_chaos().on(self.mariadb).with_brokers(self.brokers)
+    }
 }
 
 /// All that is printed.
@@ -118,23 +137,24 @@ async fn interrupted(interrupt: &Interrupt) {
 
 async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> {
     let begin = Instant::now();
-    let Arguments { orders, seed, clients } = *arguments;
-    progress(&format!("{orders} orders by {clients} clients, seed {seed}"));
-    let scissors = Arc::new(Scissors::default());
-    let ledger = start(&scissors).await?;
+    let Arguments { orders, seed, clients, brokers, .. } = *arguments;
+    progress(&format!("{orders} orders by {clients} clients, seed {seed}, brokers: {brokers}"));
+    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers));
+    let servers = arguments.servers();
+    let ledger = start(&scissors, servers.state().logs()).await?;
     let shop = Arc::new(Shop::new(&ledger, seed, orders)?);
     shop.open().await;
-    let pace = Arc::new(Pace::of(orders));
+    let pace = Arc::new(Pace::of(orders, &round));
     let load = tokio::spawn(Arc::clone(&shop).serve(clients));
     let letting_in = tokio::spawn({
         let (pace, shop) = (Arc::clone(&pace), Arc::clone(&shop));
         async move { pace.let_in(&shop.gate).await }
     });
     let reading = tokio::spawn(readers::read(Arc::clone(&shop), readers::services(&ledger)?, seed));
-    let mut system = System::new(ledger, scissors, interrupt.clone());
+    let mut system = System::new(ledger, servers, scissors, interrupt.clone());
     let (faults, mut system) = tokio::task::spawn_blocking({
         let shop = Arc::clone(&shop);
-        move || (faults::run(&mut system, &shop, &pace, seed), system)
+        move || (faults::run(&mut system, &shop, &pace, &round, seed), system)
     })
     .await?;
     let outcome = match faults {
@@ -174,12 +194,11 @@ async fn settle(
     Ok(Found { book, evidence, verdict })
 }
 
-async fn start(scissors: &Arc<Scissors>) -> Result<Ledger> {
+async fn start(scissors: &Arc<Scissors>, logs: PathBuf) -> Result<Ledger> {
     let servers = Servers::from_environment();
     let (_, host) = servers.admin_url.rsplit_once('@').context("the administrator's URL has no host")?;
     let proxy = proxy::start(host.trim_end_matches('/').parse()?, Arc::clone(scissors)).await?;
-    let folder = Some(xtask::servers::Servers::for_chaos().state().logs());
-    Ledger::start_in(Place { servers, folder, projector_database: Some(proxy) }, "chaos").await
+    Ledger::start_in(Place { servers, folder: Some(logs), projector_database: Some(proxy) }, "chaos").await
 }
 
 /// Answers whether all is right.

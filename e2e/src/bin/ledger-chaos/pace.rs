@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::sync::Semaphore;
 
-use crate::kinds::ALL;
+use crate::kinds::Fault;
 use crate::system::System;
 
 /// One more round of faults for each so many orders.
@@ -20,22 +20,20 @@ pub(crate) struct Pace {
     allowed: AtomicUsize,
     order_count: usize,
     pub(crate) rounds: u32,
+    total: Duration,
 }
 
 impl Pace {
-    pub(crate) fn of(order_count: usize) -> Self {
+    /// For rounds of those faults.
+    pub(crate) fn of(order_count: usize, round: &[(Fault, &str)]) -> Self {
         let rounds = u32::try_from(1 + order_count / ORDERS_A_ROUND).unwrap_or(u32::MAX);
-        Self { allowed: AtomicUsize::new(0), order_count, rounds }
-    }
-
-    /// How long all faults take, about.
-    fn total(&self) -> Duration {
-        ALL.iter().map(|(fault, _)| fault.about()).sum::<Duration>() * self.rounds
+        let total = round.iter().map(|(fault, _)| fault.about()).sum::<Duration>() * rounds;
+        Self { allowed: AtomicUsize::new(0), order_count, rounds, total }
     }
 
     /// The orders that belong to the time until `end`, counted as [`Fault::about`] says.
     pub(crate) fn open(&self, end: Duration) {
-        let share = end.as_millis() * u128::try_from(self.order_count).unwrap_or(u128::MAX) / self.total().as_millis();
+        let share = end.as_millis() * u128::try_from(self.order_count).unwrap_or(u128::MAX) / self.total.as_millis();
         self.allowed.fetch_max(usize::try_from(share).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
@@ -72,7 +70,7 @@ impl Pace {
     /// Lets orders in, evenly, until all are in: a permit of `gate` for each.
     pub(crate) async fn let_in(&self, gate: &Semaphore) {
         const TICK: Duration = Duration::from_millis(100);
-        let ticks = usize::try_from(self.total().as_millis() / TICK.as_millis()).unwrap_or(usize::MAX);
+        let ticks = usize::try_from(self.total.as_millis() / TICK.as_millis()).unwrap_or(usize::MAX);
         let (mut begun, mut tick) = (0, 0);
         while begun < self.order_count {
             tick += 1;

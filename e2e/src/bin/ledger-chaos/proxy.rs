@@ -1,6 +1,6 @@
 //! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to know whose connection it is
 //! and to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after
-//! the server's reply.
+//! the server's reply. Or the connection goes silent: bytes are lost, and nobody is told. Read `silence` for that.
 //!
 //! It must never change a byte. Packets are three bytes of length, one of sequence, then the body; a command has
 //! sequence 0, and its body begins with 3 for a query, 22 to prepare a statement, and 23 to execute one.
@@ -14,6 +14,8 @@ use anyhow::{Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+
+use crate::silence::{self, Silence, Way};
 
 const HEADER_SIZE: usize = 4;
 const QUERY: u8 = 3;
@@ -39,6 +41,8 @@ pub(crate) enum Cut {
     BeforeTheServer,
     WhileTheServerWorks,
     AfterTheReply,
+    /// Not closed: the server gets it, and its reply and all that follows are lost.
+    Silent,
 }
 
 /// What the proxy and who orders the cuts share.
@@ -46,6 +50,7 @@ pub(crate) enum Cut {
 pub(crate) struct Scissors {
     next: Mutex<Option<(Target, Cut)>>,
     cut_count: AtomicU64,
+    pub(crate) silence: Silence,
 }
 
 impl Scissors {
@@ -121,14 +126,16 @@ async fn relay(mut client: TcpStream, address: SocketAddr, scissors: &Scissors) 
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (mut up, mut down, mut seen) = (Vec::new(), vec![0; 64 * 1024], Client::default());
+    let mut listener = scissors.silence.listen();
     loop {
         tokio::select! {
+            way = listener.falls() => return silence::keep(way, client, &up, server).await,
             read = client.read_buf(&mut up) => {
                 ensure!(read? > 0, "the client is gone");
                 while let Some(size) = first_packet(&up) {
                     let packet: Vec<u8> = up.drain(..size).collect();
                     if let Some(cut) = seen.see(&packet).and_then(|target| scissors.take(target)) {
-                        return break_off(cut, &packet, client, server, scissors).await;
+                        return break_off(cut, &packet, (client, &up), server, scissors).await;
                     }
                     server.write_all(&packet).await?;
                 }
@@ -145,10 +152,15 @@ async fn relay(mut client: TcpStream, address: SocketAddr, scissors: &Scissors) 
 async fn break_off(
     cut: Cut,
     packet: &[u8],
-    client: TcpStream,
+    (client, read): (TcpStream, &[u8]),
     mut server: TcpStream,
     scissors: &Scissors,
 ) -> Result<()> {
+    if cut == Cut::Silent {
+        server.write_all(packet).await?;
+        scissors.cut_count.fetch_add(1, Ordering::SeqCst);
+        return silence::keep(Way::FromServer, client, read, server).await;
+    }
     let mut client = Some(client);
     if cut != Cut::BeforeTheServer {
         server.write_all(packet).await?;

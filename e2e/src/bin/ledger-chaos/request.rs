@@ -13,6 +13,8 @@ const WIDE_COUNT: u64 = 200;
 const USER_COUNT: u64 = 300;
 /// Prices are above any other number here, so a row shows which request it was.
 const FIRST_PRICE: usize = 1_000_000;
+/// Above all of those.
+const FIRST_PROBE_PRICE: u64 = 1_000_000_000_000;
 
 /// One request that must take effect once.
 #[derive(Debug, Clone)]
@@ -103,6 +105,19 @@ pub(crate) fn order(number: usize, random: &mut Random) -> Request {
 pub(crate) fn appended(user: &str, product: &str, price: u64) -> Request {
     let contents = format!("user={user} product={product} 1x{price}={price}");
     Request { path: String::new(), key: None, waits: false, body: Value::Null, contents, is_order: true }
+}
+
+/// One more order, by nobody else's price, to learn whether orders are taken.
+pub(crate) fn probe(nth: u64) -> Request {
+    let price = FIRST_PROBE_PRICE + nth % FIRST_PROBE_PRICE;
+    Request {
+        path: "/orders".to_owned(),
+        key: Some(format!("probe-{nth}")),
+        waits: false,
+        body: json!({ "userId": "probe", "productId": HOT, "quantity": 1, "unitPrice": price }),
+        contents: format!("user=probe product={HOT} 1x{price}={price}"),
+        is_order: true,
+    }
 }
 
 /// Bad requests, and the status that each must get.

@@ -78,6 +78,12 @@ impl Shop {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// How many requests were answered as taken so far.
+    pub(crate) fn taken_count(&self) -> u64 {
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        ["201", "202"].iter().filter_map(|status| book.counts.get(&format!("answered {status}"))).sum()
+    }
+
     /// Any order whose decision some client knows, and whether it was confirmed.
     pub(crate) fn decided_order(&self, random: &mut Random) -> Option<(String, bool)> {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,6 +167,12 @@ impl Shop {
             self.contradict(&order, &reply, &mut random).await;
         }
         self.keep(order, reply);
+    }
+
+    /// One request more than the clients'; returns with its definite answer.
+    pub(crate) async fn place(&self, request: Request) {
+        let reply = self.send(&request, &mut Random::of(self.seed, u64::MAX - 2), 0).await;
+        self.keep(request, reply);
     }
 
     pub(crate) fn keep(&self, request: Request, reply: Reply) {

@@ -55,13 +55,13 @@ pub(crate) struct System {
 }
 
 impl System {
-    pub(crate) fn new(ledger: Ledger, scissors: Arc<Scissors>, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(ledger: Ledger, servers: Servers, scissors: Arc<Scissors>, interrupt: Interrupt) -> Self {
         Self {
             ledger,
             second: None,
             scissors,
             interrupt,
-            servers: Servers::for_chaos(),
+            servers,
             children: Vec::new(),
             ended_by_themselves: BTreeMap::new(),
             seconds_started: 0,
@@ -90,14 +90,41 @@ impl System {
     }
 
     pub(crate) fn crash_server(&mut self, server: Server, absence: Duration) -> Result<()> {
+        self.kill_server(server)?;
+        self.pass(absence)?;
+        self.revive_servers(&[server])
+    }
+
+    pub(crate) fn kill_server(&mut self, server: Server) -> Result<()> {
         self.servers.crash(server)?;
         for child in &mut self.children {
             child.try_wait()?;
         }
-        self.pass(absence)?;
-        let child = self.servers.revive(server, &self.interrupt)?;
-        self.children.push(child);
         Ok(())
+    }
+
+    /// All at the same time; returns once each is ready.
+    pub(crate) fn revive_servers(&mut self, dead: &[Server]) -> Result<()> {
+        let (servers, interrupt) = (&self.servers, &self.interrupt);
+        let revived: Vec<Result<Child>> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                dead.iter().map(|server| scope.spawn(move || servers.revive(*server, interrupt))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("reviving a server does not panic")).collect()
+        });
+        for child in revived {
+            self.children.push(child?);
+        }
+        Ok(())
+    }
+
+    /// What `/readyz` of each service says: nothing where it is ready.
+    pub(crate) fn sick_services(&self) -> [Option<String>; 2] {
+        [&self.ledger.service_a, &self.ledger.service_b].map(sickness)
+    }
+
+    /// Starts again what has ended.
+    pub(crate) fn look_after(&mut self) -> Result<()> {
+        self.keep_alive(None)
     }
 
     pub(crate) fn start_second(&mut self) -> Result<()> {
@@ -179,10 +206,7 @@ impl System {
     fn first_sick(&self) -> Option<String> {
         let ledger = &self.ledger;
         let parts = [&ledger.service_a, &ledger.service_b, &ledger.projector, &ledger.gateway];
-        parts.into_iter().chain(&self.second).find_map(|part| {
-            let sickness = Probe::Http(format!("http://{}/readyz", part.address)).check().err()?;
-            Some(format!("{}: {sickness:#}", part.process.name()))
-        })
+        parts.into_iter().chain(&self.second).find_map(sickness)
     }
 
     /// Starts again what has ended, apart from who is to die.
@@ -205,4 +229,10 @@ impl System {
         }
         Ok(())
     }
+}
+
+/// Why it is not ready, if it is not.
+fn sickness(part: &Part) -> Option<String> {
+    let sickness = Probe::Http(format!("http://{}/readyz", part.address)).check().err()?;
+    Some(format!("{}: {sickness:#}", part.process.name()))
 }
