@@ -4,12 +4,13 @@
 //! that is an operator's command, in a crate that this one does not know.
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
-//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), [`status`], [`http`].
+//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), [`log_watch`] (and refused later), [`status`], [`http`].
 
 pub mod consumer;
 pub mod health;
 pub mod http;
 pub mod intake;
+pub mod log_watch;
 pub mod meters;
 pub mod monitor;
 pub mod projection;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ledger_database::DatabaseUrl;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector};
+use ledger_store::log_check::LogCheckError;
 use ledger_store::{LiveStore, MixedFolds};
 use metrics_exporter_prometheus::BuildError;
 use thiserror::Error;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::consumer::{CheckedPositions, ConsumerError, Group, GroupParts, LogConsumer};
 use crate::http::{self, Sources};
 use crate::intake::{Control, Intake, Limits};
+use crate::log_watch::LogWatch;
 use crate::meters;
 use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
@@ -55,6 +57,8 @@ pub enum ProjectionError {
     Kafka(#[from] KafkaUseError),
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    Log(#[from] LogCheckError),
     #[error(transparent)]
     Writer(#[from] WriterError),
     #[error(transparent)]
@@ -103,8 +107,16 @@ pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<
         inspector,
         topic: options.topics.orders.clone(),
     };
+    let watch = LogWatch {
+        inspector: sources.inspector.clone(),
+        topic: options.topics.orders.clone(),
+        identity: identity.clone(),
+    };
     let parts = Parts::start(&options, sources, &identity, listener, &stop)?;
-    parts.run(&stop).await
+    match parts.run(&stop).await {
+        Err(error) if !matches!(error, ProjectionError::Log(_)) => Err(watch.explain(error).await),
+        outcome => outcome,
+    }
 }
 
 /// Which part a task is.
@@ -170,6 +182,13 @@ impl Parts {
         let consumer = LogConsumer::new(&options.kafka, &options.group_id, group, runtime, resyncs, stop.clone())?;
         let consumer = spawn_consumer(consumer)?;
         tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
+        let watch = LogWatch {
+            inspector: sources.inspector.clone(),
+            topic: options.topics.orders.clone(),
+            identity: identity.clone(),
+        };
+        let watching = watch.run(stop.clone());
+        tasks.spawn(async move { (Part::Other, watching.await.map_err(ProjectionError::from)) });
         let shared = sources.shared.clone();
         let monitor = monitor::run(sources.clone(), stop.clone());
         tasks.spawn(async move {

@@ -70,10 +70,10 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdent
     let mut connection = ledger_database::connect(start.database).await?;
     schema_version::check(&mut connection).await?;
     check_packet(&mut connection).await?;
-    let (asked, RelayTopics { orders, outcomes, dead_letters, cursors }) = (inspector.clone(), topics.clone());
+    let (asked, to_check) = (inspector.clone(), topics.clone());
     let identity = ask(move || {
-        let identity = asked.identity(&orders)?;
-        log_check::check_outputs(&asked, &orders, &[&outcomes, &dead_letters, &cursors])?;
+        let identity = asked.identity(&to_check.orders)?;
+        log_check::check_outputs(&asked, &to_check.orders, &to_check.outputs())?;
         Ok::<_, LogCheckError>(identity)
     })
     .await?;
@@ -90,6 +90,9 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdent
     log_check::check_complete(&topics.orders, &stored).map_err(LogCheckError::from)?;
     check_fold(&stored, start.mixed_folds)?;
     check_log(inspector, &topics.orders, stored).await?;
+    let (asked, topics) = (inspector.clone(), topics.clone());
+    let RelayTopics { orders, outcomes, dead_letters, cursors } = topics;
+    ask(move || log_check::tell_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors])).await?;
     Ok(identity)
 }
 

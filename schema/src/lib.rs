@@ -2,7 +2,8 @@
 //! partitioning, and the SQL schema (in `migrations/`).
 //!
 //! It must never do IO: no tokio, no sqlx, no rdkafka, no clock, no random number. Both sides depend on it
-//! and it depends on neither. Reading order: [`domain`], [`position`], [`wire`], [`reason`], [`topics`].
+//! and it depends on neither. Reading order: [`domain`], [`position`], [`wire`], [`reason`], [`log`],
+//! [`topics`], [`topic_settings`].
 
 pub mod cloudevents;
 pub mod domain;
@@ -10,6 +11,7 @@ pub mod log;
 pub mod partitioner;
 pub mod position;
 pub mod reason;
+pub mod topic_settings;
 pub mod topics;
 pub mod wire;
 

@@ -2,6 +2,8 @@
 //!
 //! It must never let the log expire, by time, by size or by an unclean leader (INV-9). Next: [`crate::partitioner`].
 
+use crate::topic_settings::{Keeps, LOG_APPEND_TIME, TIMESTAMP_TYPE};
+
 /// Partitions of the log unless the operator asked for another number when it was created. Frozen at creation: the
 /// count decides where a key lies.
 pub const DEFAULT_PARTITION_COUNT: i32 = 8;
@@ -25,6 +27,8 @@ pub struct TopicSpec {
     pub replication_factor: i32,
     /// Topic-level configuration, as Kafka spells it.
     pub config: Vec<(&'static str, String)>,
+    /// What of it an existing topic must keep to.
+    pub keeps: Keeps,
 }
 
 impl TopicSpec {
@@ -32,6 +36,7 @@ impl TopicSpec {
     /// consumer group's offset would, after idle days). Short segments keep it small.
     pub fn cursors(name: &str, partition_count: i32, replication_factor: i32) -> Self {
         let mut spec = Self::never_expiring(name, partition_count, replication_factor);
+        spec.keeps = Keeps::LastOfEachKey;
         spec.config.retain(|(key, _)| *key != "cleanup.policy" && *key != "max.message.bytes");
         spec.config.extend([
             ("cleanup.policy", "compact".to_owned()),
@@ -41,8 +46,14 @@ impl TopicSpec {
         spec
     }
 
+    /// A topic that the relay publishes to: as the log, but whoever runs it may let it expire later.
+    pub fn published(name: &str, partition_count: i32, replication_factor: i32) -> Self {
+        Self { keeps: Keeps::UntilExpired, ..Self::never_expiring(name, partition_count, replication_factor) }
+    }
+
     /// A topic that never loses a record: no retention by time or size, no unclean leader, and an acknowledgement
-    /// (`acks=all`) means `min.insync.replicas` copies: 2 of 3 or more replicas, else 1.
+    /// (`acks=all`) means `min.insync.replicas` copies: 2 of 3 or more replicas, else 1. The broker's clock times its records, so
+    /// a writer whose clock is wrong is not refused.
     pub fn never_expiring(name: &str, partition_count: i32, replication_factor: i32) -> Self {
         let min_insync_replicas = if replication_factor >= 3 { "2" } else { "1" };
         Self {
@@ -56,7 +67,9 @@ impl TopicSpec {
                 ("min.insync.replicas", min_insync_replicas.to_owned()),
                 ("unclean.leader.election.enable", "false".to_owned()),
                 ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),
+                (TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned()),
             ],
+            keeps: Keeps::Everything,
         }
     }
 }
@@ -64,6 +77,7 @@ impl TopicSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topic_settings::check_clock;
 
     #[test]
     fn the_log_never_expires() {
@@ -78,9 +92,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_created_keeps_what_it_must() {
+        for spec in
+            [TopicSpec::never_expiring("t", 1, 1), TopicSpec::published("t", 1, 1), TopicSpec::cursors("t", 1, 1)]
+        {
+            let settings = spec.config.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            assert_eq!(spec.keeps.check("t", &settings), Ok(()));
+            assert_eq!(check_clock("t", &settings), Ok(()));
+        }
+    }
+
+    #[test]
     fn cursors_are_compacted_and_never_expire() {
         let spec = TopicSpec::cursors(CURSORS, 8, 1);
-        for (name, expected) in [("cleanup.policy", "compact"), ("retention.ms", "-1")] {
+        for (name, expected) in
+            [("cleanup.policy", "compact"), ("retention.ms", "-1"), (TIMESTAMP_TYPE, LOG_APPEND_TIME)]
+        {
             let values: Vec<&str> =
                 spec.config.iter().filter(|(key, _)| *key == name).map(|(_, value)| value.as_str()).collect();
             assert_eq!(values, [expected], "{name}");

@@ -28,6 +28,7 @@ impl From<NotRead> for Problem {
 pub(crate) fn not_appended(error: AppendError, case: Case) -> Problem {
     match error {
         AppendError::Refused(cause) => Problem::Unavailable { part: "Kafka", cause },
+        AppendError::AnotherLog(cause) => Problem::Unavailable { part: "the ledger's log", cause },
         AppendError::Unknown(cause) => Problem::UnknownOutcome { case: Box::new(case), cause },
     }
 }

@@ -22,7 +22,7 @@ use crate::request::RequestLimits;
 use crate::routes::ROUTES;
 use crate::serve::{ServeOptions, serve};
 use crate::settings::Settings;
-use crate::start::{Kafka, OutcomesError, StartError, check_identity, open_log, open_outcomes, open_reader};
+use crate::start::{Kafka, OutcomesError, StartError, open_log, open_outcomes, open_reader};
 use crate::state::{App, Shared};
 use crate::waiting::Waits;
 
@@ -50,10 +50,9 @@ impl Service {
     pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(ROUTES));
         let kafka = Kafka::new(&settings)?;
-        let (reader, identities) = open_reader(&settings, &metrics).await?;
-        let log = open_log(&settings, &kafka, &metrics).await?;
+        let (reader, tables) = open_reader(&settings, &metrics).await?;
+        let log = open_log(&settings, &kafka, &reader, tables, &metrics).await?;
         let partition_count = log.partition_count();
-        check_identity(&settings, &kafka, partition_count, &identities).await?;
         let follower = open_outcomes(&settings, &kafka, partition_count).await?;
         let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()));
         let app = Arc::new(App {
@@ -84,6 +83,8 @@ impl Service {
     fn spawn_tasks(&self) {
         let (app, end) = (self.app.clone(), self.end.clone());
         self.tasks.spawn(async move { app.log.supervise(end).await });
+        let (app, end) = (self.app.clone(), self.end.clone());
+        self.tasks.spawn(async move { app.log.watch(end).await });
         let (app, reader) = (self.app.clone(), self.reader.clone());
         self.tasks.spawn(async move { app.waits.poll(&reader).await });
         let (metrics, end) = (self.app.metrics.clone(), self.end.clone());

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use ledger_database::{DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, PropertiesError, ask};
+use ledger_schema::log::{AnotherLog, LogIdentity};
+use ledger_schema::topic_settings::{Keeps, WrongSetting};
 use thiserror::Error;
 
-use crate::event_log::{EventLog, EventLogOptions};
+use crate::event_log::{EventLog, EventLogOptions, Found};
 use crate::metrics::Metrics;
 use crate::outcomes::{FollowError, Follower, FollowerOptions};
-use crate::reader::{LogIdentity, ReadError, Reader, ReaderOptions};
+use crate::reader::{ReadError, Reader, ReaderOptions};
 use crate::settings::Settings;
 
 /// Why the service does not start.
@@ -33,12 +35,12 @@ pub enum StartError {
     DatabaseRefused { address: String, cause: String },
     #[error("the database at {address} lacks a table (`positions`, `furthest_positions`): run `ledger migrate`")]
     NotMigrated { address: String },
-    #[error("topic {topic}: expected {expected} partitions, as the projection was made from, found {found}")]
-    PartitionCount { topic: String, expected: i32, found: i32 },
+    #[error(transparent)]
+    AnotherLog(#[from] AnotherLog),
+    #[error(transparent)]
+    LosesRecords(#[from] WrongSetting),
     #[error("the projection was made from topic {expected}, and --orders-topic is {found}")]
     OtherTopic { expected: String, found: String },
-    #[error("the projection was made from the Kafka cluster {expected}, found the cluster {found}")]
-    OtherCluster { expected: String, found: String },
     #[error("address {address} cannot be served on: {cause}")]
     Listen { address: String, cause: std::io::Error },
 }
@@ -79,10 +81,12 @@ impl Kafka {
     }
 }
 
-/// Opens the log: Kafka is reached and the topic is there.
+/// Opens the log: Kafka is reached, and the topic is there, keeps what it is given, and is the one that the tables are of.
 pub(crate) async fn open_log(
     settings: &Settings,
     kafka: &Kafka,
+    reader: &Reader,
+    tables: Tables,
     metrics: &Arc<Metrics>,
 ) -> Result<Arc<EventLog>, StartError> {
     let options = EventLogOptions {
@@ -94,9 +98,20 @@ pub(crate) async fn open_log(
         queue_max_messages: settings.queue_max_messages,
         queue_max_kbytes: settings.queue_max_kbytes,
     };
-    let (inspector, metrics) = (kafka.inspector.clone(), metrics.clone());
-    let log: Result<_, KafkaUseError> = ask(move || EventLog::open(options, inspector, metrics)).await;
-    Ok(Arc::new(log?))
+    let (inspector, topic) = (kafka.inspector.clone(), settings.orders_topic.clone());
+    let (identity, topic_settings) = ask(move || {
+        let identity = inspector.identity(&topic)?;
+        Ok::<_, KafkaUseError>((identity, inspector.settings(&topic)))
+    })
+    .await?;
+    check_identity(settings, &identity, &tables.identities)?;
+    // Where they cannot be read, the watch says so once the service runs.
+    if let Ok(found) = topic_settings {
+        Keeps::Everything.check(&settings.orders_topic, &found)?;
+    }
+    let found = Found { identity, is_of_tables: !tables.identities.is_empty(), folded: tables.folded };
+    let log = EventLog::open(options, kafka.inspector.clone(), found, reader.clone(), metrics.clone())?;
+    Ok(Arc::new(log))
 }
 
 /// Opens the topic of outcomes: it is there, with the log's partition count, and followed from its present end.
@@ -115,11 +130,16 @@ pub(crate) async fn open_outcomes(
     Ok(follower.map_err(OutcomesError)?)
 }
 
-/// Opens the database and reads which log it was made from; none before the projector's first start.
-pub(crate) async fn open_reader(
-    settings: &Settings,
-    metrics: &Arc<Metrics>,
-) -> Result<(Reader, Vec<LogIdentity>), StartError> {
+/// What the tables say of the log; nothing before the projector's first start.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    identities: Vec<(String, LogIdentity)>,
+    /// Partition and next offset.
+    folded: Vec<(i32, i64)>,
+}
+
+/// Opens the database and reads which log it was made from.
+pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> Result<(Reader, Tables), StartError> {
     let url = DatabaseUrl::parse(settings.reader_database_url.reveal())
         .map_err(|problem| StartError::DatabaseUrl { problem })?;
     let address = url.server().to_owned();
@@ -130,12 +150,12 @@ pub(crate) async fn open_reader(
         orders_topic: Arc::from(settings.orders_topic.as_str()),
     };
     let reader = Reader::new(options, metrics.clone());
-    let identities = async {
+    let tables = async {
         reader.check_furthest_positions().await?;
-        reader.identities().await
+        Ok(Tables { identities: reader.identities().await?, folded: reader.next_offsets().await? })
     };
-    match identities.await {
-        Ok(identities) => Ok((reader, identities)),
+    match tables.await {
+        Ok(tables) => Ok((reader, tables)),
         Err(error) => Err(database_error(address, error)),
     }
 }
@@ -150,26 +170,20 @@ fn database_error(address: String, error: ReadError) -> StartError {
     }
 }
 
-/// The topic that was opened, of `found` partitions, must be the one that the projection was made from.
-pub(crate) async fn check_identity(
+/// The topic that was found must be the one that the tables are of.
+fn check_identity(
     settings: &Settings,
-    kafka: &Kafka,
-    found: i32,
-    identities: &[LogIdentity],
+    found: &LogIdentity,
+    identities: &[(String, LogIdentity)],
 ) -> Result<(), StartError> {
-    let Some(first) = identities.first() else {
+    if identities.is_empty() {
         tracing::info!("the projection is empty: which log it belongs to cannot be checked yet");
-        return Ok(());
-    };
-    if let Some(other) = identities.iter().find(|identity| identity.topic != settings.orders_topic) {
-        return Err(StartError::OtherTopic { expected: other.topic.clone(), found: settings.orders_topic.clone() });
     }
-    if let Some(other) = identities.iter().find(|identity| identity.partition_count != found) {
-        let (topic, expected) = (other.topic.clone(), other.partition_count);
-        return Err(StartError::PartitionCount { topic, expected, found });
+    for (topic, identity) in identities {
+        if *topic != settings.orders_topic {
+            return Err(StartError::OtherTopic { expected: topic.clone(), found: settings.orders_topic.clone() });
+        }
+        identity.check(topic, found)?;
     }
-    let inspector = kafka.inspector.clone();
-    let found: Result<_, KafkaUseError> = ask(move || inspector.cluster_id()).await;
-    let (expected, found) = (first.cluster_id.clone(), found?);
-    if found == expected { Ok(()) } else { Err(StartError::OtherCluster { expected, found }) }
+    Ok(())
 }

@@ -275,6 +275,7 @@ mod tests {
     fn log(values: &[(&str, &str)]) -> RawLog {
         let records = (0..).zip(values).map(|(offset, (key, value))| RawRecord {
             offset,
+            time_ms: None,
             key: Some(key.as_bytes().to_vec()),
             value: Some(value.as_bytes().to_vec()),
             headers: Vec::new(),

@@ -7,6 +7,7 @@
 mod agreement;
 pub mod effect;
 pub mod expected;
+mod listed;
 mod published;
 pub mod tables;
 pub mod topic;
@@ -94,6 +95,7 @@ pub async fn gather(brokers: &str, topics: &Topics, pool: &MySqlPool) -> Result<
     let letters = published::dead_letters(&dead_letters);
     report.differences.extend(published::differences("dead letters topic", &expected.parked, &letters));
     report.differences.extend(agreement::differences(&outcomes, &actual)?);
+    report.differences.extend(listed::differences(&log, &actual));
     Ok(Evidence { log, expected, tables: actual, report })
 }
 

@@ -134,6 +134,7 @@ pub(super) mod tests {
         let header = |name: &str, value: String| (name.to_owned(), Some(value.into_bytes()));
         RawRecord {
             offset: 0,
+            time_ms: None,
             key: Some(key.into_bytes()),
             value: Some(value.to_string().into_bytes()),
             headers: vec![header("ce_id", text("event_id")), header("ce_type", text("type"))],
@@ -188,7 +189,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_dead_letter_without_its_reason_is_not_taken_for_one_with_it() {
-        let mut record = RawRecord { offset: 0, key: None, value: None, headers: Vec::new() };
+        let mut record = RawRecord { offset: 0, time_ms: None, key: None, value: None, headers: Vec::new() };
         record.headers.push(("ledger_event_id".to_owned(), Some(b"0-4-0".to_vec())));
         let log = RawLog { partitions: BTreeMap::from([(0, vec![record])]) };
         let found = &dead_letters(&log)[&0][0];

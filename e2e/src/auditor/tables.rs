@@ -3,6 +3,8 @@
 //! It must never mend a value on the way: NULL, empty and absent are different. Read [`super::effect`] for rows read
 //! back.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use sqlx::mysql::MySqlRow;
 use sqlx::{MySqlPool, Row};
@@ -19,14 +21,30 @@ pub struct Tables {
     pub movements: Rows,
     pub dead_letters: Rows,
     pub positions: Rows,
+    /// Of the orders, by partition and offset.
+    pub listed: BTreeMap<(i32, i64), Times>,
 }
+
+/// Times of an order, in microseconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    pub placed_micros: i64,
+    /// Where it stands in its user's list.
+    pub listed_micros: i64,
+}
+
+const ORDERS: &str = "SELECT *, CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', placed_at) AS SIGNED) AS placed_micros, \
+     CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', listed_at) AS SIGNED) AS listed_micros FROM orders";
 
 /// # Errors
 /// When MariaDB cannot be reached or a column is not there.
 pub async fn read(pool: &MySqlPool, orders_topic: &str) -> Result<Tables> {
     let mut tables = Tables::default();
-    for row in sqlx::query("SELECT * FROM orders").fetch_all(pool).await? {
+    for row in sqlx::query(ORDERS).fetch_all(pool).await? {
         let (key, text) = order(&row)?;
+        let times =
+            Times { placed_micros: row.try_get("placed_micros")?, listed_micros: row.try_get("listed_micros")? };
+        tables.listed.insert((row.try_get("kafka_partition")?, row.try_get("kafka_offset")?), times);
         tables.orders.insert(key, text);
     }
     for row in

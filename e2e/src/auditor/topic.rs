@@ -19,6 +19,8 @@ const READ_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawRecord {
     pub offset: i64,
+    /// Kafka's time, milliseconds since 1970; none is not 0.
+    pub time_ms: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<(String, Option<Vec<u8>>)>,
@@ -80,6 +82,7 @@ fn read_assigned(consumer: &BaseConsumer, log: &mut RawLog, partition_count: usi
                 });
                 let record = RawRecord {
                     offset: message.offset(),
+                    time_ms: message.timestamp().to_millis(),
                     key: message.key().map(<[u8]>::to_vec),
                     value: message.payload().map(<[u8]>::to_vec),
                     headers: headers.unwrap_or_default(),

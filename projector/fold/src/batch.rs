@@ -32,6 +32,7 @@ use ledger_schema::{
 
 use crate::decided::Decided;
 use crate::effects::{BatchEffects, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow, conflict_detail};
+use crate::listed::listed_at;
 use crate::prior::Prior;
 use crate::record::{Partition, Record};
 use crate::state::PartitionState;
@@ -95,7 +96,7 @@ impl<'a> BatchFold<'a> {
         }
         self.next_offset = record.offset + 1;
         match self.examine(record) {
-            Ok(Event::OrderPlaced(order)) => self.fold_order(order, record.offset),
+            Ok(Event::OrderPlaced(order)) => self.fold_order(order, record),
             Ok(Event::StockMoved(movement)) => self.fold_movement(movement, record.offset),
             Err((reason, detail)) => self.park(record.offset, reason, detail),
         }
@@ -189,7 +190,8 @@ impl<'a> BatchFold<'a> {
         }
     }
 
-    fn fold_order(&mut self, order: Order, offset: i64) {
+    fn fold_order(&mut self, order: Order, record: &Record<'_>) {
+        let offset = record.offset;
         let decided = match self.judge_order(&order) {
             Verdict::Duplicate => return self.duplicate_count += 1,
             Verdict::Parked(reason, detail) => return self.park(offset, reason, detail),
@@ -199,7 +201,8 @@ impl<'a> BatchFold<'a> {
         self.emit(offset, |event_id| decided.order_outcome(&order, event_id));
         let decision = decided.decision();
         self.order_index.insert(order.order_id(), self.orders.len());
-        self.orders.push(OrderRow { offset, order, decision });
+        let listed_at = listed_at(order.placed_at(), record.time_ms);
+        self.orders.push(OrderRow { offset, order, decision, listed_at });
     }
 
     fn fold_movement(&mut self, movement: Movement, offset: i64) {

@@ -3,6 +3,7 @@
 //! It must never hold what is no function of the log (INV-4): no clock, no generation, no mark that something was
 //! published. Next: [`crate::prior`].
 
+use chrono::{DateTime, Utc};
 use ledger_schema::wire::Outcome;
 use ledger_schema::{EventId, Movement, Order, ParkReason, ProductId, RejectionReason, Status};
 
@@ -35,6 +36,8 @@ pub struct OrderRow {
     pub offset: i64,
     pub order: Order,
     pub decision: Decision,
+    /// Where it stands in its user's list ([`crate::listed`]).
+    pub listed_at: DateTime<Utc>,
 }
 
 impl OrderRow {

@@ -11,13 +11,14 @@
 //! - INV-8: no record is skipped: each either takes effect, is a duplicate (counted), or is parked.
 //! - INV-9: another log is never folded onto this one's state: [`log_safety`].
 //!
-//! Reading order: [`record`], [`state`], [`batch`] (the rules), `decided`, [`effects`], [`prior`], [`commit`],
+//! Reading order: [`record`], [`state`], [`batch`] (the rules), `decided`, [`listed`], [`effects`], [`prior`], [`commit`],
 //! [`log_safety`]. What the rules give, byte for byte: `tests/corpus/log.txt`.
 
 pub mod batch;
 pub mod commit;
 mod decided;
 pub mod effects;
+pub mod listed;
 pub mod log_safety;
 pub mod prior;
 pub mod record;
@@ -33,4 +34,5 @@ pub use state::PartitionState;
 /// other rows or other outcomes, be it by a word in the `detail` of a dead letter; `tests/corpus/` notices.
 ///
 /// 2: the grammar of JSON, times and ids and the words of every refusal are the ledger's own (1: those of libraries).
-pub const FOLD_VERSION: u32 = 2;
+/// 3: an order has its place in its user's list (`listed_at`).
+pub const FOLD_VERSION: u32 = 3;

@@ -1,6 +1,4 @@
-//! What goes into the fold.
-//!
-//! It must never hold the time that Kafka gave a record: the fold takes times from events only. Next: [`crate::state`].
+//! What goes into the fold. Next: [`crate::state`].
 
 /// Which partition is folded, of how many. The count decides where a key lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +13,9 @@ pub struct Partition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
     pub offset: i64,
+    /// Kafka's time of the record, milliseconds since 1970, where it has one: the broker's where the topic is as `ledger migrate`
+    /// makes it. It decides nothing but a place in a list ([`crate::listed`]).
+    pub time_ms: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
 }

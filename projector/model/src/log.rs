@@ -181,7 +181,7 @@ fn fold(input: &FoldInput) -> Effects {
     let mut batch = BatchFold::new(PARTITION, &state, &prior, i64::from(input.from));
     for offset in input.from..input.to {
         let value = VALUES[usize::from(offset)].as_bytes();
-        batch.fold(&Record { offset: i64::from(offset), key: Some(KEY), value: Some(value) });
+        batch.fold(&Record { offset: i64::from(offset), time_ms: None, key: Some(KEY), value: Some(value) });
     }
     let done = batch.finish();
     let mut effects = Effects::default();

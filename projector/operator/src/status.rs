@@ -24,6 +24,10 @@ impl Report for Status {
             format!("topic {topic} (id {topic_id}, cluster {cluster_id}), lag {lag}"),
             format!("generation {generation} is live (fold version {fold_version})"),
         ];
+        lines.extend(
+            self.log.refusal.iter().map(|refusal| format!("NOT THE LOG THAT WAS FOLDED, or not whole: {refusal}")),
+        );
+        lines.extend(self.log.notes.iter().cloned());
         if *fold_version != self.program_fold_version {
             let program = self.program_fold_version;
             lines.push(format!("this program folds by version {program}: `ledger rebuild` makes tables of it"));

@@ -11,7 +11,7 @@ use super::error::RelayError;
 use super::publisher::Publisher;
 use super::rows::{self, Outstanding};
 use super::seam::{OutboxRows, RelayBroker};
-use super::settings::{RelaySettings, RelayTopics};
+use super::settings::RelaySettings;
 
 /// Kafka itself. Its calls block: for a relay's own thread only.
 pub(super) struct KafkaBroker {
@@ -25,8 +25,8 @@ impl RelayBroker for KafkaBroker {
     /// A topic that was deleted, or made anew with other partitions, is refused, where its broker's answers would look like
     /// those of one that is not ready yet.
     async fn check_topics(&self) -> Result<(), RelayError> {
-        let RelayTopics { orders, outcomes, dead_letters, cursors } = &self.settings.topics;
-        Ok(log_check::check_outputs(&self.settings.inspector, orders, &[outcomes, dead_letters, cursors])?)
+        let topics = &self.settings.topics;
+        Ok(log_check::check_outputs(&self.settings.inspector, &topics.orders, &topics.outputs())?)
     }
 
     async fn open(&self, received_limit: usize) -> Result<Publisher, RelayError> {

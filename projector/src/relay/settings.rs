@@ -2,6 +2,7 @@
 
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
+use ledger_schema::topic_settings::Keeps;
 
 /// The topics that a relay has to do with.
 #[derive(Debug, Clone)]
@@ -10,6 +11,17 @@ pub struct RelayTopics {
     pub outcomes: String,
     pub dead_letters: String,
     pub cursors: String,
+}
+
+impl RelayTopics {
+    /// The topics that are written, and what each must keep.
+    pub fn outputs(&self) -> [(&str, Keeps); 3] {
+        [
+            (&self.outcomes, Keeps::UntilExpired),
+            (&self.dead_letters, Keeps::UntilExpired),
+            (&self.cursors, Keeps::LastOfEachKey),
+        ]
+    }
 }
 
 /// What every relay of this projector shares.

@@ -8,6 +8,7 @@ use sqlx::Connection;
 
 use super::error::StatusError;
 use super::generations::{self, Known};
+use super::log;
 use super::shown::{PartitionStatus, Status};
 
 /// Reads the status with a connection of its own.
@@ -40,6 +41,7 @@ fn of_positions(
 ) -> Result<Status, StatusError> {
     let Known { kept, rebuild, working } = known;
     let Some(first) = stored.first() else { return Err(StatusError::NoPositions { topic, rebuild }) };
+    let log = log::find(inspector, &topic, &first.identity)?;
     let status_of = |position: &StoredPosition| {
         let end_offset = inspector.watermarks(&topic, position.partition)?.high;
         let (partition, next_offset) = (position.partition, position.next_offset);
@@ -50,6 +52,7 @@ fn of_positions(
     Ok(Status {
         lag: partitions.iter().map(|partition| partition.lag).sum(),
         partitions,
+        log,
         cluster_id: first.identity.cluster_id.clone(),
         topic_id: first.identity.topic_id.clone(),
         topic,

@@ -4,6 +4,7 @@ use ledger_store::generations::Holder;
 use serde::Serialize;
 
 use super::generations::{KeptGeneration, RebuildStatus};
+use super::log::LogStatus;
 
 /// One partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +25,8 @@ pub struct Status {
     pub topic: String,
     pub cluster_id: String,
     pub topic_id: String,
+    /// What Kafka has under the topic's name.
+    pub log: LogStatus,
     pub partitions: Vec<PartitionStatus>,
     pub lag: i64,
     /// Of the live tables.

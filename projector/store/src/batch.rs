@@ -63,5 +63,5 @@ pub enum Written {
 
 /// What the fold sees of a record. Headers take no part in it.
 pub fn for_fold(record: &OwnedRecord) -> Record<'_> {
-    Record { offset: record.offset, key: record.key(), value: record.value() }
+    Record { offset: record.offset, time_ms: record.time_ms, key: record.key(), value: record.value() }
 }

@@ -3,8 +3,9 @@
 //! nothing was folded from.
 
 use ledger_database::{Fault, fault_of};
-use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity, check_watermarks};
+use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity, check_settings, check_watermarks};
 use ledger_kafka::{KafkaUseError, LogInspector};
+use ledger_schema::topic_settings::{Keeps, WrongSetting, check_clock};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
@@ -24,6 +25,8 @@ pub enum LogCheckError {
     RowsWithoutPositions { table: &'static str, topic: String },
     #[error("topic {topic} must have as many partitions as {orders_topic}: expected {expected}, found {found}")]
     OutputPartitionCount { topic: String, orders_topic: String, expected: i32, found: i32 },
+    #[error(transparent)]
+    OutputSetting(#[from] WrongSetting),
 }
 
 impl LogCheckError {
@@ -45,16 +48,33 @@ impl LogCheckError {
     }
 }
 
-/// Compares the stored positions of some partitions with the log. Blocks.
+/// Compares the stored positions of some partitions with the log, which must be theirs, keep every record, and have all that was
+/// folded. Blocks.
 ///
 /// # Errors
-/// The first difference, or why it cannot be known.
+/// The first difference, in this order, or why it cannot be known.
 pub fn check(inspector: &LogInspector, topic: &str, stored: &[StoredPosition]) -> Result<(), LogCheckError> {
     let found = inspector.identity(topic)?;
     for position in stored {
         check_identity(topic, &position.identity, &found)?;
+    }
+    check_settings(topic, &inspector.settings(topic)?)?;
+    for position in stored {
         let watermarks = inspector.watermarks(topic, position.partition)?;
         check_watermarks(topic, position.partition, position.next_offset, watermarks)?;
+    }
+    Ok(())
+}
+
+/// Tells which of `topics` have their records timed by each writer's own clock. That loses nothing, so it refuses nothing. Blocks.
+///
+/// # Errors
+/// Why it cannot be known.
+pub fn tell_clocks(inspector: &LogInspector, topics: &[&str]) -> Result<(), LogCheckError> {
+    for topic in topics {
+        if let Err(clock) = check_clock(topic, &inspector.settings(topic)?) {
+            tracing::warn!("{clock}");
+        }
     }
     Ok(())
 }
@@ -73,19 +93,24 @@ pub fn check_complete(topic: &str, stored: &[StoredPosition]) -> Result<(), LogR
     Err(LogRefusal::IncompletePositions { topic: topic.to_owned(), expected, found: stored.len() })
 }
 
-/// Checks that the topics that the projector writes have the partition count of the log: an outcome goes to the partition
-/// number of its cause. Blocks.
+/// Checks that the topics that the projector writes have the partition count of the log, since an outcome goes to the partition
+/// number of its cause, and keep what they must. Blocks.
 ///
 /// # Errors
-/// [`LogCheckError::OutputPartitionCount`], or why it cannot be known.
-pub fn check_outputs(inspector: &LogInspector, orders_topic: &str, outputs: &[&str]) -> Result<(), LogCheckError> {
+/// [`LogCheckError::OutputPartitionCount`], [`LogCheckError::OutputSetting`], or why it cannot be known.
+pub fn check_outputs(
+    inspector: &LogInspector,
+    orders_topic: &str,
+    outputs: &[(&str, Keeps)],
+) -> Result<(), LogCheckError> {
     let expected = inspector.partition_count(orders_topic)?;
-    for topic in outputs {
+    for (topic, keeps) in outputs {
         let found = inspector.partition_count(topic)?;
         if found != expected {
             let (topic, orders_topic) = ((*topic).to_owned(), orders_topic.to_owned());
             return Err(LogCheckError::OutputPartitionCount { topic, orders_topic, expected, found });
         }
+        keeps.check(topic, &inspector.settings(topic)?)?;
     }
     Ok(())
 }

@@ -36,10 +36,10 @@ impl RowStatements {
             orders: Shaped::new(
                 &format!(
                     "INSERT INTO {} (order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, \
-                     unit_price, total_price, status, reason, placed_at) VALUES",
+                     unit_price, total_price, status, reason, placed_at, listed_at) VALUES",
                     tables.orders
                 ),
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 "",
             ),
             movements: Shaped::new(
@@ -120,7 +120,8 @@ fn bind_order(arguments: &mut MySqlArguments, (partition, row): &(i32, &OrderRow
     arguments.add(order.total_price().get())?;
     arguments.add(row.decision.status().as_str())?;
     arguments.add(row.decision.reason().map(|reason| reason.as_str()))?;
-    arguments.add::<DateTime<Utc>>(order.placed_at())
+    arguments.add::<DateTime<Utc>>(order.placed_at())?;
+    arguments.add::<DateTime<Utc>>(row.listed_at)
 }
 
 fn bind_movement(arguments: &mut MySqlArguments, (partition, row): &(i32, &MovementRow)) -> Bound {

@@ -1,4 +1,4 @@
-//! Facts about topics: identity, partition count, watermarks. It only reads, and belongs to no group. Every call blocks up
+//! Facts about topics: identity, partition count, settings, watermarks. It only reads, and belongs to no group. Every call blocks up
 //! to [`KAFKA_TIMEOUT`] or the inspector's own limit, so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
 
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_schema::log::{LogIdentity, Watermarks};
+use ledger_schema::topic_settings::TopicSettings;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -14,7 +15,8 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::{KafkaUseError, settings_refused, use_error};
-use crate::native;
+use crate::faults::fault_of_code;
+use crate::native::{self, Described, NativeFault};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
 /// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
@@ -85,16 +87,40 @@ impl LogInspector {
         }
     }
 
-    /// What makes `topic` that topic and no other (INV-9).
+    /// What makes `topic` that topic and no other (INV-9): id and partition count of one answer, so that they are of one topic.
     ///
     /// # Errors
     /// As [`Self::partition_count`].
     pub fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
-        let partition_count = self.partition_count(topic)?;
-        let cluster_id = self.cluster_id()?;
-        let topic_id = native::topic_id(self.client.client(), topic, self.timeout)
-            .map_err(|cause| KafkaUseError::Native { action: "reading the topic id", cause })?;
-        Ok(LogIdentity { cluster_id, topic_id, partition_count })
+        let described = native::describe_topic(self.client.client(), topic, self.timeout)
+            .map_err(|fault| self.unanswered(topic, "reading the topic id", fault))?;
+        let Described { topic_id, partition_count } = described;
+        let partition_count = i32::try_from(partition_count).expect("the protocol counts partitions in 32 bits");
+        Ok(LogIdentity { cluster_id: self.cluster_id()?, topic_id, partition_count })
+    }
+
+    /// How `topic` is set, defaults of the broker included.
+    ///
+    /// # Errors
+    /// As [`Self::partition_count`].
+    pub fn settings(&self, topic: &str) -> Result<TopicSettings, KafkaUseError> {
+        let action = "reading the topic's settings (for which the Kafka user needs DescribeConfigs on it)";
+        native::topic_settings(self.client.client(), topic, self.timeout)
+            .map(TopicSettings::from_iter)
+            .map_err(|fault| self.unanswered(topic, action, fault))
+    }
+
+    fn unanswered(&self, topic: &str, action: &'static str, fault: NativeFault) -> KafkaUseError {
+        let NativeFault { code, cause } = fault;
+        match code {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                KafkaUseError::MissingTopic { topic: topic.to_owned() }
+            }
+            Some(code) if fault_of_code(code).passes() => {
+                KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
+            }
+            _ => KafkaUseError::Native { action, cause },
+        }
     }
 
     /// Which cluster it is.

@@ -1,4 +1,5 @@
-//! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), and headers as raw bytes (the safe call panics on a
+//! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), a topic's settings from a client that has no background
+//! thread of its own for such, and headers as raw bytes (the safe call panics on a
 //! header name that is not UTF-8, which any producer can send). The only file with unsafe code. Each function frees what
 //! librdkafka handed over, checks every pointer, and lets none of them out.
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 
 /// What stands for the text of an error that has none.
@@ -43,63 +45,206 @@ unsafe fn copied(text: *const c_char) -> Option<String> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
-/// The topic's id, base64 as Kafka's tools print it. Blocks up to `timeout`.
+/// Why a question had no answer.
+#[derive(Debug)]
+pub(crate) struct NativeFault {
+    /// The broker's or the client's, where it is about one.
+    pub(crate) code: Option<RDKafkaErrorCode>,
+    pub(crate) cause: String,
+}
+
+impl NativeFault {
+    fn text(cause: impl Into<String>) -> Self {
+        Self { code: None, cause: cause.into() }
+    }
+
+    /// `None` where the code says that nothing is wrong.
+    ///
+    /// # Safety
+    /// As of [`copied`].
+    unsafe fn of(code: c::rd_kafka_resp_err_t, text: *const c_char) -> Option<Self> {
+        if code == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        // SAFETY: the caller vouches for `text`.
+        let cause = unsafe { copied(text) }.unwrap_or_else(|| NO_TEXT.to_owned());
+        Some(Self { code: Some(RDKafkaErrorCode::from(code)), cause })
+    }
+}
+
+impl From<String> for NativeFault {
+    fn from(cause: String) -> Self {
+        Self::text(cause)
+    }
+}
+
+/// A topic as DescribeTopics answers.
+pub(crate) struct Described {
+    /// Base64, as Kafka's tools print it.
+    pub(crate) topic_id: String,
+    pub(crate) partition_count: usize,
+}
+
+/// The answer to a question to the cluster, which is destroyed before the queue that it came by: fields are dropped in
+/// their order.
+struct Answer {
+    event: Owned<c::rd_kafka_event_t>,
+    _queue: Owned<c::rd_kafka_queue_t>,
+}
+
+/// Asks by `send` and waits up to `timeout`.
 ///
-/// # Errors
-/// What the broker or the client says is wrong.
-pub(crate) fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> Result<String, String> {
-    let handle = client.native_ptr();
-    let name = CString::new(topic).map_err(|_| "the topic name holds a NUL".to_owned())?;
-    let mut names = [name.as_ptr()];
+/// # Safety
+/// `handle` lives during the call, and `send` is the sound call of one of librdkafka's administrative questions, of kind `api`.
+unsafe fn answer(
+    handle: *mut c::rd_kafka_t,
+    api: c::rd_kafka_admin_op_t,
+    timeout: Duration,
+    send: impl FnOnce(*mut c::rd_kafka_AdminOptions_t, *mut c::rd_kafka_queue_t),
+) -> Result<Answer, NativeFault> {
     // A longer time than the call can express is as long as it can express.
     let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
-    // SAFETY: `handle` lives as long as `client`; `names` holds one valid C string and outlives the call, which copies
-    // it; every result is checked for null and destroyed by `Owned`, the queue last.
+    // SAFETY: `handle` lives, every result is checked for null and destroyed by `Owned`, the queue last.
     unsafe {
         let queue = Owned::new(c::rd_kafka_queue_new(handle), c::rd_kafka_queue_destroy, "queue")?;
-        let topics = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
-        let topics = Owned::new(topics, c::rd_kafka_TopicCollection_destroy, "topic collection")?;
-        let api = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
         let options = c::rd_kafka_AdminOptions_new(handle, api);
         let options = Owned::new(options, c::rd_kafka_AdminOptions_destroy, "options")?;
         // A timeout that the library refuses would leave its default of a minute; the poll below is bounded all the same.
         c::rd_kafka_AdminOptions_set_request_timeout(options.pointer, timeout_ms, ptr::null_mut(), 0);
-        c::rd_kafka_DescribeTopics(handle, topics.pointer, options.pointer, queue.pointer);
+        send(options.pointer, queue.pointer);
         let event = c::rd_kafka_queue_poll(queue.pointer, timeout_ms.saturating_add(1000));
-        let event = Owned::new(event, c::rd_kafka_event_destroy, "answer in time")?;
-        id_of_event(event.pointer)
+        if event.is_null() {
+            let (code, cause) = (Some(RDKafkaErrorCode::OperationTimedOut), "no answer in time".to_owned());
+            return Err(NativeFault { code, cause });
+        }
+        let event = Owned::new(event, c::rd_kafka_event_destroy, "answer")?;
+        let failed =
+            NativeFault::of(c::rd_kafka_event_error(event.pointer), c::rd_kafka_event_error_string(event.pointer));
+        failed.map_or(Ok(Answer { event, _queue: queue }), Err)
     }
 }
 
-/// Reads the id out of the answer to DescribeTopics.
+/// What the cluster says of `topic`. Blocks up to `timeout`.
+///
+/// # Errors
+/// What the broker or the client says is wrong.
+pub(crate) fn describe_topic<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Described, NativeFault> {
+    let handle = client.native_ptr();
+    let name = CString::new(topic).map_err(|_| NativeFault::text("the topic name holds a NUL"))?;
+    let mut names = [name.as_ptr()];
+    // SAFETY: `handle` lives as long as `client`; `names` holds one valid C string and outlives the call, which copies
+    // it; the answer lives while it is read.
+    unsafe {
+        let topics = c::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
+        let topics = Owned::new(topics, c::rd_kafka_TopicCollection_destroy, "topic collection")?;
+        let api = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+        let answer = answer(handle, api, timeout, |options, queue| {
+            c::rd_kafka_DescribeTopics(handle, topics.pointer, options, queue);
+        })?;
+        description_of(answer.event.pointer)
+    }
+}
+
+/// Reads the answer to DescribeTopics.
 ///
 /// # Safety
 /// `event` is a live event, not null.
-unsafe fn id_of_event(event: *mut c::rd_kafka_event_t) -> Result<String, String> {
+unsafe fn description_of(event: *mut c::rd_kafka_event_t) -> Result<Described, NativeFault> {
     // SAFETY: the caller vouches for `event`; what is borrowed from it here is used only while it lives.
     unsafe {
-        if c::rd_kafka_event_error(event) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(copied(c::rd_kafka_event_error_string(event)).unwrap_or_else(|| NO_TEXT.to_owned()));
-        }
         let result = c::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
-            return Err("the answer is not about topics".to_owned());
+            return Err(NativeFault::text("the answer is not about topics"));
         }
         let mut count = 0;
         let descriptions = c::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if descriptions.is_null() || count != 1 || (*descriptions).is_null() {
-            return Err(format!("expected one topic in the answer, found {count}"));
+            return Err(NativeFault::text(format!("expected one topic in the answer, found {count}")));
         }
         let description = *descriptions;
         let error = c::rd_kafka_TopicDescription_error(description);
-        if !error.is_null() && c::rd_kafka_error_code(error) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(copied(c::rd_kafka_error_string(error)).unwrap_or_else(|| NO_TEXT.to_owned()));
+        if !error.is_null()
+            && let Some(fault) = NativeFault::of(c::rd_kafka_error_code(error), c::rd_kafka_error_string(error))
+        {
+            return Err(fault);
         }
         let id = c::rd_kafka_TopicDescription_topic_id(description);
         if id.is_null() {
-            return Err("the broker reports no topic id".to_owned());
+            return Err(NativeFault::text("the broker reports no topic id"));
         }
-        copied(c::rd_kafka_Uuid_base64str(id)).ok_or_else(|| "the topic id cannot be printed".to_owned())
+        let topic_id = copied(c::rd_kafka_Uuid_base64str(id));
+        let topic_id = topic_id.ok_or_else(|| NativeFault::text("the topic id cannot be printed"))?;
+        let mut partition_count = 0;
+        c::rd_kafka_TopicDescription_partitions(description, &raw mut partition_count);
+        Ok(Described { topic_id, partition_count })
+    }
+}
+
+/// Name and value of each setting of `topic`, defaults among them. Blocks up to `timeout`.
+///
+/// # Errors
+/// What the broker or the client says is wrong.
+pub(crate) fn topic_settings<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<Vec<(String, String)>, NativeFault> {
+    let handle = client.native_ptr();
+    let name = CString::new(topic).map_err(|_| NativeFault::text("the topic name holds a NUL"))?;
+    // SAFETY: `handle` lives as long as `client`; `name` is a valid C string and outlives the call, which copies it; the
+    // answer lives while it is read.
+    unsafe {
+        let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
+        let resource = c::rd_kafka_ConfigResource_new(kind, name.as_ptr());
+        let resource = Owned::new(resource, c::rd_kafka_ConfigResource_destroy, "resource")?;
+        let mut resources = [resource.pointer];
+        let api = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
+        let answer = answer(handle, api, timeout, |options, queue| {
+            c::rd_kafka_DescribeConfigs(handle, resources.as_mut_ptr(), resources.len(), options, queue);
+        })?;
+        settings_of(answer.event.pointer)
+    }
+}
+
+/// Reads the answer to DescribeConfigs.
+///
+/// # Safety
+/// `event` is a live event, not null.
+unsafe fn settings_of(event: *mut c::rd_kafka_event_t) -> Result<Vec<(String, String)>, NativeFault> {
+    // SAFETY: the caller vouches for `event`; what is borrowed from it here is used only while it lives.
+    unsafe {
+        let result = c::rd_kafka_event_DescribeConfigs_result(event);
+        if result.is_null() {
+            return Err(NativeFault::text("the answer is not about settings"));
+        }
+        let mut count = 0;
+        let resources = c::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
+        if resources.is_null() || count != 1 || (*resources).is_null() {
+            return Err(NativeFault::text(format!("expected one topic in the answer, found {count}")));
+        }
+        let resource = *resources;
+        let (code, text) =
+            (c::rd_kafka_ConfigResource_error(resource), c::rd_kafka_ConfigResource_error_string(resource));
+        if let Some(fault) = NativeFault::of(code, text) {
+            return Err(fault);
+        }
+        let mut count = 0;
+        let entries = c::rd_kafka_ConfigResource_configs(resource, &raw mut count);
+        if entries.is_null() {
+            return Err(NativeFault::text("the answer holds no settings"));
+        }
+        let mut settings = Vec::with_capacity(count);
+        for entry in std::slice::from_raw_parts(entries, count) {
+            let (name, value) = (c::rd_kafka_ConfigEntry_name(*entry), c::rd_kafka_ConfigEntry_value(*entry));
+            if let (Some(name), Some(value)) = (copied(name), copied(value)) {
+                settings.push((name, value));
+            }
+        }
+        Ok(settings)
     }
 }
 

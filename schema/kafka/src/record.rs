@@ -14,6 +14,8 @@ pub struct OwnedRecord {
     pub partition: i32,
     pub offset: i64,
     pub epoch: Epoch,
+    /// Kafka's time of the record, milliseconds since 1970: the broker's or the producer's, as the topic is set. `None` where it has none.
+    pub time_ms: Option<i64>,
     key_len: Option<u32>,
     value_len: Option<u32>,
     bytes: Box<[u8]>,
@@ -42,6 +44,7 @@ impl OwnedRecord {
             partition: message.partition(),
             offset: message.offset(),
             epoch,
+            time_ms: message.timestamp().to_millis(),
             key_len: key.map(length),
             value_len: value.map(length),
             bytes: bytes.into_boxed_slice(),
@@ -62,7 +65,13 @@ impl OwnedRecord {
             push_header(&mut bytes, name.as_bytes(), *value);
         }
         let (key_len, value_len) = (key.map(length), value.map(length));
-        Self { partition, offset, epoch, key_len, value_len, bytes: bytes.into_boxed_slice() }
+        Self { partition, offset, epoch, time_ms: None, key_len, value_len, bytes: bytes.into_boxed_slice() }
+    }
+
+    /// The same with Kafka's time.
+    #[must_use]
+    pub fn at_time(self, time_ms: i64) -> Self {
+        Self { time_ms: Some(time_ms), ..self }
     }
 
     pub fn key(&self) -> Option<&[u8]> {

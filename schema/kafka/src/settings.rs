@@ -15,6 +15,7 @@ pub const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
 /// Aliases are among them: of two names of one property, which is applied last is a matter of chance.
 const PINNED: &[&str] = &[
     "acks",
+    "allow.auto.create.topics",
     "auto.offset.reset",
     "bootstrap.servers",
     "delivery.timeout.ms",
@@ -77,6 +78,8 @@ impl KafkaSettings {
             // A dead broker is found out and tried again quickly; the defaults go up to 10 s.
             .set("reconnect.backoff.max.ms", "1000")
             .set("socket.keepalive.enable", "true")
+            // A producer's default is to have a topic that was deleted made anew, under its name, with the broker's settings.
+            .set("allow.auto.create.topics", "false")
             .set_log_level(RDKafkaLogLevel::Warning);
         for (key, value) in &self.properties {
             config.set(key, value);
@@ -88,7 +91,7 @@ impl KafkaSettings {
     pub fn inspector(&self) -> ClientConfig {
         let mut config = self.client("ledger-inspector");
         // The end of a partition is then the last stable offset: what a reader of committed records can reach.
-        config.set("isolation.level", "read_committed").set("allow.auto.create.topics", "false");
+        config.set("isolation.level", "read_committed");
         config
     }
 
@@ -107,7 +110,6 @@ impl KafkaSettings {
             // Any default but this one skips lost records in silence.
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
-            .set("allow.auto.create.topics", "false")
             // The broker's lower limit: how long a killed projector's partitions stay with it.
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1500")

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use ledger_schema::topic_settings::{WrongSetting, check_clock};
 use ledger_schema::topics::TopicSpec;
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
@@ -16,10 +17,23 @@ use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 const SERVED_POLL: Duration = Duration::from_millis(50);
 
 /// What became of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopicOutcome {
     Created,
-    Unchanged,
+    /// `clock`: each writer's own clock times its records, and what to do about it.
+    Unchanged {
+        clock: Option<WrongSetting>,
+    },
+}
+
+/// What was found of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopicCheck {
+    Missing,
+    /// As specified; `clock` as of [`TopicOutcome`].
+    There {
+        clock: Option<WrongSetting>,
+    },
 }
 
 /// A topic is not as it must be.
@@ -27,47 +41,62 @@ pub enum TopicOutcome {
 pub enum TopicsError {
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
-    #[error("topic {topic} has the wrong {property}: expected {expected}, found {found}")]
-    Wrong { topic: String, property: String, expected: String, found: String },
+    #[error(
+        "topic {topic} has the wrong partition count: expected {expected}, found {found}; give the number that it has \
+         (--partitions), or another name"
+    )]
+    PartitionCount { topic: String, expected: i32, found: i32 },
+    #[error(transparent)]
+    Setting(#[from] WrongSetting),
     #[error("topic {topic} was not created: {cause}")]
     NotCreated { topic: String, cause: RDKafkaErrorCode },
-    #[error("the settings of topic {topic} cannot be read: {cause}")]
-    SettingsUnknown { topic: String, cause: RDKafkaErrorCode },
 }
 
-/// Settings of an existing topic that must be as specified, since another value loses records.
-const CHECKED: &[&str] = &["cleanup.policy", "retention.ms", "retention.bytes"];
+/// What is there already of `specs`, each checked: partition count and what it must keep. Nothing is created.
+///
+/// # Errors
+/// [`TopicsError`], the first that is not as specified.
+pub async fn check_topics(inspector: &LogInspector, specs: &[TopicSpec]) -> Result<Vec<TopicCheck>, TopicsError> {
+    let (inspector, specs) = (inspector.clone(), specs.to_vec());
+    ask(move || specs.iter().map(|spec| check(&inspector, spec)).collect()).await
+}
 
-/// Creates `spec`, or checks that the topic is as specified. Settings are checked where `keeps_all`.
+fn check(inspector: &LogInspector, spec: &TopicSpec) -> Result<TopicCheck, TopicsError> {
+    let (topic, expected) = (spec.name.as_str(), spec.partition_count);
+    let found = match inspector.partition_count(topic) {
+        Err(KafkaUseError::MissingTopic { .. }) => return Ok(TopicCheck::Missing),
+        found => found?,
+    };
+    if found != expected {
+        return Err(TopicsError::PartitionCount { topic: topic.to_owned(), expected, found });
+    }
+    let settings = inspector.settings(topic)?;
+    spec.keeps.check(topic, &settings)?;
+    Ok(TopicCheck::There { clock: check_clock(topic, &settings).err() })
+}
+
+/// Creates those of `specs` that are missing, once all others are found to be as specified.
 ///
 /// # Errors
 /// [`TopicsError`].
 pub async fn ensure_topics(
     settings: &KafkaSettings,
     inspector: &LogInspector,
-    specs: &[(TopicSpec, bool)],
+    specs: &[TopicSpec],
 ) -> Result<Vec<TopicOutcome>, TopicsError> {
+    let checked = check_topics(inspector, specs).await?;
     let failed = |cause| use_error(settings.brokers(), "Kafka's administration", cause);
     let admin: AdminClient<DefaultClientContext> = settings.client("ledger-migrate").create().map_err(failed)?;
     let mut outcomes = Vec::new();
-    for (spec, keeps_all) in specs {
-        let (asked, name) = (inspector.clone(), spec.name.clone());
-        let outcome = match ask(move || asked.partition_count(&name)).await {
-            Err(KafkaUseError::MissingTopic { .. }) => {
+    for (spec, found) in specs.iter().zip(checked) {
+        outcomes.push(match found {
+            TopicCheck::There { clock } => TopicOutcome::Unchanged { clock },
+            TopicCheck::Missing => {
                 let outcome = create(settings, &admin, spec).await?;
                 wait_until_served(inspector, spec).await?;
                 outcome
             }
-            Err(error) => return Err(error.into()),
-            Ok(found) => {
-                check("partition count", spec, &spec.partition_count.to_string(), &found.to_string())?;
-                if *keeps_all {
-                    check_settings(settings, &admin, spec).await?;
-                }
-                TopicOutcome::Unchanged
-            }
-        };
-        outcomes.push(outcome);
+        });
     }
     Ok(outcomes)
 }
@@ -89,7 +118,7 @@ async fn create(
     let failed = |cause| use_error(settings.brokers(), "creating the topic", cause);
     let results = admin.create_topics([&topic], &options()).await.map_err(failed)?;
     match results.into_iter().next() {
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(TopicOutcome::Unchanged),
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(TopicOutcome::Unchanged { clock: None }),
         Some(Err((topic, cause))) => Err(TopicsError::NotCreated { topic, cause }),
         Some(Ok(_)) => Ok(TopicOutcome::Created),
         None => Err(unanswered("creating the topic").into()),
@@ -114,42 +143,7 @@ async fn wait_until_served(inspector: &LogInspector, spec: &TopicSpec) -> Result
     }
 }
 
-async fn check_settings(
-    settings: &KafkaSettings,
-    admin: &AdminClient<DefaultClientContext>,
-    spec: &TopicSpec,
-) -> Result<(), TopicsError> {
-    let failed = |cause| use_error(settings.brokers(), "reading the topic's settings", cause);
-    let resource = ResourceSpecifier::Topic(&spec.name);
-    let described = admin.describe_configs([&resource], &options()).await.map_err(failed)?;
-    let found = match described.into_iter().next() {
-        Some(Ok(found)) => found,
-        Some(Err(cause)) => return Err(TopicsError::SettingsUnknown { topic: spec.name.clone(), cause }),
-        None => return Err(unanswered("reading the topic's settings").into()),
-    };
-    for (property, expected) in spec.config.iter().filter(|(property, _)| CHECKED.contains(property)) {
-        check(property, spec, expected, value_of(&found, property))?;
-    }
-    Ok(())
-}
-
 /// One topic was named, so one answer is due.
 fn unanswered(action: &'static str) -> KafkaUseError {
     KafkaUseError::Native { action, cause: "the broker's answer does not name the topic".to_owned() }
-}
-
-fn value_of<'a>(found: &'a ConfigResource, property: &str) -> &'a str {
-    found.get(property).and_then(|entry| entry.value.as_deref()).unwrap_or("nothing")
-}
-
-fn check(property: &str, spec: &TopicSpec, expected: &str, found: &str) -> Result<(), TopicsError> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(TopicsError::Wrong {
-        topic: spec.name.clone(),
-        property: property.to_owned(),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
-    })
 }

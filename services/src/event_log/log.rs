@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use axum::http::HeaderValue;
 use ledger_kafka::{
     AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, ProducerLimits, append_fault,
-    ask, settings_refused,
+    settings_refused,
 };
+use ledger_schema::log::LogIdentity;
 use ledger_schema::wire::{Event, encode};
 use ledger_schema::{Position, cloudevents, partitioner};
 use rdkafka::ClientConfig;
@@ -19,19 +20,22 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use super::acknowledged::Acknowledged;
 use super::health::{BrokerHealth, ProducerContext, STATISTICS_INTERVAL};
+use super::watch::LogWatch;
 use crate::metrics::Metrics;
+use crate::reader::Reader;
 use crate::readiness::Dependency;
 
-/// Longest that a probe waits for a broker's answer.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
-
-/// Why an event has no position. Both are retryable.
+/// Why an event has no position. All are retryable.
 #[derive(Debug, Error)]
 pub(crate) enum AppendError {
     /// Certainly not appended.
     #[error("not appended: {0}")]
     Refused(String),
+    /// Certainly not appended: the topic is not the ledger's log, or loses records.
+    #[error("not appended: {0}")]
+    AnotherLog(String),
     /// Appended or not: a timed-out message may still be written.
     #[error("no acknowledgement: {0}")]
     Unknown(String),
@@ -53,11 +57,22 @@ pub(crate) struct EventLogOptions {
     pub(crate) queue_max_kbytes: u32,
 }
 
+/// The log as it was found at start.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) identity: LogIdentity,
+    /// Whether the tables know the log: they do not before the projector's first start.
+    pub(crate) is_of_tables: bool,
+    /// Partition and next offset of what is folded.
+    pub(crate) folded: Vec<(i32, i64)>,
+}
+
 pub(crate) struct EventLog {
     producer: ArcSwap<EventProducer>,
     config: ClientConfig,
-    inspector: LogInspector,
     health: Arc<BrokerHealth>,
+    watch: LogWatch,
+    acknowledged: Acknowledged,
     topic: String,
     source: String,
     /// Frozen when the topic was made, read once at start.
@@ -66,13 +81,15 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    /// Checks that the topic is there. Blocks for as long as `inspector` may take.
+    /// Ready to append to the log that was found and checked.
     ///
     /// # Errors
-    /// [`KafkaUseError`]: bad settings, no broker in time, no such topic.
+    /// [`KafkaUseError`]: bad settings.
     pub(crate) fn open(
         options: EventLogOptions,
         inspector: LogInspector,
+        found: Found,
+        reader: Reader,
         metrics: Arc<Metrics>,
     ) -> Result<Self, KafkaUseError> {
         let limits = ProducerLimits {
@@ -85,17 +102,24 @@ impl EventLog {
         let config = options.kafka.log_producer(&format!("order-service-{}", options.service_name), &limits);
         let health = Arc::new(BrokerHealth::default());
         let producer = create(&config, &health).map_err(settings_refused)?;
-        let partition_count = inspector.partition_count(&options.topic)?;
+        let Found { identity, is_of_tables, folded } = found;
+        let partition_count = identity.partition_count;
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
-            inspector,
+            watch: LogWatch::new(options.topic.clone(), &inspector, reader, identity, is_of_tables),
+            acknowledged: Acknowledged::new(partition_count, &folded),
             health,
             topic: options.topic,
             source: format!("/order-service/{}", options.service_name),
             partition_count,
             metrics,
         })
+    }
+
+    /// Watches whether the topic is the ledger's log, until `stop`.
+    pub(crate) async fn watch(&self, stop: CancellationToken) {
+        self.watch.run(stop).await;
     }
 
     pub(crate) fn partition_count(&self) -> i32 {
@@ -114,17 +138,27 @@ impl EventLog {
         if self.health.is_away() {
             return Err(AppendError::Refused("no broker is up".to_owned()));
         }
+        if let Some(fault) = self.watch.fault() {
+            self.metrics.refused_appends.increment(1);
+            return Err(AppendError::AnotherLog(fault.to_string()));
+        }
         let payload = encode(event);
         assert!(!payload.is_empty(), "an event always has an encoding");
         let key = event.product_id().as_str();
-        let record = FutureRecord::to(&self.topic).key(key).payload(&payload).headers(self.headers(event, traceparent));
+        // Ours to say, and of the count that is frozen: the client would use a partition that somebody added as soon as it
+        // hears of it, and nobody folds that.
+        let partition = partitioner::partition_of(key.as_bytes(), self.partition_count);
+        let known = self.acknowledged.next_offset(partition);
+        let record = FutureRecord::to(&self.topic).partition(partition).key(key).payload(&payload);
+        let record = record.headers(self.headers(event, traceparent));
         // The guard is not held across the wait, so a replaced producer can end.
         let delivery =
             self.producer.load().send_result(record).map_err(|(error, _)| self.failed(AppendStep::Queue, &error))?;
         match delivery.await {
             Ok(Ok(delivered)) => {
                 let position = Position { partition: delivered.partition, offset: delivered.offset };
-                self.check_partition(key, position);
+                self.check_partition(key, partition, position);
+                self.check_log(position, known)?;
                 self.metrics.appends.increment(1);
                 tracing::debug!(%position, "appended");
                 Ok(position)
@@ -157,25 +191,46 @@ impl EventLog {
     fn refused(&self, cause: String) -> AppendError {
         self.metrics.refused_appends.increment(1);
         self.health.raise_doubt();
+        self.watch.raise_doubt();
         AppendError::Refused(cause)
     }
 
     fn unknown(&self, cause: String) -> AppendError {
         self.metrics.unknown_acknowledgements.increment(1);
         self.health.raise_doubt();
+        self.watch.raise_doubt();
         AppendError::Unknown(cause)
     }
 
     /// The fold parks what lies in another partition than its key hashes to, so this must never happen.
-    fn check_partition(&self, key: &str, position: Position) {
-        let expected = partitioner::partition_of(key.as_bytes(), self.partition_count);
+    fn check_partition(&self, key: &str, expected: i32, position: Position) {
         if position.partition != expected {
             self.metrics.wrong_partitions.increment(1);
             tracing::error!(
                 topic = %self.topic, key, expected, found = position.partition, offset = position.offset,
-                "a record landed in another partition than its key hashes to; was the topic's partition count changed?"
+                "a record landed in another partition than its key hashes to"
             );
         }
+    }
+
+    /// Whether the record that was acknowledged lies in the ledger's log; `known` is where its partition reached before.
+    ///
+    /// # Errors
+    /// [`AppendError::Unknown`]: it lies in another topic, and only whoever mends that can say what becomes of it.
+    fn check_log(&self, position: Position, known: i64) -> Result<(), AppendError> {
+        if position.offset < known {
+            self.watch.raise_doubt();
+            let topic = &self.topic;
+            let cause =
+                format!("topic {topic} is another one: expected an offset of at least {known}, found {position}");
+            tracing::error!("{cause}");
+            return Err(self.unknown(cause));
+        }
+        if let Some(fault) = self.watch.fault() {
+            return Err(self.unknown(fault.to_string()));
+        }
+        self.acknowledged.raise(position.partition, position.offset + 1);
+        Ok(())
     }
 
     /// Replaces the producer after each fatal error, until `stop`.
@@ -218,14 +273,7 @@ impl Dependency for EventLog {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        let (inspector, topic) = (self.inspector.with_timeout(PROBE_LIMIT), self.topic.clone());
-        let found = ask(move || inspector.partition_count(&topic)).await;
-        let found = found.map_err(|error: KafkaUseError| error.to_string())?;
-        let expected = self.partition_count;
-        if found == expected {
-            Ok(())
-        } else {
-            Err(format!("topic {}: expected {expected} partitions, found {found}", self.topic))
-        }
+        self.watch.look().await.map_err(|error| error.to_string())?;
+        self.watch.fault().map_or(Ok(()), |fault| Err(fault.to_string()))
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! It must never claim a failure that is a doubt, never wait for room in a full queue, and never let a broken producer
 //! stay: a fatal error disables an idempotent producer for good, so it is replaced ([`EventLog::supervise`]).
-//! Reading order: `log`, then `health` for how an outage is known. The producer's settings are `ledger_kafka`'s
+//! Reading order: `log`, then `health` for how an outage is known, `watch` and `acknowledged` for another log. The producer's settings are `ledger_kafka`'s
 //! `service_clients`.
 
+mod acknowledged;
 mod health;
 mod log;
+mod watch;
 
-pub(crate) use log::{AppendError, EventLog, EventLogOptions};
+pub(crate) use log::{AppendError, EventLog, EventLogOptions, Found};

@@ -14,7 +14,6 @@ mod stock;
 pub(crate) use decisions::UnderId;
 pub(crate) use orders::OrderRow;
 pub(crate) use pool::{ReadError, Reader, ReaderOptions};
-pub(crate) use positions::LogIdentity;
 #[cfg(test)]
 pub(crate) use standing::PartitionStanding;
 pub(crate) use standing::{Concern, Snapshot, Standing};

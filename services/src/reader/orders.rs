@@ -26,6 +26,7 @@ pub(crate) struct OrderRow {
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
     pub(crate) placed_at: DateTime<Utc>,
+    pub(super) listed_at: DateTime<Utc>,
 }
 
 macro_rules! orders_with_standing {
@@ -34,7 +35,7 @@ macro_rules! orders_with_standing {
             every partition,
             [
                 order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, unit_price, total_price,
-                status, reason, placed_at
+                status, reason, placed_at, listed_at
             ],
             $rows
         )
@@ -44,13 +45,13 @@ macro_rules! orders_with_standing {
 /// One row is the rule, several are the race of two products under one id: never as many as the limit.
 const BY_ID: &str = orders_with_standing!("FROM orders WHERE order_id = ? LIMIT 256");
 
-/// Backwards along the index (user_id, placed_at) and the primary key that InnoDB appends to it. Spelt out, because MariaDB
-/// does not use an index for a comparison of row constructors; `placed_at <= ?` bounds the range, the rest continues exactly.
+/// Backwards along the index `orders_listed`. Spelt out, because MariaDB does not use an index for a comparison of row
+/// constructors; `listed_at <= ?` bounds the range, the rest continues exactly.
 const BY_USER: &str = orders_with_standing!(
     "FROM orders \
-     WHERE user_id = ? AND placed_at <= ? AND (placed_at < ? OR order_id < ? OR (order_id = ? AND \
-     (kafka_partition < ? OR (kafka_partition = ? AND line_no < ?)))) \
-     ORDER BY placed_at DESC, order_id DESC, kafka_partition DESC, line_no DESC LIMIT ?"
+     WHERE user_id = ? AND listed_at <= ? AND (listed_at < ? OR kafka_partition < ? OR (kafka_partition = ? AND \
+     (kafka_offset < ? OR (kafka_offset = ? AND line_no < ?)))) \
+     ORDER BY listed_at DESC, kafka_partition DESC, kafka_offset DESC, line_no DESC LIMIT ?"
 );
 
 /// The last microsecond that DATETIME(6) holds: 9999-12-31 23:59:59.999999.
@@ -63,9 +64,9 @@ impl OrderRow {
 
     pub(crate) fn cursor(&self) -> OrderCursor {
         OrderCursor {
-            placed_at: self.placed_at,
-            order_id: self.order_id,
+            listed_at: self.listed_at,
             partition: self.kafka_partition,
+            offset: self.kafka_offset,
             line_no: self.line_no,
         }
     }
@@ -91,7 +92,7 @@ impl Reader {
         }))
     }
 
-    /// At most `limit` orders of a user before `cursor`, newest first.
+    /// At most `limit` orders of a user before `cursor`, newest first: by the time that the log took them, in a partition in its order.
     pub(crate) async fn orders_of(
         &self,
         user_id: UserId,
@@ -100,26 +101,26 @@ impl Reader {
     ) -> Result<Snapshot<Vec<OrderRow>>, ReadError> {
         let from = cursor.unwrap_or_else(|| OrderCursor {
             // Bound without a zone below: as a TIMESTAMP this would be out of range.
-            placed_at: DateTime::from_timestamp_micros(LATEST_MICROS).expect("the year 9999 is in chrono's range"),
-            order_id: Uuid::max(),
+            listed_at: DateTime::from_timestamp_micros(LATEST_MICROS).expect("the year 9999 is in chrono's range"),
             partition: i32::MAX,
+            offset: i64::MAX,
             line_no: i16::MAX,
         });
         let bind = move |statement: Statement| {
             statement
                 .bind(user_id.to_string())
-                .bind(from.placed_at.naive_utc())
-                .bind(from.placed_at.naive_utc())
-                .bind(from.order_id)
-                .bind(from.order_id)
+                .bind(from.listed_at.naive_utc())
+                .bind(from.listed_at.naive_utc())
                 .bind(from.partition)
                 .bind(from.partition)
+                .bind(from.offset)
+                .bind(from.offset)
                 .bind(from.line_no)
                 .bind(limit)
         };
         let snapshot = self.snapshot(BY_USER, Concern::Every, bind).await?;
         Ok(snapshot.map(|mut rows: Vec<OrderRow>| {
-            rows.sort_by_key(|row| Reverse((row.placed_at, row.order_id, row.kafka_partition, row.line_no)));
+            rows.sort_by_key(|row| Reverse((row.listed_at, row.kafka_partition, row.kafka_offset, row.line_no)));
             rows
         }))
     }

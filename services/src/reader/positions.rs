@@ -1,16 +1,11 @@
 //! Where the projection stands, and which log its positions belong to.
 
-use sqlx::FromRow;
+use ledger_schema::log::LogIdentity;
 
 use super::pool::{ReadError, Reader};
 
-/// The log that the projection was made from, as the projector recorded it.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub(crate) struct LogIdentity {
-    pub(crate) topic: String,
-    pub(crate) cluster_id: String,
-    pub(crate) partition_count: i32,
-}
+/// Topic, cluster id, topic id, partition count.
+type IdentityColumns = (String, String, String, i32);
 
 impl Reader {
     /// Partition and next offset of every partition that was ever folded.
@@ -26,15 +21,28 @@ impl Reader {
         .await
     }
 
-    /// The identities in `positions`: none before the projector's first start, else one (unless something is wrong).
-    pub(crate) async fn identities(&self) -> Result<Vec<LogIdentity>, ReadError> {
-        self.run(|connection| {
-            Box::pin(
-                sqlx::query_as("SELECT DISTINCT topic, cluster_id, partition_count FROM positions LIMIT 16")
+    /// The logs in `positions`, by topic: none before the projector's first start, else one (unless something is wrong).
+    pub(crate) async fn identities(&self) -> Result<Vec<(String, LogIdentity)>, ReadError> {
+        let rows: Vec<IdentityColumns> = self
+            .run(|connection| {
+                Box::pin(
+                    sqlx::query_as(
+                        "SELECT DISTINCT topic, cluster_id, topic_id, partition_count FROM positions LIMIT 16",
+                    )
                     .fetch_all(connection),
-            )
-        })
-        .await
+                )
+            })
+            .await?;
+        let identity = |(topic, cluster_id, topic_id, partition_count)| {
+            (topic, LogIdentity { cluster_id, topic_id, partition_count })
+        };
+        Ok(rows.into_iter().map(identity).collect())
+    }
+
+    /// The log that the tables are of; none before the projector's first start.
+    pub(crate) async fn log_identity(&self) -> Result<Option<LogIdentity>, ReadError> {
+        let identities = self.identities().await?;
+        Ok(identities.into_iter().find(|(topic, _)| **topic == *self.orders_topic).map(|(_, identity)| identity))
     }
 
     /// Reads a row of the table that only this version's migrations make, so that a start on an older ledger says so.

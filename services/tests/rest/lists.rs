@@ -52,17 +52,21 @@ async fn orders_of_a_user_newest_first() {
     let mut expected = Vec::new();
     for n in 0..12_i64 {
         // Several share a time, and two an id: the cursor must tell them apart.
-        let placed_at = format!("2026-11-23 10:00:0{}.000000", n / 4);
+        let listed_at = format!("2026-11-23 10:00:0{}.000000", n / 4);
+        // The services' clocks say the opposite.
+        let placed_at = format!("2026-11-23 10:00:{}.000000", 30 - n);
         let order_id = Uuid::from_u128(if n < 2 { 1 } else { 100 - u128::from(n.unsigned_abs()) });
-        let position = Position { partition: i32::try_from(n % 4).expect("small"), offset: n };
+        // In two partitions: of one, two orders of the same time keep the log's order.
+        let position = Position { partition: i32::try_from(n % 2).expect("small"), offset: n };
         let reason = (n == 5).then_some("out-of-stock");
-        world.decide(&OrderLine { order_id, position, reason, placed_at: &placed_at, ..OrderLine::default() }).await;
-        expected.push((placed_at, order_id.to_string(), position.partition));
+        let (placed_at, at) = (placed_at.as_str(), Some(listed_at.as_str()));
+        world.decide(&OrderLine { order_id, position, reason, placed_at, listed_at: at, ..OrderLine::default() }).await;
+        expected.push((listed_at, position.partition, position.offset, order_id.to_string()));
     }
     world.decide(&OrderLine { user_id: "alice2", order_id: Uuid::max(), ..OrderLine::default() }).await;
     expected.sort();
     expected.reverse();
-    let expected: Vec<_> = expected.into_iter().map(|(_, id, partition)| (id, partition)).collect();
+    let expected: Vec<_> = expected.into_iter().map(|(_, partition, _, id)| (id, partition)).collect();
     for limit in [1, 2, 5, 12, 200] {
         let found: Vec<_> = walk(&router, "/users/alice/orders", limit)
             .await

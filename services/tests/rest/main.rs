@@ -1,6 +1,7 @@
 //! The service from outside, on a real MariaDB and a real Kafka: every test has a database and a topic of its own and
 //! plays the projector by SQL and by outcomes. `outages` uses librdkafka's mock cluster, whose brokers can be taken down.
 
+mod another_log;
 mod bad_input;
 mod documents;
 mod lists;

@@ -71,7 +71,21 @@ async fn another_log_than_the_projection_was_made_from() {
     set_identity(&world, &world.topic, "c", PARTITIONS + 1).await;
     check(&world, &[], 1, &["expected 5", "found 4"]).await;
     set_identity(&world, &world.topic, "another-cluster", PARTITIONS).await;
-    check(&world, &[], 1, &["cluster another-cluster", "found the cluster"]).await;
+    check(&world, &[], 1, &["is in another Kafka cluster", "cluster another-cluster, found"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_loses_records() {
+    let world = World::new().await;
+    for (setting, value, expected) in [("cleanup.policy", "compact", "delete"), ("retention.ms", "60000", "-1")] {
+        world.configure(&[(setting, value)]).await;
+        let says = format!("has the wrong {setting}: expected {expected}, found {value}");
+        check(&world, &[], 1, &[&world.topic, &says, "kafka-configs"]).await;
+    }
+    world.configure(&[]).await;
+    world.pass(Position { partition: 0, offset: 0 }).await;
+    sqlx::query("UPDATE positions SET topic_id = 'another'").execute(&world.sql).await.expect("positions");
+    check(&world, &[], 1, &[&world.topic, "was recreated", "topic id another, found"]).await;
 }
 
 #[test]

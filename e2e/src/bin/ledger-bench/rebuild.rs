@@ -246,7 +246,7 @@ async fn load_data_time(pool: &MySqlPool, events: i64) -> Result<Duration> {
     )))
     .execute(pool)
     .await?;
-    let prepare = "CREATE TABLE orders_loaded LIKE orders; ALTER TABLE orders_loaded DROP KEY orders_of_user";
+    let prepare = "CREATE TABLE orders_loaded LIKE orders; ALTER TABLE orders_loaded DROP KEY orders_listed";
     sqlx::raw_sql(prepare).execute(pool).await?;
     let begin = Instant::now();
     sqlx::raw_sql(AssertSqlSafe(format!(
@@ -256,7 +256,11 @@ async fn load_data_time(pool: &MySqlPool, events: i64) -> Result<Duration> {
     )))
     .execute(pool)
     .await?;
-    sqlx::raw_sql("ALTER TABLE orders_loaded ADD KEY orders_of_user (user_id, placed_at)").execute(pool).await?;
+    sqlx::raw_sql(
+        "ALTER TABLE orders_loaded ADD KEY orders_listed (user_id, listed_at, kafka_partition, kafka_offset, line_no)",
+    )
+    .execute(pool)
+    .await?;
     let taken = begin.elapsed();
     let loaded: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM orders_loaded").fetch_one(pool).await?;
     ensure!(loaded == events, "{loaded} rows were loaded");

@@ -12,7 +12,7 @@ pub(crate) struct Owned {
 
 impl Owned {
     pub(crate) fn record(&self) -> Record<'_> {
-        Record { offset: self.offset, key: self.key.as_deref(), value: self.value.as_deref() }
+        Record { offset: self.offset, time_ms: None, key: self.key.as_deref(), value: self.value.as_deref() }
     }
 }
 

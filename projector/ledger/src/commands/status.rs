@@ -26,5 +26,5 @@ pub async fn run(args: StatusArgs) -> Result<Done, CommandError> {
     let inspector = LogInspector::new(&args.kafka.settings()?)?;
     let status = status::read(&url, &inspector, &args.kafka.orders_topic).await?;
     output::print(&status, args.output)?;
-    Ok(Done::Ok)
+    Ok(if status.log.refusal.is_none() { Done::Ok } else { Done::Difference })
 }

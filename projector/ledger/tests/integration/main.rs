@@ -1,5 +1,6 @@
 //! Tests of the projector and its commands on a real Kafka and a real MariaDB, as `cargo xtask test` starts them.
 
+mod another_log;
 mod as_of;
 mod dead_letters;
 mod generations;

@@ -1,12 +1,12 @@
 //! `ledger migrate` and `ledger status` from outside.
 
 use serde_json::Value;
-use sqlx::Executor;
+use sqlx::{Connection, Executor};
 
 use crate::setting::{PARTITIONS, Setting, code, last_line, product_in, receipt, stderr};
 
 /// How many there are.
-const MIGRATIONS: i64 = 21;
+const MIGRATIONS: i64 = 22;
 
 fn steps(setting: &Setting, further: &[(&str, &str)]) -> Vec<(String, String)> {
     let output = setting.ledger_with(&["migrate", "--output", "json"], further);
@@ -147,13 +147,62 @@ async fn a_wrong_topic_is_refused_by_name_and_left_alone() {
     let topic = setting.topic("orders");
     setting.create_topic(&topic, PARTITIONS, &[("retention.ms", "60000")]).await;
     let output = setting.ledger(&["migrate"]);
-    let says = format!("ledger: topic {topic} has the wrong retention.ms: expected -1, found 60000");
-    assert_eq!((code(&output), last_line(&output)), (1, says));
+    let says = format!("ledger: topic {topic} has the wrong retention.ms: expected -1, found 60000; ");
+    assert_eq!(code(&output), 1);
+    assert!(last_line(&output).starts_with(&says), "{}", last_line(&output));
     setting.delete_topic(&topic).await;
     setting.create_topic(&topic, PARTITIONS + 1, &[]).await;
     let output = setting.ledger(&["migrate"]);
-    let says = format!("ledger: topic {topic} has the wrong partition count: expected 4, found 5");
-    assert_eq!((code(&output), last_line(&output)), (1, says));
+    let says = format!("ledger: topic {topic} has the wrong partition count: expected 4, found 5; ");
+    assert_eq!(code(&output), 1);
+    assert!(last_line(&output).starts_with(&says), "{}", last_line(&output));
+    setting.delete_topic(&topic).await;
+    // Keyed by order and product: compaction would keep the last outcome of each.
+    for (which, found, expected) in
+        [("orders", "compact", "delete"), ("outcomes", "compact", "delete"), ("cursors", "delete", "compact")]
+    {
+        let topic = setting.topic(which);
+        setting.create_topic(&topic, PARTITIONS, &[("cleanup.policy", found), ("retention.ms", "-1")]).await;
+        let output = setting.ledger(&["migrate"]);
+        let says = format!("ledger: topic {topic} has the wrong cleanup.policy: expected {expected}, found {found}; ");
+        assert_eq!(code(&output), 1);
+        assert!(last_line(&output).starts_with(&says), "{}", last_line(&output));
+        setting.delete_topic(&topic).await;
+    }
+    // Nothing was changed, neither in Kafka nor in the database.
+    let mut server =
+        sqlx::MySqlConnection::connect(&setting.variable("LEDGER_ADMIN_DATABASE_URL").replace(&setting.name, ""))
+            .await
+            .expect("MariaDB answers");
+    let databases: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?")
+        .bind(&setting.name)
+        .fetch_one(&mut server)
+        .await
+        .expect("MariaDB answers");
+    assert_eq!(databases, 0);
+    setting.finish().await;
+}
+
+#[tokio::test]
+async fn topics_are_timed_by_the_broker_and_others_are_told_of() {
+    let setting = Setting::new("clocks");
+    let topic = setting.topic("outcomes");
+    setting.create_topic(&topic, PARTITIONS, &[("message.timestamp.type", "CreateTime")]).await;
+    let output = setting.ledger(&["migrate", "--output", "table"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let says =
+        format!("topic {topic} has the wrong message.timestamp.type: expected LogAppendTime, found CreateTime; ");
+    assert!(said.contains(&says) && said.contains("kafka-configs"), "{said}");
+    // Two hours ahead is refused where the writer's clock counts; years are nothing where the broker's does.
+    let product = product_in(1, "bar");
+    let far_ms = 4_102_444_800_000;
+    for which in ["orders", "dead-letters", "cursors"] {
+        let name = setting.topic(which);
+        setting.append_at(&name, far_ms, &product, &receipt(1, &product, 1)).await.expect(which);
+    }
+    let refused = setting.append_at(&topic, far_ms, &product, "{}").await.expect_err("each writer's clock");
+    assert!(refused.to_string().contains("InvalidTimestamp"), "{refused}");
     setting.finish().await;
 }
 

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::log::LogIdentity;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -82,15 +83,18 @@ impl Setting {
     pub(crate) async fn with_positions(purpose: &str) -> Self {
         let setting = Self::migrated(purpose);
         let topic = setting.topic("orders");
+        let identity = setting.identity();
         let mut database = setting.database().await;
         for partition in 0..PARTITIONS {
             sqlx::query(
                 "INSERT INTO positions (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, \
                  generation, generation_id, fold_version) \
-                 VALUES (?, ?, 0, 'cluster', 'topic', ?, 1, x'00000000000000000000000000000000', ?)",
+                 VALUES (?, ?, 0, ?, ?, ?, 1, x'00000000000000000000000000000000', ?)",
             )
             .bind(&topic)
             .bind(partition)
+            .bind(&identity.cluster_id)
+            .bind(&identity.topic_id)
             .bind(PARTITIONS)
             .bind(ledger_store::FOLD_VERSION)
             .execute(&mut database)
@@ -222,6 +226,31 @@ impl Setting {
         let record = FutureRecord::<[u8], [u8]>::to(&topic).partition(append.partition).headers(headers);
         let record = FutureRecord { key: append.key, payload: append.value, ..record };
         self.producer.send(record, LIMIT).await.expect("delivered").offset
+    }
+
+    /// Appends a record of partition 1 with a time that the producer states, in milliseconds since 1970.
+    pub(crate) async fn append_at(&self, topic: &str, time_ms: i64, key: &str, value: &str) -> Result<i64, KafkaError> {
+        let record = FutureRecord::to(topic).partition(1).key(key).payload(value).timestamp(time_ms);
+        self.producer.send(record, LIMIT).await.map(|delivered| delivered.offset).map_err(|(error, _)| error)
+    }
+
+    /// Sets `settings` of the log, all others going back to the broker's own.
+    pub(crate) async fn configure(&self, settings: &[(&str, &str)]) {
+        let topic = self.topic("orders");
+        let change = settings
+            .iter()
+            .fold(AlterConfig::new(ResourceSpecifier::Topic(&topic)), |all, (key, value)| all.set(key, value));
+        let done = self.admin().alter_configs([&change], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(done.iter().all(Result::is_ok), "{done:?}");
+        let inspector = LogInspector::new(&self.kafka()).expect("valid");
+        let started = Instant::now();
+        loop {
+            let found = inspector.settings(&topic).expect("Kafka answers");
+            if settings.iter().all(|(key, value)| found.get(key) == Some(value)) {
+                return;
+            }
+            assert!(started.elapsed() < LIMIT, "{found:?}");
+        }
     }
 
     /// Appends an event where its key belongs.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ledger_fold::Partition;
-use ledger_fold::log_safety::LogRefusal;
+use ledger_fold::log_safety::{LogRefusal, check_settings};
 use ledger_kafka::replay::LogRange;
 use ledger_kafka::{KAFKA_TIMEOUT, KafkaSettings, KafkaUseError, LogInspector, QuietContext, ask, use_error};
 use ledger_schema::partitioner::partition_of;
@@ -60,6 +60,7 @@ pub(super) async fn find(options: &AsOfOptions) -> Result<Vec<End>, AsOfError> {
             AsOf::Now | AsOf::Time(_) => own,
         };
         let partitions: Vec<i32> = (0..count).filter(|number| only.is_none_or(|only| only == *number)).collect();
+        check_settings(&topic, &inspector.settings(&topic)?)?;
         let mut ends = Vec::new();
         for number in partitions {
             let watermarks = inspector.watermarks(&topic, number)?;

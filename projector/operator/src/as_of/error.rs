@@ -23,7 +23,10 @@ pub enum AsOfError {
     BeyondTheLog { topic: String, position: Position, end: i64 },
     #[error("product {product} lies in partition {expected}, and {position} is of another")]
     OtherPartition { product: ProductId, expected: i32, position: Position },
-    #[error("{time} lies before the log: the first record of topic {topic} is of {first}")]
+    #[error(
+        "{time} lies before the log: the first record of topic {topic} is of {first}, and a time means, of each partition, all before \
+         the first record that is later"
+    )]
     BeforeTheLog { topic: String, time: AsOf, first: String },
     #[error("{time} has not come yet")]
     Future { time: AsOf },

@@ -237,8 +237,7 @@ async fn check_log(
     let (cursors, outputs) = (CursorReader::new(kafka, topics, &identity.topic_id), topics.clone());
     let partition_count = identity.partition_count;
     ask(move || {
-        let RelayTopics { outcomes, dead_letters, cursors: cursors_topic, .. } = &outputs;
-        log_check::check_outputs(&inspector, &topic, &[outcomes, dead_letters, cursors_topic])?;
+        log_check::check_outputs(&inspector, &topic, &outputs.outputs())?;
         // A cursor names its log: the topic of another ledger is refused.
         for partition in 0..partition_count {
             read_cursor(&cursors, partition)?;

@@ -64,13 +64,20 @@ pub(super) struct Appender {
     producer: ThreadedProducer<Reports>,
     deliveries: Arc<Deliveries>,
     topic: String,
+    /// Frozen: a partition that somebody adds meanwhile is folded by nobody.
+    partition_count: i32,
     /// `ce_source` of every event.
     source: String,
 }
 
 impl Appender {
     /// `source` names who appends, for whoever reads an event later.
-    pub(super) fn new(kafka: &KafkaSettings, topic: &str, source: String) -> Result<Self, KafkaUseError> {
+    pub(super) fn new(
+        kafka: &KafkaSettings,
+        topic: &str,
+        partition_count: i32,
+        source: String,
+    ) -> Result<Self, KafkaUseError> {
         let deliveries = Arc::new(Deliveries {
             permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT as usize)),
             acknowledged: AtomicU64::new(0),
@@ -88,7 +95,7 @@ impl Appender {
             .set("queue.buffering.max.messages", (2 * MAX_IN_FLIGHT).to_string())
             .create_with_context(Reports(Arc::clone(&deliveries)))
             .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
-        Ok(Self { producer, deliveries, topic: topic.to_owned(), source })
+        Ok(Self { producer, deliveries, topic: topic.to_owned(), partition_count, source })
     }
 
     /// Hands `event` to the producer, as soon as fewer than `MAX_IN_FLIGHT` wait for their acknowledgement.
@@ -103,7 +110,8 @@ impl Appender {
                 headers.insert(Header { key, value: Some(value) })
             });
         let value = encode(event);
-        let record = BaseRecord::to(&self.topic).key(product_id).payload(&value).headers(headers);
+        let partition = partitioner::partition_of(product_id.as_bytes(), self.partition_count);
+        let record = BaseRecord::to(&self.topic).partition(partition).key(product_id).payload(&value).headers(headers);
         self.producer.send(record).map_err(|(error, _)| error)?;
         ledger_failpoints::reach(FailPoint::ImportSent);
         // The delivery report gives it back. (The semaphore is never closed, so there was one.)

@@ -45,7 +45,7 @@ pub async fn run(
     let positions = reader.positions(&options.orders_topic).await?;
     let (legacy, partition_count) = survey(LogInspector::new(kafka)?, &options, positions).await?;
     let source = format!("/ledger-import/{}", options.topic);
-    let appender = Appender::new(kafka, &options.orders_topic, source)?;
+    let appender = Appender::new(kafka, &options.orders_topic, partition_count, source)?;
     let summary =
         Summary { topic: options.topic.clone(), orders: Tally::default(), stock: None, warnings: warnings(&legacy) };
     let mut import = Import { options, kafka: kafka.clone(), partition_count, reader, appender, stop, summary };

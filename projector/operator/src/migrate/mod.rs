@@ -1,7 +1,8 @@
 //! Everything that must be there before the first order: database, users, tables, rights, topics. Each step creates what
 //! is missing and leaves what is right alone, so that running it again changes nothing. It must never drop or alter data.
 //!
-//! Reading order: [`options`], [`run()`] (the steps), [`users`], [`tables`], [`grants`], [`report`]; the topics are in `ledger_kafka`.
+//! Reading order: [`options`], [`run()`] (the steps), [`users`], [`tables`], [`grants`],
+//! `topics`, [`report`].
 
 pub mod error;
 pub mod grants;
@@ -9,6 +10,7 @@ pub mod options;
 pub mod report;
 mod run;
 pub mod tables;
+mod topics;
 pub mod users;
 
 pub use error::MigrateError;

@@ -1,14 +1,15 @@
-//! The steps of a migration, in their order: database and users, tables, rights, topics.
+//! The steps of a migration, in their order: the topics that are there are checked, then database and users, tables, rights,
+//! and the topics that are missing.
 
-use ledger_kafka::{LogInspector, TopicOutcome, ask, ensure_topics};
-use ledger_schema::topics::TopicSpec;
+use ledger_kafka::{LogInspector, ask};
 use ledger_store::positions;
-use projector::relay::{RelayTopics, ends_of_log};
+use projector::relay::ends_of_log;
 use sqlx::MySqlConnection;
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
 use super::report::{MigrateReport, Step, StepOutcome};
+use super::topics::Topics;
 use super::{grants, tables, users};
 
 /// Runs all steps.
@@ -17,6 +18,7 @@ use super::{grants, tables, users};
 /// Of the first step that fails.
 pub async fn run(options: &MigrateOptions) -> Result<MigrateReport, MigrateError> {
     let database = database_name(options)?;
+    let topics = Topics::check(options).await?;
     let mut steps = Vec::new();
     match &options.admin {
         Some(admin) => steps.extend(users::create(admin, &database, options).await?),
@@ -27,7 +29,7 @@ pub async fn run(options: &MigrateOptions) -> Result<MigrateReport, MigrateError
     let mut connection = ledger_database::connect(&owner.with_database(Some(&database))).await?;
     steps.extend(tables::migrate(&mut connection).await?);
     steps.extend(grants::grant(&mut connection, options).await?);
-    steps.extend(topics(options).await?);
+    steps.extend(topics.create(options).await?);
     steps.extend(observable(&mut connection, options).await?);
     Ok(MigrateReport { steps })
 }
@@ -61,30 +63,4 @@ fn database_name(options: &MigrateOptions) -> Result<String, MigrateError> {
         Some(other) => Err(MigrateError::TwoDatabases { one, other: other.to_owned() }),
         None => Ok(one),
     }
-}
-
-async fn topics(options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
-    let inspector = LogInspector::new(&options.kafka)?;
-    let replication_factor = match options.replication_factor {
-        Some(factor) => factor,
-        None => {
-            let asked = inspector.clone();
-            let brokers = ask(move || asked.broker_count()).await?;
-            i32::try_from(brokers.clamp(1, 3)).expect("3 at most")
-        }
-    };
-    let spec = |name: &str| TopicSpec::never_expiring(name, options.partitions, replication_factor);
-    let RelayTopics { orders, outcomes, dead_letters, cursors } = &options.topics;
-    let cursors = TopicSpec::cursors(cursors, options.partitions, replication_factor);
-    // The log and the cursors must keep everything for ever; whoever runs the others may let them expire.
-    let specs = [(spec(orders), true), (spec(outcomes), false), (spec(dead_letters), false), (cursors, true)];
-    let outcomes = ensure_topics(&options.kafka, &inspector, &specs).await?;
-    let step = |((spec, _), outcome): (&(TopicSpec, bool), TopicOutcome)| {
-        let outcome = match outcome {
-            TopicOutcome::Created => StepOutcome::Created,
-            TopicOutcome::Unchanged => StepOutcome::Unchanged,
-        };
-        Step::new(format!("topic {}", spec.name), outcome, format!("{} partitions", spec.partition_count))
-    };
-    Ok(specs.iter().zip(outcomes).map(step).collect())
 }

@@ -137,7 +137,7 @@ impl Build<'_> {
         self.check_stop().map(|()| agreed)
     }
 
-    /// Once more: the log may have been recreated, or cut, while it was read.
+    /// Once more: the log may have been recreated, cut, or set to lose records, while it was read.
     async fn check_log(&self) -> Result<(), RebuildCause> {
         let stored = self.positions().await?;
         let (inspector, topic) = (self.log.inspector.clone(), self.options.topics.orders.clone());

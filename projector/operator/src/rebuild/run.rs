@@ -94,11 +94,10 @@ async fn inspect(
     let (inspector, topics) = (inspector.clone(), topics.clone());
     ask(move || {
         let identity = inspector.identity(&topics.orders)?;
-        let outputs = [&topics.outcomes, &topics.dead_letters, &topics.cursors];
         let stored = stored.unwrap_or_else(|| unfolded(&identity));
         log_check::check_complete(&topics.orders, &stored)?;
         log_check::check(&inspector, &topics.orders, &stored)?;
-        log_check::check_outputs(&inspector, &topics.orders, &outputs.map(String::as_str))?;
+        log_check::check_outputs(&inspector, &topics.orders, &topics.outputs())?;
         Ok(identity)
     })
     .await

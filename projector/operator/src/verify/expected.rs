@@ -32,6 +32,7 @@ pub(super) fn order(partition: i32, row: &OrderRow) -> ComparedRow {
         status,
         reason,
         time(order.placed_at()),
+        time(row.listed_at),
     ])
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
-use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks};
+use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks, check_identity, check_settings};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use serde::Serialize;
 
@@ -53,7 +53,8 @@ pub struct Verified {
 /// # Errors
 /// [`VerifyError`]: the log is not the one that the tables belong to, or something could not be read. A difference is no error.
 pub async fn verify(options: VerifyOptions) -> Result<Verified, VerifyError> {
-    let Prepared { identity, views, records } = prepare(&options, WORKERS).await?;
+    let Prepared { inspector, identity, views, records } = prepare(&options, WORKERS).await?;
+    let found = identity.clone();
     let job = Arc::new(Job {
         kafka: options.kafka,
         topic: options.orders_topic,
@@ -68,11 +69,16 @@ pub async fn verify(options: VerifyOptions) -> Result<Verified, VerifyError> {
         findings.push(worker.await.unwrap_or(Err(VerifyError::WorkerDied))?);
     }
     job.progress.end();
+    // Once more: what was folded may have come from a topic that was made anew under the name meanwhile.
+    let log = found_log(&inspector, &job.topic).await?;
+    check_identity(&job.topic, &found, &log)?;
+    check_keeps(&inspector, &job.topic).await?;
     Ok(Verified::of(job.topic.clone(), Differences::new(job.limit, &ALL), findings))
 }
 
 /// What is known before anything is compared.
 pub(super) struct Prepared {
+    pub(super) inspector: LogInspector,
     pub(super) identity: LogIdentity,
     /// One per worker.
     pub(super) views: Vec<View>,
@@ -83,16 +89,26 @@ pub(super) struct Prepared {
 /// Takes the snapshots and refuses a log that the tables do not belong to.
 pub(super) async fn prepare(options: &VerifyOptions, workers: usize) -> Result<Prepared, VerifyError> {
     let inspector = LogInspector::new(&options.kafka)?;
-    let topic = options.orders_topic.clone();
-    let asked = inspector.clone();
-    let identity = ask(move || asked.identity(&topic)).await?;
+    let identity = found_log(&inspector, &options.orders_topic).await?;
     let mut views = Vec::new();
     for number in 0..workers {
         views.push(open_view(options, &identity, number, workers).await?);
     }
+    check_keeps(&inspector, &options.orders_topic).await?;
     // After the snapshots, so that the log's ends cannot lie before their positions.
     let records = find_ends(&inspector, &options.orders_topic, &mut views).await?;
-    Ok(Prepared { identity, views, records })
+    Ok(Prepared { inspector, identity, views, records })
+}
+
+async fn found_log(inspector: &LogInspector, topic: &str) -> Result<LogIdentity, VerifyError> {
+    let (inspector, topic) = (inspector.clone(), topic.to_owned());
+    ask(move || Ok(inspector.identity(&topic)?)).await
+}
+
+/// A log that loses records is not the one that was folded, whatever is left of it.
+async fn check_keeps(inspector: &LogInspector, topic: &str) -> Result<(), VerifyError> {
+    let (inspector, topic) = (inspector.clone(), topic.to_owned());
+    ask(move || Ok(check_settings(&topic, &inspector.settings(&topic)?)?)).await
 }
 
 /// A snapshot for one worker, with the partitions that are its own.

@@ -71,6 +71,7 @@ pub static ORDERS: TableShape = TableShape {
         column("status", Type::Text),
         nullable("reason", Type::Text),
         column("placed_at", Type::Time),
+        column("listed_at", Type::Time),
     ],
     key_columns: 3,
 };

@@ -8,10 +8,12 @@ pub(crate) use answers::{Answer, call, get, metric, post};
 pub(crate) use tables::OrderLine;
 pub(crate) use topics::{create_topics, send};
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
 use clap::Parser;
+use ledger_schema::log::LogIdentity;
 use order_service::service::Service;
 use order_service::settings::Settings;
 use order_service::start::StartError;
@@ -39,6 +41,7 @@ pub(crate) struct World {
     pub(crate) database_url: String,
     pub(crate) sql: MySqlPool,
     pub(crate) stop: CancellationToken,
+    identity: OnceLock<LogIdentity>,
 }
 
 impl World {
@@ -73,7 +76,13 @@ impl World {
         }
         let database_url = format!("{}/{database}", admin_url.trim_end_matches('/'));
         let outcomes_topic = format!("{topic}.outcomes");
-        Self { topic, outcomes_topic, brokers, database, database_url, sql, stop: CancellationToken::new() }
+        let (stop, identity) = (CancellationToken::new(), OnceLock::new());
+        Self { topic, outcomes_topic, brokers, database, database_url, sql, stop, identity }
+    }
+
+    /// The log's identity when it was first asked for: what the tables say.
+    fn known_identity(&self) -> &LogIdentity {
+        self.identity.get_or_init(|| self.identity())
     }
 
     /// The settings of a service of this world; `more` are flags that win.

@@ -27,12 +27,13 @@ impl World {
         sqlx::query(
             "INSERT INTO positions \
              (topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation_id) \
-             VALUES (?, ?, ?, ?, 't', ?, REPEAT('g', 16)) ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
+             VALUES (?, ?, ?, ?, ?, ?, REPEAT('g', 16)) ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
         )
         .bind(&self.topic)
         .bind(partition)
         .bind(next_offset)
-        .bind(self.cluster_id())
+        .bind(&self.known_identity().cluster_id)
+        .bind(&self.known_identity().topic_id)
         .bind(PARTITIONS)
         .execute(&self.sql)
         .await
@@ -43,7 +44,7 @@ impl World {
     pub(crate) async fn decide(&self, row: &OrderLine<'_>) {
         sqlx::query(
             "INSERT INTO orders (order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, \
-             unit_price, total_price, status, reason, placed_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             unit_price, total_price, status, reason, placed_at, listed_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(row.order_id)
         .bind(row.position.partition)
@@ -56,6 +57,7 @@ impl World {
         .bind(if row.reason.is_some() { "rejected" } else { "confirmed" })
         .bind(row.reason)
         .bind(row.placed_at)
+        .bind(row.listed_at.unwrap_or(row.placed_at))
         .execute(&self.sql)
         .await
         .expect("orders");
@@ -126,6 +128,8 @@ pub(crate) struct OrderLine<'a> {
     pub(crate) unit_price: i64,
     pub(crate) reason: Option<&'a str>,
     pub(crate) placed_at: &'a str,
+    /// As `placed_at` unless it says otherwise.
+    pub(crate) listed_at: Option<&'a str>,
 }
 
 impl Default for OrderLine<'_> {
@@ -140,6 +144,7 @@ impl Default for OrderLine<'_> {
             unit_price: 250,
             reason: None,
             placed_at: "2026-11-23 10:00:00.123456",
+            listed_at: None,
         }
     }
 }

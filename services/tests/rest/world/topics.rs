@@ -1,8 +1,10 @@
 //! The log as a client sees it, and the relay, played.
 
+use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::Position;
+use ledger_schema::log::LogIdentity;
 use ledger_schema::wire::Outcome;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::OwnedMessage;
@@ -24,8 +26,59 @@ impl World {
             .sum()
     }
 
-    pub(super) fn cluster_id(&self) -> String {
-        self.consumer().client().fetch_cluster_id(PATIENCE).expect("a cluster id")
+    /// The end of one partition.
+    pub(crate) fn end_of(&self, partition: i32) -> i64 {
+        self.consumer().fetch_watermarks(&self.topic, partition, PATIENCE).expect("watermarks").1
+    }
+
+    /// What makes the log that log, as Kafka says now. Blocks.
+    pub(crate) fn identity(&self) -> LogIdentity {
+        let kafka = KafkaSettings::new(&self.brokers, "").expect("valid");
+        LogInspector::new(&kafka).and_then(|inspector| inspector.identity(&self.topic)).expect("Kafka answers")
+    }
+
+    /// Sets the log's settings, and those that are not named to what `ledger migrate` makes them, once the broker has taken them.
+    pub(crate) async fn configure(&self, settings: &[(&str, &str)]) {
+        let usual = [("retention.ms", "-1"), ("message.timestamp.type", "LogAppendTime"), ("cleanup.policy", "delete")];
+        let named = |name: &str| settings.iter().any(|(other, _)| *other == name);
+        let wanted: Vec<_> =
+            settings.iter().copied().chain(usual.into_iter().filter(|(name, _)| !named(name))).collect();
+        let change = wanted
+            .iter()
+            .fold(AlterConfig::new(ResourceSpecifier::Topic(&self.topic)), |all, (key, value)| all.set(key, value));
+        let done = self.admin().alter_configs([&change], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(done.iter().all(Result::is_ok), "{done:?}");
+        let kafka = KafkaSettings::new(&self.brokers, "").expect("valid");
+        let inspector = LogInspector::new(&kafka).expect("valid");
+        eventually("the settings are taken", async || {
+            let found = inspector.settings(&self.topic).expect("Kafka answers");
+            wanted.iter().all(|(key, value)| found.get(key) == Some(value)).then_some(())
+        })
+        .await;
+    }
+
+    /// The log is deleted, and made anew under its name.
+    pub(crate) async fn recreate(&self) {
+        let before = self.identity().topic_id;
+        let deleted = self.admin().delete_topics(&[&self.topic], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        let new = keeping(NewTopic::new(&self.topic, PARTITIONS, TopicReplication::Fixed(1)));
+        // The name is free a little later.
+        eventually("the topic is made anew", async || {
+            let made = self.admin().create_topics([&new], &AdminOptions::new()).await.expect("Kafka answers");
+            made.iter().all(Result::is_ok).then_some(())
+        })
+        .await;
+        let kafka = KafkaSettings::new(&self.brokers, "").expect("valid");
+        let inspector = LogInspector::new(&kafka).expect("valid");
+        eventually("the new topic is known", async || {
+            inspector.identity(&self.topic).ok().filter(|found| found.topic_id != before)
+        })
+        .await;
+    }
+
+    pub(crate) fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("an admin client")
     }
 
     fn consumer(&self) -> BaseConsumer {
@@ -77,12 +130,17 @@ pub(crate) fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &
     }
 }
 
+/// As `ledger migrate` makes it.
+fn keeping(topic: NewTopic<'_>) -> NewTopic<'_> {
+    topic.set("retention.ms", "-1").set("message.timestamp.type", "LogAppendTime")
+}
+
 /// Creates topics of these names and partition counts.
 pub(crate) async fn create_topics(brokers: &str, topics: &[(&str, i32)]) {
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", brokers).create().expect("an admin client");
     let specs: Vec<_> =
-        topics.iter().map(|(name, count)| NewTopic::new(name, *count, TopicReplication::Fixed(1))).collect();
+        topics.iter().map(|(name, count)| keeping(NewTopic::new(name, *count, TopicReplication::Fixed(1)))).collect();
     let created = admin.create_topics(&specs, &AdminOptions::new()).await.expect("topics can be created");
     for topic in created {
         topic.expect("the topic is new");
