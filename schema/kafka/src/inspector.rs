@@ -10,11 +10,12 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::{KafkaUseError, settings_refused, use_error};
-use crate::native;
+use crate::faults::{Fault, fault_of_code};
+use crate::native::{self, NoAnswer};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
 /// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
@@ -39,6 +40,27 @@ pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
             tracing::error!(facility, "{message}");
         }
         _ => tracing::debug!(facility, "{message}"),
+    }
+}
+
+/// Who has a partition, as a broker knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionState {
+    pub partition: i32,
+    /// Without one nothing is appended, and nothing read.
+    pub has_leader: bool,
+    pub in_sync: usize,
+    pub replicas: usize,
+}
+
+impl PartitionState {
+    fn of(found: &MetadataPartition) -> Self {
+        Self {
+            partition: found.id(),
+            has_leader: found.leader() >= 0,
+            in_sync: found.isr().len(),
+            replicas: found.replicas().len(),
+        }
     }
 }
 
@@ -69,20 +91,28 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError::MissingTopic`], or why it cannot be known.
     pub fn partition_count(&self, topic: &str) -> Result<i32, KafkaUseError> {
+        let count = self.partitions(topic)?.len();
+        Ok(i32::try_from(count).expect("the protocol counts partitions in 32 bits"))
+    }
+
+    /// The partitions of `topic`, and who has them.
+    ///
+    /// # Errors
+    /// As [`Self::partition_count`].
+    pub fn partitions(&self, topic: &str) -> Result<Vec<PartitionState>, KafkaUseError> {
         let action = "reading the topic's metadata";
         let failed = |cause| use_error(&self.brokers, action, cause);
         let metadata = self.client.fetch_metadata(Some(topic), self.timeout).map_err(failed)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        match found.map(|found| (found.error(), found.partitions().len())) {
-            None | Some((Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), _) | (None, 0)) => {
-                Err(KafkaUseError::MissingTopic { topic: topic.to_owned() })
-            }
-            Some((Some(error), _)) => {
-                let code = RDKafkaErrorCode::from(error);
-                Err(KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) })
-            }
-            Some((None, count)) => Ok(i32::try_from(count).expect("the protocol counts partitions in 32 bits")),
+        let missing = || KafkaUseError::MissingTopic { topic: topic.to_owned() };
+        let found = found.ok_or_else(missing)?;
+        if let Some(error) = found.error() {
+            let code = RDKafkaErrorCode::from(error);
+            let failed = KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) };
+            return Err(if fault_of_code(code) == Fault::NoTopic { missing() } else { failed });
         }
+        let states: Vec<_> = found.partitions().iter().map(PartitionState::of).collect();
+        if states.is_empty() { Err(missing()) } else { Ok(states) }
     }
 
     /// What makes `topic` that topic and no other (INV-9).
@@ -93,8 +123,20 @@ impl LogInspector {
         let partition_count = self.partition_count(topic)?;
         let cluster_id = self.cluster_id()?;
         let topic_id = native::topic_id(self.client.client(), topic, self.timeout)
-            .map_err(|cause| KafkaUseError::Native { action: "reading the topic id", cause })?;
+            .map_err(|NoAnswer { code, text }| self.no_topic_id(topic, code, text))?;
         Ok(LogIdentity { cluster_id, topic_id, partition_count })
+    }
+
+    /// A broker's code says whether the same question is answered a moment later; without one, nobody knows.
+    fn no_topic_id(&self, topic: &str, code: Option<RDKafkaErrorCode>, text: String) -> KafkaUseError {
+        let action = "reading the topic id";
+        match code {
+            None => KafkaUseError::Native { action, cause: text },
+            Some(code) if fault_of_code(code) == Fault::NoTopic => {
+                KafkaUseError::MissingTopic { topic: topic.to_owned() }
+            }
+            Some(code) => use_error(&self.brokers, action, KafkaError::AdminOp(code)),
+        }
     }
 
     /// Which cluster it is.

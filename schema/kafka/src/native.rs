@@ -1,6 +1,6 @@
-//! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), and headers as raw bytes (the safe call panics on a
-//! header name that is not UTF-8, which any producer can send). The only file with unsafe code. Each function frees what
-//! librdkafka handed over, checks every pointer, and lets none of them out.
+//! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), headers as raw bytes (the safe call panics on a header name
+//! that is not UTF-8, which any producer can send), and what a delivery report says besides its code. The only file with unsafe
+//! code. Each function frees what librdkafka handed over, checks every pointer, and lets none of them out.
 
 #![expect(unsafe_code, reason = "librdkafka's C API; see the head of this file")]
 
@@ -10,10 +10,26 @@ use std::time::Duration;
 
 use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
+
+use crate::faults::Persistence;
 
 /// What stands for the text of an error that has none.
 const NO_TEXT: &str = "an error without a text";
+
+/// Why a question by FFI has no answer. The code is what tells an outage from the rest; none where the client itself fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoAnswer {
+    pub(crate) code: Option<RDKafkaErrorCode>,
+    pub(crate) text: String,
+}
+
+impl From<String> for NoAnswer {
+    fn from(text: String) -> Self {
+        Self { code: None, text }
+    }
+}
 
 /// A pointer that is destroyed with its scope.
 struct Owned<T> {
@@ -47,7 +63,11 @@ unsafe fn copied(text: *const c_char) -> Option<String> {
 ///
 /// # Errors
 /// What the broker or the client says is wrong.
-pub(crate) fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeout: Duration) -> Result<String, String> {
+pub(crate) fn topic_id<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<String, NoAnswer> {
     let handle = client.native_ptr();
     let name = CString::new(topic).map_err(|_| "the topic name holds a NUL".to_owned())?;
     let mut names = [name.as_ptr()];
@@ -66,7 +86,8 @@ pub(crate) fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeou
         c::rd_kafka_AdminOptions_set_request_timeout(options.pointer, timeout_ms, ptr::null_mut(), 0);
         c::rd_kafka_DescribeTopics(handle, topics.pointer, options.pointer, queue.pointer);
         let event = c::rd_kafka_queue_poll(queue.pointer, timeout_ms.saturating_add(1000));
-        let event = Owned::new(event, c::rd_kafka_event_destroy, "answer in time")?;
+        let event = Owned::new(event, c::rd_kafka_event_destroy, "answer in time")
+            .map_err(|text| NoAnswer { code: Some(RDKafkaErrorCode::OperationTimedOut), text })?;
         id_of_event(event.pointer)
     }
 }
@@ -75,31 +96,33 @@ pub(crate) fn topic_id<C: ClientContext>(client: &Client<C>, topic: &str, timeou
 ///
 /// # Safety
 /// `event` is a live event, not null.
-unsafe fn id_of_event(event: *mut c::rd_kafka_event_t) -> Result<String, String> {
+unsafe fn id_of_event(event: *mut c::rd_kafka_event_t) -> Result<String, NoAnswer> {
     // SAFETY: the caller vouches for `event`; what is borrowed from it here is used only while it lives.
     unsafe {
         if c::rd_kafka_event_error(event) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(copied(c::rd_kafka_event_error_string(event)).unwrap_or_else(|| NO_TEXT.to_owned()));
+            let text = copied(c::rd_kafka_event_error_string(event)).unwrap_or_else(|| NO_TEXT.to_owned());
+            return Err(NoAnswer { code: Some(c::rd_kafka_event_error(event).into()), text });
         }
         let result = c::rd_kafka_event_DescribeTopics_result(event);
         if result.is_null() {
-            return Err("the answer is not about topics".to_owned());
+            return Err("the answer is not about topics".to_owned().into());
         }
         let mut count = 0;
         let descriptions = c::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
         if descriptions.is_null() || count != 1 || (*descriptions).is_null() {
-            return Err(format!("expected one topic in the answer, found {count}"));
+            return Err(format!("expected one topic in the answer, found {count}").into());
         }
         let description = *descriptions;
         let error = c::rd_kafka_TopicDescription_error(description);
         if !error.is_null() && c::rd_kafka_error_code(error) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(copied(c::rd_kafka_error_string(error)).unwrap_or_else(|| NO_TEXT.to_owned()));
+            let text = copied(c::rd_kafka_error_string(error)).unwrap_or_else(|| NO_TEXT.to_owned());
+            return Err(NoAnswer { code: Some(c::rd_kafka_error_code(error).into()), text });
         }
         let id = c::rd_kafka_TopicDescription_topic_id(description);
         if id.is_null() {
-            return Err("the broker reports no topic id".to_owned());
+            return Err("the broker reports no topic id".to_owned().into());
         }
-        copied(c::rd_kafka_Uuid_base64str(id)).ok_or_else(|| "the topic id cannot be printed".to_owned())
+        copied(c::rd_kafka_Uuid_base64str(id)).ok_or_else(|| "the topic id cannot be printed".to_owned().into())
     }
 }
 
@@ -123,4 +146,40 @@ pub(crate) fn for_each_header(message: &BorrowedMessage<'_>, mut each: impl FnMu
             each(CStr::from_ptr(name).to_bytes(), value);
         }
     }
+}
+
+/// Whether a record whose delivery is reported may have been written, by any of its attempts that the client doubts.
+pub(crate) fn persistence(message: &BorrowedMessage<'_>) -> Persistence {
+    // SAFETY: the message lives during the call, which only reads it.
+    match unsafe { c::rd_kafka_message_status(message.ptr()) } {
+        c::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Persistence::No,
+        c::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => Persistence::Possible,
+        c::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED => Persistence::Yes,
+    }
+}
+
+/// How long ago a record whose delivery is reported was queued; as long as can be when the client does not know.
+pub(crate) fn waited(message: &BorrowedMessage<'_>) -> Duration {
+    // SAFETY: the message lives during the call, which only reads it.
+    let micros = unsafe { c::rd_kafka_message_latency(message.ptr()) };
+    u64::try_from(micros).map_or(Duration::MAX, Duration::from_micros)
+}
+
+/// The broker's own words about a record that it refused, if it gave any.
+pub(crate) fn refusal_text(message: &BorrowedMessage<'_>) -> Option<String> {
+    // SAFETY: the message lives during the call; the text is copied.
+    unsafe { copied(c::rd_kafka_message_produce_errstr(message.ptr())) }
+}
+
+/// Every error code that librdkafka has a text for.
+#[cfg(test)]
+pub(crate) fn known_codes() -> Vec<RDKafkaErrorCode> {
+    let (mut descriptions, mut count) = (ptr::null(), 0);
+    // SAFETY: the list is static; entries between the codes are zeroed, which is a code, too.
+    let descriptions = unsafe {
+        c::rd_kafka_get_err_descs(&raw mut descriptions, &raw mut count);
+        std::slice::from_raw_parts(descriptions, count)
+    };
+    let with_text = descriptions.iter().filter(|description| !description.desc.is_null());
+    with_text.map(|description| RDKafkaErrorCode::from(description.code)).collect()
 }
