@@ -15,6 +15,8 @@ pub struct Health {
     stopping: AtomicBool,
     /// Parts that wait for the database, by name.
     waiting: Mutex<BTreeMap<String, Waiting>>,
+    /// Parts that wait for Kafka, by name, with its words.
+    waiting_for_kafka: Mutex<BTreeMap<String, String>>,
 }
 
 /// For what a part waits for the database.
@@ -55,6 +57,16 @@ impl Health {
         self.waiting().remove(part).is_some()
     }
 
+    /// A part waits for Kafka, which says `words`; true when it did not before.
+    pub fn waits_for_kafka(&self, part: &str, words: String) -> bool {
+        self.waiting_for_kafka().insert(part.to_owned(), words).is_none()
+    }
+
+    /// Kafka answered a part; true when it had waited.
+    pub fn kafka_answered(&self, part: &str) -> bool {
+        self.waiting_for_kafka().remove(part).is_some()
+    }
+
     /// `loading`: partitions that are ours and not loaded.
     pub(crate) fn readiness(&self, loading: &[i32], is_current: impl Fn(i32, Epoch) -> bool) -> Readiness {
         let mut reasons = Vec::new();
@@ -71,10 +83,15 @@ impl Health {
         if self.waiting().values().any(counts) {
             reasons.push("the database does not answer".to_owned());
         }
+        reasons.extend(self.waiting_for_kafka().values().map(|words| format!("waiting for Kafka: {words}")));
         if !loading.is_empty() {
             reasons.push(format!("partitions {loading:?} are being loaded"));
         }
         Readiness { ready: reasons.is_empty(), reasons }
+    }
+
+    fn waiting_for_kafka(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.waiting_for_kafka.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Waiting>> {
@@ -98,6 +115,10 @@ mod tests {
         assert!(!health.waits_for_database("monitor", Waiting::Always));
         assert_eq!(readiness(&[]).reasons, ["the database does not answer"]);
         assert!(health.database_answered("monitor"));
+        assert!(health.waits_for_kafka("consumer", "no leader".to_owned()));
+        assert!(!health.waits_for_kafka("consumer", "no answer".to_owned()));
+        assert_eq!(readiness(&[]).reasons, ["waiting for Kafka: no answer"]);
+        assert!(health.kafka_answered("consumer") && !health.kafka_answered("consumer"));
         for (waiting, ready) in [(vec![(0, 7)], false), (vec![(0, 6)], true), (vec![], true)] {
             health.waits_for_database("writer-0", Waiting::For(waiting));
             assert_eq!(readiness(&[]).ready, ready);

@@ -13,6 +13,7 @@ use ledger_kafka::LogInspector;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
+use crate::health::{Health, Readiness};
 use crate::shared::Shared;
 use crate::status;
 
@@ -37,13 +38,33 @@ pub fn router(sources: Sources) -> Router {
         .with_state(sources)
 }
 
+/// What is answered while the start waits for its servers.
+pub(crate) fn starting_router(health: Arc<Health>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(starting_readyz))
+        .fallback(not_started)
+        .with_state(health)
+}
+
+async fn starting_readyz(State(health): State<Arc<Health>>) -> Response {
+    readiness_answer(health.readiness(&[], |_, _| false))
+}
+
+async fn not_started() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the projector starts: /readyz says what it waits for")
+}
+
 /// The process runs. A projector that cannot continue ends, so there is nothing else to say.
 async fn healthz() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
 async fn readyz(State(sources): State<Sources>) -> Response {
-    let readiness = sources.shared.readiness();
+    readiness_answer(sources.shared.readiness())
+}
+
+fn readiness_answer(readiness: Readiness) -> Response {
     let code = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(readiness)).into_response()
 }

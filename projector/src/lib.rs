@@ -4,7 +4,8 @@
 //! that is an operator's command, in a crate that this one does not know.
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
-//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), [`log_watch`] (and refused later), [`status`], [`http`].
+//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
+//! refused later), [`status`], [`http`].
 
 pub mod consumer;
 pub mod health;
@@ -17,5 +18,6 @@ pub mod projection;
 pub mod relay;
 pub mod shared;
 pub mod start_check;
+mod starting;
 pub mod status;
 pub mod writer;

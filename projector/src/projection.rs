@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::{CheckedPositions, ConsumerError, Group, GroupParts, LogConsumer};
+use crate::health::Health;
 use crate::http::{self, Sources};
 use crate::intake::{Control, Intake, Limits};
 use crate::log_watch::LogWatch;
@@ -28,6 +29,7 @@ use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, Start, StartError};
+use crate::starting::StartingHttp;
 use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
@@ -91,11 +93,16 @@ pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<
     let inspector = LogInspector::new(&options.kafka)?;
     let ProjectionOptions { kafka, database, topics, mixed_folds, .. } = &options;
     let start = Start { kafka, database, topics, mixed_folds: *mixed_folds };
-    let identity = start_check::run(&start, &inspector).await?;
+    let listen_error = |cause| ProjectionError::Listen { address: options.listen, cause };
+    let listener = TcpListener::bind(options.listen).await.and_then(TcpListener::into_std).map_err(listen_error)?;
+    let health = Arc::new(Health::default());
+    let starting = StartingHttp::on(&listener, health.clone()).map_err(listen_error)?;
+    let checked = stop.run_until_cancelled(start_check::run(&start, &inspector, &health)).await;
+    starting.end().await;
+    let Some(checked) = checked else { return Ok(()) };
+    let identity = checked?;
+    let listener = TcpListener::from_std(listener).map_err(listen_error)?;
     let partition_count = identity.partition_count;
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|cause| ProjectionError::Listen { address: options.listen, cause })?;
     tracing::info!(topic = options.topics.orders, partition_count, listen = %options.listen, "the projector starts");
 
     // A child, so that a part that fails stops the others without looking like a stop that was asked for.

@@ -1,6 +1,7 @@
 //! Checks before a projector joins the group. In order: the database answers and its schema is ours, Kafka answers and its
 //! topics are there, the tables are of our version of the fold, the log is the one that they were folded from. Nothing is
-//! changed when one fails; the last step creates positions for a log that nothing was folded from.
+//! changed when one fails; the last step creates positions for a log that nothing was folded from. While Kafka answers that it
+//! will answer later (leaders move, some brokers are away) it is waited for; where no broker answers at all, the start is over.
 
 use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{DatabaseError, DatabaseUrl};
@@ -13,7 +14,9 @@ use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
+use crate::health::Health;
 use crate::relay::{self, RelayError, RelayTopics};
+use crate::starting::until_kafka_answers;
 
 /// What one statement may need: the largest record that is kept, and the batch that it stands in.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
@@ -50,6 +53,18 @@ impl StartError {
             _ => false,
         }
     }
+
+    /// Whether Kafka may answer the same question a moment later.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Kafka(error)
+            | Self::Log(LogCheckError::Kafka(error))
+            | Self::Cursor(RelayError::Kafka(error) | RelayError::Topics(LogCheckError::Kafka(error))) => {
+                error.passes()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What is checked, and with what.
@@ -61,39 +76,60 @@ pub struct Start<'a> {
     pub mixed_folds: MixedFolds,
 }
 
-/// Runs all checks; gives the identity of the log.
+/// Runs all checks; gives the identity of the log. What is waited for stands in `health`.
 ///
 /// # Errors
 /// [`StartError`], the first that applies.
-pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdentity, StartError> {
+pub async fn run(start: &Start<'_>, inspector: &LogInspector, health: &Health) -> Result<LogIdentity, StartError> {
     let Start { topics, .. } = *start;
     let mut connection = ledger_database::connect(start.database).await?;
     schema_version::check(&mut connection).await?;
     check_packet(&mut connection).await?;
-    let (asked, to_check) = (inspector.clone(), topics.clone());
-    let identity = ask(move || {
-        let identity = asked.identity(&to_check.orders)?;
-        log_check::check_outputs(&asked, &to_check.orders, &to_check.outputs())?;
-        Ok::<_, LogCheckError>(identity)
-    })
-    .await?;
+    drop(connection);
+    let identity = identity(inspector, topics, health).await?;
+    // Anew: Kafka may have been waited for, and a connection that nobody uses is closed by the server.
+    let mut connection = ledger_database::connect(start.database).await?;
     let mut stored = positions::read(&mut connection, &topics.orders).await?;
     if stored.is_empty() {
         log_check::check_unused(&mut connection, &topics.orders).await?;
         let generation = GenerationKey::draw(allot_number(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
-        check_log(inspector, &topics.orders, unfolded(&identity, origin)).await?;
-        let furthest = observable(start, &identity).await?;
+        check_log(inspector, &topics.orders, unfolded(&identity, origin), health).await?;
+        let furthest =
+            until_kafka_answers(health, StartError::passes, async || observable(start, &identity).await).await?;
         log_check::create_positions(&mut connection, &topics.orders, &identity, origin, &furthest).await?;
         stored = positions::read(&mut connection, &topics.orders).await?;
     }
     log_check::check_complete(&topics.orders, &stored).map_err(LogCheckError::from)?;
     check_fold(&stored, start.mixed_folds)?;
-    check_log(inspector, &topics.orders, stored).await?;
-    let (asked, topics) = (inspector.clone(), topics.clone());
-    let RelayTopics { orders, outcomes, dead_letters, cursors } = topics;
-    ask(move || log_check::tell_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors])).await?;
+    check_log(inspector, &topics.orders, stored, health).await?;
+    until_kafka_answers(health, StartError::passes, async || {
+        let (asked, topics) = (inspector.clone(), topics.clone());
+        let RelayTopics { orders, outcomes, dead_letters, cursors } = topics;
+        let tell = ask(move || log_check::tell_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors]));
+        Ok(tell.await?)
+    })
+    .await?;
     Ok(identity)
+}
+
+/// Which log it is, once the topics were looked at. That no broker answers the first question ends the start.
+async fn identity(inspector: &LogInspector, topics: &RelayTopics, health: &Health) -> Result<LogIdentity, StartError> {
+    let (asked, orders) = (inspector.clone(), topics.orders.clone());
+    match ask(move || asked.partition_count(&orders)).await {
+        Err(error) if error.is_unreachable() || !error.passes() => return Err(error.into()),
+        Ok(_) | Err(_) => {}
+    }
+    until_kafka_answers(health, StartError::passes, async || {
+        let (asked, topics) = (inspector.clone(), topics.clone());
+        let looked = ask(move || {
+            let identity = asked.identity(&topics.orders)?;
+            log_check::check_outputs(&asked, &topics.orders, &topics.outputs())?;
+            Ok::<_, LogCheckError>(identity)
+        });
+        Ok(looked.await?)
+    })
+    .await
 }
 
 /// How far each partition may have been observed: the log's end, once no relay can publish any more. A database without positions
@@ -129,9 +165,17 @@ fn unfolded(identity: &LogIdentity, origin: Origin) -> Vec<StoredPosition> {
     (0..identity.partition_count).map(position).collect()
 }
 
-async fn check_log(inspector: &LogInspector, topic: &str, stored: Vec<StoredPosition>) -> Result<(), LogCheckError> {
-    let (inspector, topic) = (inspector.clone(), topic.to_owned());
-    ask(move || log_check::check(&inspector, &topic, &stored)).await
+async fn check_log(
+    inspector: &LogInspector,
+    topic: &str,
+    stored: Vec<StoredPosition>,
+    health: &Health,
+) -> Result<(), StartError> {
+    until_kafka_answers(health, StartError::passes, async || {
+        let (inspector, topic, stored) = (inspector.clone(), topic.to_owned(), stored.clone());
+        Ok(ask(move || log_check::check(&inspector, &topic, &stored)).await?)
+    })
+    .await
 }
 
 /// A statement above the server's limit ends the connection, and nothing distinguishes that from an outage.

@@ -1,5 +1,5 @@
-//! Which problem a fault of Kafka, of the database or of the projection is: all of them are 503, and none says more than is
-//! known. Apart from both sides, so that the servers' modules know no HTTP and problems know no server.
+//! Which problem a fault of Kafka, of the database or of the projection is: all of them are 503 but for a record that is too
+//! large, and none says more than is known. Apart from both sides, so that the servers' modules know no HTTP and problems know no server.
 
 use crate::event_log::AppendError;
 use crate::problem::{Case, Problem};
@@ -27,7 +27,9 @@ impl From<NotRead> for Problem {
 /// The problem of an event that has no position; `case` says which event that is.
 pub(crate) fn not_appended(error: AppendError, case: Case) -> Problem {
     match error {
-        AppendError::Refused(cause) => Problem::Unavailable { part: "Kafka", cause },
+        AppendError::NotSent(cause) => Problem::Unavailable { part: "Kafka", cause },
+        AppendError::Refused(cause) => Problem::Refused { cause },
+        AppendError::TooLarge { bytes, cause } => Problem::RecordTooLarge { bytes, cause },
         AppendError::AnotherLog(cause) => Problem::Unavailable { part: "the ledger's log", cause },
         AppendError::Unknown(cause) => Problem::UnknownOutcome { case: Box::new(case), cause },
     }

@@ -64,6 +64,7 @@ pub(crate) struct Metrics {
     pub(crate) appends: Counter,
     pub(crate) refused_appends: Counter,
     pub(crate) unknown_acknowledgements: Counter,
+    pub(crate) appends_failing: Gauge,
     pub(crate) wrong_partitions: Counter,
     pub(crate) producer_restarts: Counter,
     pub(crate) waiters: Gauge,
@@ -100,6 +101,7 @@ impl Metrics {
                 appends: counter!("order_service_appends_total"),
                 refused_appends: counter!("order_service_refused_appends_total"),
                 unknown_acknowledgements: counter!("order_service_unknown_acknowledgements_total"),
+                appends_failing: gauge!("order_service_appends_failing"),
                 wrong_partitions: counter!("order_service_wrong_partitions_total"),
                 producer_restarts: counter!("order_service_producer_restarts_total"),
                 waiters: gauge!("order_service_waiters"),
@@ -137,12 +139,13 @@ fn describe() {
     describe_counter!("order_service_appends_total", "Events acknowledged by all in-sync replicas");
     describe_counter!(
         "order_service_refused_appends_total",
-        "Events that were not appended: queue full or producer broken"
+        "Events that were certainly not appended: queue full, producer broken, or refused by Kafka"
     );
     describe_counter!(
         "order_service_unknown_acknowledgements_total",
         "Events of which nobody knows whether they were appended"
     );
+    describe_gauge!("order_service_appends_failing", "1 while no append succeeds, as /readyz explains; else 0");
     describe_counter!(
         "order_service_wrong_partitions_total",
         "Events in another partition than their key hashes to; must be 0"

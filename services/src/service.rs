@@ -85,6 +85,8 @@ impl Service {
         self.tasks.spawn(async move { app.log.supervise(end).await });
         let (app, end) = (self.app.clone(), self.end.clone());
         self.tasks.spawn(async move { app.log.watch(end).await });
+        let (app, end) = (self.app.clone(), self.end.clone());
+        self.tasks.spawn(async move { app.log.watch_appends(end).await });
         let (app, reader) = (self.app.clone(), self.reader.clone());
         self.tasks.spawn(async move { app.waits.poll(&reader).await });
         let (metrics, end) = (self.app.metrics.clone(), self.end.clone());

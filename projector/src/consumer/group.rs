@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ConsumerError;
+use super::errors::Patience;
 use super::log_client::LogClient;
 use super::positions::PositionSource;
 use crate::intake::{Control, Intake};
@@ -29,6 +30,8 @@ use crate::shared::{Resync, Shared};
 const FULL_WAIT: Duration = Duration::from_millis(500);
 /// Between attempts to read positions while a server is away.
 pub(super) const RETRY_WAIT: Duration = Duration::from_millis(200);
+/// The name under which this part waits for a server.
+pub(super) const PART: &str = "consumer";
 /// Between warnings about a cluster that is away: the client reports every attempt to reach it.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 /// What a [`Group`] is made of.
@@ -57,6 +60,9 @@ pub(super) struct State {
     /// What went wrong in a callback, which cannot return it.
     pub(super) failure: Option<ConsumerError>,
     resync_tried: Option<Instant>,
+    /// Brokers said that they do not know the topic; when it was looked at last.
+    pub(super) topic_in_doubt: Option<Instant>,
+    pub(super) patience: Patience,
     complained: Option<Instant>,
 }
 
@@ -165,11 +171,12 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     pub async fn resync(&self, client: &impl LogClient, ended: &[i32]) -> Result<(), ConsumerError> {
         match self.parts.positions.read(ended).await {
             Ok(stored) => {
+                self.kafka_answers();
                 for position in &stored {
                     self.seek(client, position).await;
                 }
             }
-            Err(error) if error.is_retryable() => tracing::debug!(%error, "the positions cannot be read yet"),
+            Err(error) if self.waits_for(&error) => tracing::debug!(%error, "the positions cannot be read yet"),
             Err(error) => return Err(error.into()),
         }
         let mut state = self.state();

@@ -3,6 +3,7 @@
 //! come, are re-read, and go).
 
 mod client;
+mod doubt;
 mod errors;
 mod group;
 mod log_client;
@@ -14,6 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use client::LiveGroup;
+use errors::Judged;
 use ledger_kafka::KafkaSettings;
 use ledger_kafka::record::OwnedRecord;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -96,7 +98,14 @@ impl LogConsumer {
                         runtime.block_on(group.deliver_late(&self.client, record))?;
                     }
                 }
-                Some(Err(error)) => errors::judge(group.topic(), error)?,
+                Some(Err(error)) => {
+                    if errors::judge(group.topic(), error)? == Judged::TopicInDoubt {
+                        group.doubt_topic();
+                    }
+                }
+            }
+            if group.topic_look_is_due() {
+                runtime.block_on(group.look_at_topic())?;
             }
             let ended = group.between_polls(&self.client, &self.resyncs)?;
             if !ended.is_empty() {

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_database::Backoff;
 use ledger_store::log_check::LogCheckError;
 use ledger_store::positions::StoredPosition;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::ConsumerError;
-use super::group::{Group, RETRY_WAIT};
+use super::group::{Group, PART, RETRY_WAIT};
 use super::log_client::LogClient;
 use super::positions::PositionSource;
 use crate::health::Waiting;
@@ -20,8 +21,8 @@ use crate::relay::Relays;
 /// How long a hand-over waits for the writers' batches in flight. Whoever takes over needs no such wait to be safe: the
 /// compare-and-set fences us. It only spares both a miss.
 const HAND_OVER_WAIT: Duration = Duration::from_secs(5);
-/// The name under which this part waits for the database.
-const PART: &str = "consumer";
+/// Longest pause between attempts to read positions.
+const MAX_RETRY_WAIT: Duration = Duration::from_secs(2);
 
 impl<P: PositionSource, R: Relays> Group<P, R> {
     /// Takes part in a rebalance: partitions are assigned, or all are taken away.
@@ -46,6 +47,8 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
             let mut state = self.state();
             (std::mem::take(&mut state.assigned), std::mem::take(&mut state.paused))
         };
+        // What is not ours is not waited for.
+        self.parts.shared.health.kafka_answered(PART);
         if assigned.is_empty() {
             return;
         }
@@ -96,23 +99,170 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     /// Positions, once both servers answer; `None` when the projector stops first. The group waits for us meanwhile, and would
     /// wait in vain for anybody else: the servers that we wait for are theirs, too.
     async fn read_until_answered(&self, partitions: &[i32]) -> Result<Option<Vec<StoredPosition>>, LogCheckError> {
+        let mut backoff = Backoff::new(RETRY_WAIT, MAX_RETRY_WAIT);
         while !self.parts.stop.is_cancelled() {
             match self.parts.positions.read(partitions).await {
                 Ok(stored) => {
+                    self.kafka_answers();
                     if self.parts.shared.health.database_answered(PART) {
                         tracing::info!("positions can be read again");
                     }
                     return Ok(Some(stored));
                 }
-                Err(error) if error.is_retryable() => {
-                    if self.parts.shared.health.waits_for_database(PART, Waiting::Always) {
+                Err(error) if self.waits_for(&error) => {
+                    if matches!(error, LogCheckError::Kafka(_)) {
+                        // The database was asked first, and answered.
+                        self.parts.shared.health.database_answered(PART);
+                    } else if self.parts.shared.health.waits_for_database(PART, Waiting::Always) {
                         tracing::warn!(%error, "positions cannot be read: trying again");
                     }
-                    tokio::time::sleep(RETRY_WAIT).await;
+                    tokio::time::sleep(backoff.next_wait()).await;
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, VecDeque};
+
+    use ledger_fold::log_safety::{LogIdentity, LogRefusal};
+    use ledger_kafka::KafkaUseError;
+    use ledger_store::{FOLD_VERSION, GenerationKey};
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::consumer::GroupParts;
+    use crate::intake::Limits;
+    use crate::relay::RelayError;
+    use crate::shared::Shared;
+
+    const LIMITS: Limits = Limits { records: 10, bytes: 1 << 20 };
+
+    /// Answers in this order, and looks at readiness before each.
+    struct Answers {
+        answers: RefCell<VecDeque<Result<Vec<StoredPosition>, LogCheckError>>>,
+        shared: Arc<Shared>,
+        seen: Arc<std::sync::Mutex<Vec<String>>>,
+    }
+
+    impl PositionSource for Answers {
+        async fn read(&self, _partitions: &[i32]) -> Result<Vec<StoredPosition>, LogCheckError> {
+            self.seen.lock().expect("no panic").push(self.shared.readiness().reasons.join("; "));
+            self.answers.borrow_mut().pop_front().expect("asked no further")
+        }
+    }
+
+    struct NoRelays;
+
+    impl Relays for NoRelays {
+        fn start(&self, _partitions: &[i32]) -> Result<(), RelayError> {
+            Ok(())
+        }
+
+        async fn stop(&self) {}
+    }
+
+    #[derive(Default)]
+    struct Client {
+        assigned: RefCell<Vec<(i32, i64)>>,
+    }
+
+    impl LogClient for Client {
+        fn assign(&self, starts: &[(i32, i64)]) -> Result<(), ConsumerError> {
+            self.assigned.borrow_mut().extend(starts);
+            Ok(())
+        }
+
+        fn unassign(&self) -> Result<(), ConsumerError> {
+            self.assigned.borrow_mut().clear();
+            Ok(())
+        }
+
+        async fn seek(&self, _partition: i32, _offset: i64) -> Result<(), ConsumerError> {
+            Ok(())
+        }
+
+        fn pause(&self, _partition: i32) -> Result<(), ConsumerError> {
+            Ok(())
+        }
+
+        fn resume(&self, _partitions: &[i32]) -> Result<(), ConsumerError> {
+            Ok(())
+        }
+
+        fn hint(&self, _positions: &BTreeMap<i32, i64>) -> Result<(), ConsumerError> {
+            Ok(())
+        }
+    }
+
+    fn failed(code: Code) -> Result<Vec<StoredPosition>, LogCheckError> {
+        let cause = KafkaError::MetadataFetch(code);
+        Err(KafkaUseError::Failed { action: "reading the watermarks", cause }.into())
+    }
+
+    fn stands_at(next_offset: i64) -> Result<Vec<StoredPosition>, LogCheckError> {
+        let identity = LogIdentity { cluster_id: "c".into(), topic_id: "t".into(), partition_count: 1 };
+        let generation = GenerationKey::draw(1);
+        Ok(vec![StoredPosition { partition: 0, next_offset, identity, generation, fold_version: FOLD_VERSION }])
+    }
+
+    /// A group that is assigned its partition, and what readiness said before each answer.
+    async fn assigned(
+        answers: Vec<Result<Vec<StoredPosition>, LogCheckError>>,
+    ) -> (Client, Group<Answers, NoRelays>, Vec<String>) {
+        let (shared, seen) = (Arc::new(Shared::new(1)), Arc::default());
+        let positions =
+            Answers { answers: RefCell::new(answers.into()), shared: Arc::clone(&shared), seen: Arc::clone(&seen) };
+        let group = Group::new(GroupParts {
+            topic: "orders".to_owned(),
+            positions,
+            intakes: vec![Arc::new(Intake::new(LIMITS))],
+            shared,
+            relays: NoRelays,
+            stop: CancellationToken::new(),
+        });
+        let client = Client::default();
+        group.rebalance(&client, Some(vec![0])).await;
+        let seen = seen.lock().expect("no panic").clone();
+        (client, group, seen)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leaders_that_move_are_outlived_and_readiness_says_what_is_waited_for() {
+        let mut answers = Vec::new();
+        for _ in 0..40 {
+            answers
+                .extend([Code::OffsetNotAvailable, Code::NotLeaderForPartition, Code::KafkaStorageError].map(failed));
+        }
+        answers.push(failed(Code::UnknownTopicOrPartition));
+        answers.push(stands_at(7));
+        let (client, group, seen) = assigned(answers).await;
+        assert_eq!(*client.assigned.borrow(), [(0, 7)]);
+        assert!(group.state().failure.is_none());
+        assert!(
+            seen[1].contains("waiting for Kafka: reading the watermarks") && seen[1].contains("OffsetNotAvailable"),
+            "{}",
+            seen[1]
+        );
+        let now = group.parts.shared.readiness().reasons.join("; ");
+        assert!(!now.contains("Kafka"), "{now}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_is_gone_or_another_stops_the_projector() {
+        let truncated = || LogRefusal::IncompletePositions { topic: "orders".to_owned(), expected: 2, found: 1 };
+        let (client, group, _) = assigned(vec![failed(Code::OffsetNotAvailable), Err(truncated().into())]).await;
+        assert!(client.assigned.borrow().is_empty());
+        assert!(matches!(group.state().failure, Some(ConsumerError::Log(LogCheckError::Refused(_)))));
+        let missing = || Err(KafkaUseError::MissingTopic { topic: "orders".to_owned() }.into());
+        let (client, group, seen) = assigned((0..200).map(|_| missing()).collect()).await;
+        assert!(client.assigned.borrow().is_empty() && seen.len() < 200, "it gives up by itself");
+        assert!(matches!(&group.state().failure, Some(ConsumerError::Log(error)) if error.is_topic_missing()));
     }
 }

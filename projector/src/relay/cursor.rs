@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ledger_kafka::{DroppedAside, KafkaSettings, QuietContext};
+use ledger_kafka::{DroppedAside, KafkaSettings, QuietContext, fault_of};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -155,6 +155,8 @@ impl CursorReader {
         assigned.and_then(|()| consumer.assign(&assignment)).map_err(failed)?;
         let begin = Instant::now();
         let mut last = None;
+        // What the client said meanwhile, and mends by itself.
+        let mut passing = None;
         while begin.elapsed() < READ_LIMIT {
             match consumer.poll(POLL) {
                 Some(Ok(message)) => {
@@ -170,10 +172,12 @@ impl CursorReader {
                         return Ok(last);
                     }
                 }
+                Some(Err(cause)) if fault_of(&cause).passes() => passing = Some(cause),
                 Some(Err(cause)) => return Err(failed(cause)),
             }
         }
-        Err(failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)))
+        let timed_out = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
+        Err(failed(passing.unwrap_or(timed_out)))
     }
 
     fn consumer(&self, isolation_level: &str) -> Result<Client, RelayError> {

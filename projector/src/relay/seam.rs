@@ -3,7 +3,8 @@
 
 use std::future::Future;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use ledger_kafka::{AppendAnswer, Refusal, append_answer_of_code};
+use rdkafka::error::KafkaError;
 
 use super::error::RelayError;
 use super::plan::Publication;
@@ -43,7 +44,8 @@ pub struct PublishError {
 
 impl From<KafkaError> for PublishError {
     fn from(error: KafkaError) -> Self {
-        let is_too_large = error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge);
+        let answer = error.rdkafka_error_code().map(append_answer_of_code);
+        let is_too_large = answer == Some(AppendAnswer::BeforeAppend(Refusal::TooLarge));
         Self { is_too_large, cause: error.to_string() }
     }
 }

@@ -1,8 +1,9 @@
 //! Kafka and MariaDB themselves, as a running relay's session uses them.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use ledger_kafka::KafkaUseError;
+use ledger_kafka::{KafkaUseError, TOPIC_PATIENCE};
 use ledger_store::log_check;
 use sqlx::MySqlConnection;
 
@@ -12,6 +13,9 @@ use super::publisher::Publisher;
 use super::rows::{self, Outstanding};
 use super::seam::{OutboxRows, RelayBroker};
 use super::settings::RelaySettings;
+
+/// Between questions about a topic that brokers do not know.
+const TOPIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// Kafka itself. Its calls block: for a relay's own thread only.
 pub(super) struct KafkaBroker {
@@ -23,10 +27,18 @@ impl RelayBroker for KafkaBroker {
     type Producer = Publisher;
 
     /// A topic that was deleted, or made anew with other partitions, is refused, where its broker's answers would look like
-    /// those of one that is not ready yet.
+    /// those of one that is not ready yet. A broker that has just started may not have heard of a topic: it is asked again.
     async fn check_topics(&self) -> Result<(), RelayError> {
         let topics = &self.settings.topics;
-        Ok(log_check::check_outputs(&self.settings.inspector, &topics.orders, &topics.outputs())?)
+        let begin = Instant::now();
+        loop {
+            match log_check::check_outputs(&self.settings.inspector, &topics.orders, &topics.outputs()) {
+                Err(error) if error.is_topic_missing() && begin.elapsed() < TOPIC_PATIENCE => {
+                    tokio::time::sleep(TOPIC_PAUSE).await;
+                }
+                checked => return Ok(checked?),
+            }
+        }
     }
 
     async fn open(&self, received_limit: usize) -> Result<Publisher, RelayError> {

@@ -41,10 +41,15 @@ impl LogCheckError {
     /// Whether the same question may be answered a moment later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Kafka(error) => error.is_unreachable(),
+            Self::Kafka(error) => error.passes(),
             Self::Store(error) => error.is_retryable(),
             _ => false,
         }
+    }
+
+    /// Whether brokers do not know a topic: gone, or not heard of yet.
+    pub fn is_topic_missing(&self) -> bool {
+        matches!(self, Self::Kafka(error) if error.is_topic_missing())
     }
 }
 

@@ -23,6 +23,25 @@ impl KafkaUseError {
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
+
+    /// Whether the same question may be answered a moment later: no broker answered, or leaders and coordinators move.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Failed { cause, .. } => fault_of(cause).passes(),
+            Self::MissingTopic { .. } | Self::Native { .. } => false,
+        }
+    }
+
+    /// Whether brokers do not know the topic. One that has just started may say so of a topic that is there: see
+    /// [`TOPIC_PATIENCE`](crate::faults::TOPIC_PATIENCE).
+    pub fn is_topic_missing(&self) -> bool {
+        match self {
+            Self::MissingTopic { .. } => true,
+            Self::Failed { cause, .. } => fault_of(cause) == Fault::NoTopic,
+            Self::Unreachable { .. } | Self::Native { .. } => false,
+        }
+    }
 }
 
 /// Sorts an error of the client: what says that no broker answered, and the rest.
@@ -53,9 +72,30 @@ pub fn settings_refused(cause: KafkaError) -> KafkaUseError {
 #[cfg(test)]
 mod tests {
     use rdkafka::consumer::BaseConsumer;
+    use rdkafka::error::RDKafkaErrorCode as Code;
 
     use super::*;
     use crate::settings::KafkaSettings;
+
+    #[test]
+    fn whether_it_is_asked_again_follows_from_the_code() {
+        for (code, unreachable, passes, topic_missing) in [
+            (Code::OperationTimedOut, true, true, false),
+            (Code::OffsetNotAvailable, false, true, false),
+            (Code::NotLeaderForPartition, false, true, false),
+            (Code::UnknownTopicOrPartition, false, false, true),
+            (Code::TopicAuthorizationFailed, false, false, false),
+        ] {
+            let error = use_error("b:1", "asking", KafkaError::MetadataFetch(code));
+            assert_eq!(
+                (error.is_unreachable(), error.passes(), error.is_topic_missing()),
+                (unreachable, passes, topic_missing),
+                "{code}"
+            );
+        }
+        let missing = KafkaUseError::MissingTopic { topic: "t".to_owned() };
+        assert!(missing.is_topic_missing() && !missing.passes());
+    }
 
     #[test]
     fn what_the_client_refuses_is_named_without_its_value() {

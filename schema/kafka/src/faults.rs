@@ -1,7 +1,13 @@
-//! What an error of Kafka means for whoever got it, in one place, so that "it passes" means the same for every client. It
-//! must never let through what may be a hole in the log: what is not known to pass does not.
+//! What an error of Kafka means for whoever got it, in one place, so that "it passes" means the same for every client:
+//! for whoever consumes or asks ([`Fault`]), and for whoever appends ([`AppendAnswer`], [`append_fault`]). It must never let
+//! through what may be a hole in the log, nor call a doubt a refusal: what is not known to pass does not, and what is not
+//! known to be refused is in doubt. Read next: `code_table.rs`, code by code.
+
+use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::code_table;
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,11 +16,18 @@ pub enum Fault {
     NoAnswer,
     /// Brokers or the group change roles. The client continues at the same place.
     Passes,
+    /// No such topic or partition, as this broker knows it. A broker that has just started, or has not heard of a new topic,
+    /// says the same for a moment; a topic that is really missing has to be named. Whoever has used the topic already looks
+    /// again for [`TOPIC_PATIENCE`].
+    NoTopic,
     /// The offset that was asked for is not in the log.
     OffsetGone,
     /// It would be refused again, or nobody knows. Stop with the cause.
     Other,
 }
+
+/// How long a topic that was there may be unknown to brokers before it counts as gone.
+pub const TOPIC_PATIENCE: Duration = Duration::from_secs(20);
 
 impl Fault {
     /// Whether a client that meets it continues by itself, without a hole in what it delivers.
@@ -34,34 +47,7 @@ pub fn fault_of(error: &KafkaError) -> Fault {
 
 /// Sorts a code.
 pub fn fault_of_code(code: RDKafkaErrorCode) -> Fault {
-    use RDKafkaErrorCode as Code;
-    match code {
-        Code::BrokerTransportFailure
-        | Code::AllBrokersDown
-        | Code::OperationTimedOut
-        | Code::RequestTimedOut
-        | Code::Resolve
-        | Code::MessageTimedOut
-        | Code::NetworkException => Fault::NoAnswer,
-        Code::LeaderNotAvailable
-        | Code::NotLeaderForPartition
-        | Code::ReplicaNotAvailable
-        | Code::BrokerNotAvailable
-        | Code::FencedLeaderEpoch
-        | Code::UnknownLeaderEpoch
-        | Code::OffsetNotAvailable
-        | Code::KafkaStorageError
-        | Code::CoordinatorLoadInProgress
-        | Code::CoordinatorNotAvailable
-        | Code::NotCoordinator
-        | Code::RebalanceInProgress
-        | Code::IllegalGeneration
-        | Code::UnknownMemberId
-        | Code::PollExceeded
-        | Code::PartitionEOF => Fault::Passes,
-        Code::AutoOffsetReset | Code::OffsetOutOfRange => Fault::OffsetGone,
-        _ => Fault::Other,
-    }
+    code_table::meaning(code).0
 }
 
 /// Whether the client reports that it has no connection to any broker. It does so when idle connections are closed, too, so
@@ -70,68 +56,147 @@ pub fn is_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
-/// Where an append failed.
+/// What an answer to one attempt to append says of that attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendAnswer {
+    /// It was refused before anything was written, for this reason.
+    BeforeAppend(Refusal),
+    /// Written or not.
+    Doubt,
+}
+
+/// Why a record was refused, by who has to do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The record's time is outside of what the topic takes: the clock of whoever appends differs from the broker's.
+    Clock,
+    /// The record, or the batch that it was sent in, is larger than the topic takes.
+    TooLarge,
+    /// The user may not append.
+    NotAllowed,
+    /// Too few replicas are in sync (before anything was written). The client tries again by itself.
+    TooFewReplicas,
+    /// There is no room in the client's queue.
+    QueueFull,
+    /// Another record of the same batch was refused: this one alone may be taken.
+    OtherRecord,
+    /// The topic or the broker takes no such record.
+    Invalid,
+}
+
+/// Whether a record may have been written, as the client remembers it (`rd_kafka_message_status`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    No,
+    Possible,
+    Yes,
+}
+
+/// The client tries again no sooner than this after an attempt failed. Pinned for the log's producer (`service_clients.rs`):
+/// [`FIRST_ATTEMPT_WITHIN`] rests on it.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(500);
+
+/// A delivery that was reported sooner than this after the record was queued had no attempt before the one that is reported: a
+/// second would have had to wait for [`RETRY_BACKOFF`], of which librdkafka takes off 20 % at most (`RD_KAFKA_RETRY_JITTER_PERCENT`).
+pub const FIRST_ATTEMPT_WITHIN: Duration = Duration::from_millis(400);
+
+/// Where an append failed, and what is known of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendStep {
     /// The client did not take the record into its queue.
     Queue,
     /// The client reports that a record of its queue was not delivered.
-    Delivery,
+    Delivery {
+        persistence: Persistence,
+        /// From when the record was queued.
+        waited: Duration,
+    },
 }
 
 /// What a failed append means for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendFault {
     /// The record is certainly not in the log.
-    Refused,
+    Refused(Refusal),
     /// The record is in the log, or is not.
     Unknown,
 }
 
-/// Sorts a failed append. Of a record that was in the queue nothing is certain, whatever the code: an attempt before the one
-/// that failed may have been written.
-pub fn append_fault(step: AppendStep, _error: &KafkaError) -> AppendFault {
-    match step {
-        AppendStep::Queue => AppendFault::Refused,
-        AppendStep::Delivery => AppendFault::Unknown,
+/// Sorts a failed append.
+///
+/// What was not queued is certainly not in the log. Of a record that was queued, the code alone says nothing: it is the answer
+/// to the *last* attempt, and an attempt before may have been written. It is refused when three things hold together:
+///
+/// 1. **The code is one that brokers answer before they write** ([`AppendAnswer::BeforeAppend`]), so the last attempt left
+///    nothing. A partition's batch is written whole or not at all, so this holds for every record of it.
+/// 2. **The client does not hold it for possible that an attempt was written.** It remembers a request that was sent and not
+///    answered, or answered with a time-out, over all later attempts, and never takes that back.
+/// 3. **There was no attempt before the last.** The second alone would not do. A broker that writes a record, and loses the
+///    partition's leadership before the replicas have it, answers `NotLeaderForPartition`, as one that never was the leader
+///    does; a failed disk answers `KafkaStorageError` likewise. The client counts both as not written, although the next leader
+///    may have the record; and times, sizes and rights are checked before sequence numbers, so the repeated attempt can be refused
+///    where only the idempotent producer's sequence would have told that the record is there. The client does not say how often
+///    it tried. But it waits before it tries again, so what is reported sooner than that was tried once ([`FIRST_ATTEMPT_WITHIN`]).
+///
+/// A refusal that took longer is in doubt; so is whatever timed out. `NotEnoughReplicas` is an answer before the write, but the
+/// client tries again until the time is over, and then reports a time-out: in doubt.
+pub fn append_fault(step: AppendStep, error: &KafkaError) -> AppendFault {
+    let answer = error.rdkafka_error_code().map_or(AppendAnswer::Doubt, append_answer_of_code);
+    match (step, answer) {
+        (AppendStep::Queue, AppendAnswer::BeforeAppend(refusal)) => AppendFault::Refused(refusal),
+        (AppendStep::Queue, AppendAnswer::Doubt) => AppendFault::Refused(Refusal::Invalid),
+        (AppendStep::Delivery { persistence, waited }, AppendAnswer::BeforeAppend(refusal))
+            if persistence == Persistence::No && waited < FIRST_ATTEMPT_WITHIN =>
+        {
+            AppendFault::Refused(refusal)
+        }
+        (AppendStep::Delivery { .. }, _) => AppendFault::Unknown,
     }
+}
+
+/// Sorts a code that an attempt to append was answered with.
+pub fn append_answer_of_code(code: RDKafkaErrorCode) -> AppendAnswer {
+    code_table::meaning(code).1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn delivery(persistence: Persistence, millis: u64) -> AppendStep {
+        AppendStep::Delivery { persistence, waited: Duration::from_millis(millis) }
+    }
+
     #[test]
-    fn only_what_is_known_to_pass_passes() {
-        for (code, fault) in [
-            (RDKafkaErrorCode::AllBrokersDown, Fault::NoAnswer),
-            (RDKafkaErrorCode::MessageTimedOut, Fault::NoAnswer),
-            (RDKafkaErrorCode::PollExceeded, Fault::Passes),
-            (RDKafkaErrorCode::OffsetNotAvailable, Fault::Passes),
-            (RDKafkaErrorCode::AutoOffsetReset, Fault::OffsetGone),
-            (RDKafkaErrorCode::OffsetOutOfRange, Fault::OffsetGone),
-            (RDKafkaErrorCode::BadMessage, Fault::Other),
-            (RDKafkaErrorCode::BadCompression, Fault::Other),
-            (RDKafkaErrorCode::UnknownTopicOrPartition, Fault::Other),
-            (RDKafkaErrorCode::TopicAuthorizationFailed, Fault::Other),
+    fn a_record_that_was_queued_is_refused_only_by_a_first_attempt_that_certainly_wrote_nothing() {
+        use AppendFault::{Refused, Unknown};
+        use Persistence::{No, Possible, Yes};
+        use RDKafkaErrorCode as Code;
+        for (step, code, fault) in [
+            (AppendStep::Queue, Code::QueueFull, Refused(Refusal::QueueFull)),
+            (AppendStep::Queue, Code::MessageSizeTooLarge, Refused(Refusal::TooLarge)),
+            (AppendStep::Queue, Code::Fatal, Refused(Refusal::Invalid)),
+            (AppendStep::Queue, Code::TopicAuthorizationFailed, Refused(Refusal::NotAllowed)),
+            (delivery(No, 3), Code::InvalidTimestamp, Refused(Refusal::Clock)),
+            (delivery(No, 399), Code::MessageSizeTooLarge, Refused(Refusal::TooLarge)),
+            // An attempt before it may have been written by a leader that lost its partition.
+            (delivery(No, 400), Code::MessageSizeTooLarge, Unknown),
+            (delivery(Possible, 3), Code::InvalidTimestamp, Unknown),
+            (delivery(Yes, 3), Code::InvalidTimestamp, Unknown),
+            (delivery(No, 3), Code::NotLeaderForPartition, Unknown),
+            (delivery(No, 3), Code::KafkaStorageError, Unknown),
+            (delivery(No, 3), Code::Unknown, Unknown),
+            (delivery(No, 3), Code::PurgeQueue, Unknown),
+            (delivery(Possible, 5000), Code::MessageTimedOut, Unknown),
         ] {
-            assert_eq!(fault_of(&KafkaError::MessageConsumption(code)), fault, "{code}");
+            assert_eq!(append_fault(step, &KafkaError::MessageProduction(code)), fault, "{step:?} {code}");
         }
     }
 
     #[test]
-    fn only_what_was_never_queued_is_certainly_not_in_the_log() {
-        for (step, code, fault) in [
-            (AppendStep::Queue, RDKafkaErrorCode::QueueFull, AppendFault::Refused),
-            (AppendStep::Queue, RDKafkaErrorCode::MessageSizeTooLarge, AppendFault::Refused),
-            (AppendStep::Queue, RDKafkaErrorCode::Fatal, AppendFault::Refused),
-            (AppendStep::Delivery, RDKafkaErrorCode::MessageTimedOut, AppendFault::Unknown),
-            (AppendStep::Delivery, RDKafkaErrorCode::PurgeQueue, AppendFault::Unknown),
-            (AppendStep::Delivery, RDKafkaErrorCode::MessageSizeTooLarge, AppendFault::Unknown),
-            (AppendStep::Delivery, RDKafkaErrorCode::TopicAuthorizationFailed, AppendFault::Unknown),
-        ] {
-            assert_eq!(append_fault(step, &KafkaError::MessageProduction(code)), fault, "{step:?} {code}");
-        }
+    fn no_second_attempt_can_be_as_fast_as_a_first() {
+        let jitter = RETRY_BACKOFF / 5;
+        assert!(FIRST_ATTEMPT_WITHIN <= RETRY_BACKOFF - jitter);
     }
 
     #[test]

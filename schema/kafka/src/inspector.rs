@@ -11,11 +11,11 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::{KafkaUseError, settings_refused, use_error};
-use crate::faults::fault_of_code;
+use crate::faults::{Fault, fault_of_code};
 use crate::native::{self, Described, NativeFault};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
@@ -41,6 +41,27 @@ pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
             tracing::error!(facility, "{message}");
         }
         _ => tracing::debug!(facility, "{message}"),
+    }
+}
+
+/// Who has a partition, as a broker knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionState {
+    pub partition: i32,
+    /// Without one nothing is appended, and nothing read.
+    pub has_leader: bool,
+    pub in_sync: usize,
+    pub replicas: usize,
+}
+
+impl PartitionState {
+    fn of(found: &MetadataPartition) -> Self {
+        Self {
+            partition: found.id(),
+            has_leader: found.leader() >= 0,
+            in_sync: found.isr().len(),
+            replicas: found.replicas().len(),
+        }
     }
 }
 
@@ -71,20 +92,28 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError::MissingTopic`], or why it cannot be known.
     pub fn partition_count(&self, topic: &str) -> Result<i32, KafkaUseError> {
+        let count = self.partitions(topic)?.len();
+        Ok(i32::try_from(count).expect("the protocol counts partitions in 32 bits"))
+    }
+
+    /// The partitions of `topic`, and who has them.
+    ///
+    /// # Errors
+    /// As [`Self::partition_count`].
+    pub fn partitions(&self, topic: &str) -> Result<Vec<PartitionState>, KafkaUseError> {
         let action = "reading the topic's metadata";
         let failed = |cause| use_error(&self.brokers, action, cause);
         let metadata = self.client.fetch_metadata(Some(topic), self.timeout).map_err(failed)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        match found.map(|found| (found.error(), found.partitions().len())) {
-            None | Some((Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), _) | (None, 0)) => {
-                Err(KafkaUseError::MissingTopic { topic: topic.to_owned() })
-            }
-            Some((Some(error), _)) => {
-                let code = RDKafkaErrorCode::from(error);
-                Err(KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) })
-            }
-            Some((None, count)) => Ok(i32::try_from(count).expect("the protocol counts partitions in 32 bits")),
+        let missing = || KafkaUseError::MissingTopic { topic: topic.to_owned() };
+        let found = found.ok_or_else(missing)?;
+        if let Some(error) = found.error() {
+            let code = RDKafkaErrorCode::from(error);
+            let failed = KafkaUseError::Failed { action, cause: KafkaError::MetadataFetch(code) };
+            return Err(if fault_of_code(code) == Fault::NoTopic { missing() } else { failed });
         }
+        let states: Vec<_> = found.partitions().iter().map(PartitionState::of).collect();
+        if states.is_empty() { Err(missing()) } else { Ok(states) }
     }
 
     /// What makes `topic` that topic and no other (INV-9): id and partition count of one answer, so that they are of one topic.
@@ -110,16 +139,14 @@ impl LogInspector {
             .map_err(|fault| self.unanswered(topic, action, fault))
     }
 
-    fn unanswered(&self, topic: &str, action: &'static str, fault: NativeFault) -> KafkaUseError {
-        let NativeFault { code, cause } = fault;
+    /// A broker's code says whether the same question is answered a moment later; without one, nobody knows.
+    fn unanswered(&self, topic: &str, action: &'static str, NativeFault { code, cause }: NativeFault) -> KafkaUseError {
         match code {
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+            None => KafkaUseError::Native { action, cause },
+            Some(code) if fault_of_code(code) == Fault::NoTopic => {
                 KafkaUseError::MissingTopic { topic: topic.to_owned() }
             }
-            Some(code) if fault_of_code(code).passes() => {
-                KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
-            }
-            _ => KafkaUseError::Native { action, cause },
+            Some(code) => use_error(&self.brokers, action, KafkaError::AdminOp(code)),
         }
     }
 

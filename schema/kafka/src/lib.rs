@@ -1,9 +1,11 @@
 //! Kafka, as the projector, the operator's commands and the order services use it: settings of clients, one classification
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
-//! Reading order: [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`error`], [`inspector`] (facts about topics), [`record`],
+//! Reading order: [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics), [`record`],
 //! [`replay`] (ranges of the log), [`topics`] (creation), [`disposal`]; `native` is the one file with unsafe code.
 
+mod code_table;
+pub mod delivery;
 pub mod disposal;
 pub mod error;
 pub mod faults;
@@ -15,10 +17,14 @@ pub mod service_clients;
 pub mod settings;
 pub mod topics;
 
+pub use delivery::{NotDelivered, Reported, reported};
 pub use disposal::DroppedAside;
 pub use error::{KafkaUseError, settings_refused, use_error};
-pub use faults::{AppendFault, AppendStep, Fault, append_fault, fault_of, is_all_brokers_down};
-pub use inspector::{LogInspector, QuietContext, ask, log_line};
+pub use faults::{
+    AppendAnswer, AppendFault, AppendStep, Fault, Persistence, Refusal, TOPIC_PATIENCE, append_answer_of_code,
+    append_fault, fault_of, is_all_brokers_down,
+};
+pub use inspector::{LogInspector, PartitionState, QuietContext, ask, log_line};
 pub use service_clients::ProducerLimits;
 pub use settings::{KAFKA_TIMEOUT, KafkaSettings, PropertiesError};
 pub use topics::{TopicCheck, TopicOutcome, TopicsError, check_topics, ensure_topics};

@@ -1,7 +1,7 @@
 //! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), a topic's settings from a client that has no background
-//! thread of its own for such, and headers as raw bytes (the safe call panics on a
-//! header name that is not UTF-8, which any producer can send). The only file with unsafe code. Each function frees what
-//! librdkafka handed over, checks every pointer, and lets none of them out.
+//! thread of its own for such, headers as raw bytes (the safe call panics on a header name that is not UTF-8, which any
+//! producer can send), and what a delivery report says besides its code. The only file with unsafe code. Each function frees
+//! what librdkafka handed over, checks every pointer, and lets none of them out.
 
 #![expect(unsafe_code, reason = "librdkafka's C API; see the head of this file")]
 
@@ -13,6 +13,8 @@ use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
+
+use crate::faults::Persistence;
 
 /// What stands for the text of an error that has none.
 const NO_TEXT: &str = "an error without a text";
@@ -268,4 +270,40 @@ pub(crate) fn for_each_header(message: &BorrowedMessage<'_>, mut each: impl FnMu
             each(CStr::from_ptr(name).to_bytes(), value);
         }
     }
+}
+
+/// Whether a record whose delivery is reported may have been written, by any of its attempts that the client doubts.
+pub(crate) fn persistence(message: &BorrowedMessage<'_>) -> Persistence {
+    // SAFETY: the message lives during the call, which only reads it.
+    match unsafe { c::rd_kafka_message_status(message.ptr()) } {
+        c::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => Persistence::No,
+        c::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => Persistence::Possible,
+        c::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_PERSISTED => Persistence::Yes,
+    }
+}
+
+/// How long ago a record whose delivery is reported was queued; as long as can be when the client does not know.
+pub(crate) fn waited(message: &BorrowedMessage<'_>) -> Duration {
+    // SAFETY: the message lives during the call, which only reads it.
+    let micros = unsafe { c::rd_kafka_message_latency(message.ptr()) };
+    u64::try_from(micros).map_or(Duration::MAX, Duration::from_micros)
+}
+
+/// The broker's own words about a record that it refused, if it gave any.
+pub(crate) fn refusal_text(message: &BorrowedMessage<'_>) -> Option<String> {
+    // SAFETY: the message lives during the call; the text is copied.
+    unsafe { copied(c::rd_kafka_message_produce_errstr(message.ptr())) }
+}
+
+/// Every error code that librdkafka has a text for.
+#[cfg(test)]
+pub(crate) fn known_codes() -> Vec<RDKafkaErrorCode> {
+    let (mut descriptions, mut count) = (ptr::null(), 0);
+    // SAFETY: the list is static; entries between the codes are zeroed, which is a code, too.
+    let descriptions = unsafe {
+        c::rd_kafka_get_err_descs(&raw mut descriptions, &raw mut count);
+        std::slice::from_raw_parts(descriptions, count)
+    };
+    let with_text = descriptions.iter().filter(|description| !description.desc.is_null());
+    with_text.map(|description| RDKafkaErrorCode::from(description.code)).collect()
 }

@@ -85,6 +85,8 @@ pub struct LogReader {
     last_record_at: Instant,
     /// The client reported that brokers are away since then.
     lost_brokers: bool,
+    /// Brokers reported that they do not know the topic since then.
+    unknown_topic: Option<KafkaError>,
 }
 
 impl LogReader {
@@ -112,6 +114,7 @@ impl LogReader {
             patience: PATIENCE,
             last_record_at: Instant::now(),
             lost_brokers: false,
+            unknown_topic: None,
         })
     }
 
@@ -165,6 +168,7 @@ impl LogReader {
                 }
                 self.last_record_at = Instant::now();
                 self.lost_brokers = false;
+                self.unknown_topic = None;
                 return Ok(Polled::Record(record));
             }
             Took::Ended(partition) => self.end(partition)?,
@@ -201,6 +205,11 @@ impl LogReader {
     fn judge(&mut self, cause: KafkaError) -> Result<(), ReplayError> {
         let topic = self.topic.clone();
         match fault_of(&cause) {
+            // A broker that has just started may not have heard of it: what is told at the end of the patience.
+            Fault::NoTopic => {
+                self.unknown_topic = Some(cause);
+                Ok(())
+            }
             fault @ (Fault::NoAnswer | Fault::Passes) => {
                 self.lost_brokers |= fault == Fault::NoAnswer;
                 Ok(())
@@ -215,6 +224,9 @@ impl LogReader {
             return Ok(());
         };
         let seconds = self.patience.as_secs();
+        if let Some(cause) = self.unknown_topic.clone() {
+            return Err(ReplayError::Reading { topic: self.topic.clone(), cause });
+        }
         if self.lost_brokers {
             return Err(ReplayError::Unreachable { brokers: self.brokers.clone(), seconds });
         }

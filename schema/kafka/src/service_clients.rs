@@ -7,6 +7,7 @@ use std::time::Duration;
 use ledger_schema::partitioner::PARTITIONER;
 use rdkafka::ClientConfig;
 
+use crate::faults::RETRY_BACKOFF;
 use crate::settings::KafkaSettings;
 
 /// How long the log's producer may take, and how much it may hold.
@@ -32,10 +33,17 @@ impl KafkaSettings {
                 ("linger.ms", &millis(limits.linger)),
                 ("queue.buffering.max.messages", &limits.queue_max_messages.to_string()),
                 ("queue.buffering.max.kbytes", &limits.queue_max_kbytes.to_string()),
+                // Far more than the records that are in flight at once; and no batch is larger than a topic takes that takes the
+                // largest record of a service, so that only a record can be too large, never those that it was sent with.
+                ("batch.size", "131072"),
                 ("socket.nagle.disable", "true"),
             ],
         );
+        let retry_backoff = millis(RETRY_BACKOFF);
         config
+            // Whether a refusal is definite rests on it (`faults.rs`).
+            .set("retry.backoff.ms", &retry_backoff)
+            .set("retry.backoff.max.ms", "1000")
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("partitioner", PARTITIONER)
@@ -119,6 +127,8 @@ mod tests {
                 ("partitioner", "murmur2_random"),
                 ("delivery.timeout.ms", "5000"),
                 ("request.timeout.ms", "5000"),
+                ("retry.backoff.ms", "500"),
+                ("retry.backoff.max.ms", "1000"),
                 ("statistics.interval.ms", "500"),
                 ("queue.buffering.max.messages", "100"),
                 ("queue.buffering.max.kbytes", "200"),

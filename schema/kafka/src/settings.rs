@@ -30,6 +30,8 @@ const PINNED: &[&str] = &[
     "partition.assignment.strategy",
     "partitioner",
     "request.required.acks",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
     "transactional.id",
 ];
 
@@ -145,6 +147,7 @@ mod tests {
             ("=secret", "must be key=value, comma separated"),
             ("auto.offset.reset=latest", "auto.offset.reset is set by the ledger itself"),
             ("acks=1", "acks is set by the ledger itself"),
+            ("retry.backoff.ms=1", "retry.backoff.ms is set by the ledger itself"),
         ] {
             assert_eq!(KafkaSettings::new("b:1", bad).expect_err(bad).to_string(), says);
         }

@@ -4,13 +4,10 @@
 //! matters: a broker closes idle connections, which looks the same until the next connection a second later.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ledger_kafka::{is_all_brokers_down, log_line};
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
+use ledger_kafka::is_all_brokers_down;
 use rdkafka::error::KafkaError;
 use serde::Deserialize;
 use tokio::sync::Notify;
@@ -53,6 +50,27 @@ impl BrokerHealth {
         self.doubt.notified().await;
     }
 
+    /// librdkafka's report about its brokers.
+    pub(super) fn statistics(&self, statistics: &[u8]) {
+        match serde_json::from_slice::<Statistics>(statistics) {
+            Ok(statistics) if statistics.brokers.values().any(|broker| broker.state == "UP") => self.one_up(),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "librdkafka's statistics cannot be read"),
+        }
+    }
+
+    /// What librdkafka says is wrong.
+    pub(super) fn error(&self, error: &KafkaError, reason: &str) {
+        if is_all_brokers_down(error) {
+            tracing::warn!(reason, "all Kafka brokers are down");
+            self.all_down();
+        } else {
+            // A fatal error arrives under the code of its cause, so it cannot be distinguished here.
+            tracing::warn!(%error, reason, "librdkafka");
+            self.raise_doubt();
+        }
+    }
+
     fn uptime_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).expect("a process lives for less than 584 million years")
     }
@@ -68,17 +86,6 @@ impl BrokerHealth {
     }
 }
 
-/// The context of one producer.
-pub(super) struct ProducerContext {
-    health: Arc<BrokerHealth>,
-}
-
-impl ProducerContext {
-    pub(super) fn new(health: Arc<BrokerHealth>) -> Self {
-        Self { health }
-    }
-}
-
 #[derive(Deserialize)]
 struct Statistics {
     brokers: HashMap<String, BrokerStatistics>,
@@ -89,31 +96,6 @@ struct BrokerStatistics {
     state: String,
 }
 
-impl ClientContext for ProducerContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        match serde_json::from_slice::<Statistics>(statistics) {
-            Ok(statistics) if statistics.brokers.values().any(|broker| broker.state == "UP") => self.health.one_up(),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "librdkafka's statistics cannot be read"),
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        if is_all_brokers_down(&error) {
-            tracing::warn!(reason, "all Kafka brokers are down");
-            self.health.all_down();
-        } else {
-            // A fatal error arrives under the code of its cause, so it cannot be distinguished here.
-            tracing::warn!(%error, reason, "librdkafka");
-            self.health.raise_doubt();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rdkafka::error::RDKafkaErrorCode;
@@ -122,10 +104,9 @@ mod tests {
 
     #[test]
     fn an_outage_needs_a_moment_and_ends_at_once() {
-        let health = Arc::new(BrokerHealth::default());
-        let context = ProducerContext::new(health.clone());
+        let health = BrokerHealth::default();
         assert!(!health.is_away());
-        context.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "test");
+        health.error(&KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "test");
         assert!(!health.is_away(), "an idle connection was closed, perhaps");
         let long_ago = BrokerHealth {
             started: Instant::now().checked_sub(OUTAGE_AFTER * 2).expect("a clock older than three seconds"),
@@ -133,10 +114,9 @@ mod tests {
             doubt: Notify::new(),
         };
         assert!(long_ago.is_away());
-        let context = ProducerContext::new(Arc::new(long_ago));
-        context.stats_raw(br#"{"brokers":{"a":{"state":"TRY_CONNECT"}}}"#);
-        assert!(context.health.is_away());
-        context.stats_raw(br#"{"brokers":{"a":{"state":"DOWN"},"b":{"state":"UP"}}}"#);
-        assert!(!context.health.is_away());
+        long_ago.statistics(br#"{"brokers":{"a":{"state":"TRY_CONNECT"}}}"#);
+        assert!(long_ago.is_away());
+        long_ago.statistics(br#"{"brokers":{"a":{"state":"DOWN"},"b":{"state":"UP"}}}"#);
+        assert!(!long_ago.is_away());
     }
 }

@@ -1,14 +1,14 @@
 //! The path of one event to the brokers, and the life of the producer that takes it there.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::http::HeaderValue;
 use ledger_kafka::{
-    AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, ProducerLimits, append_fault,
-    settings_refused,
+    AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, NotDelivered, PartitionState,
+    ProducerLimits, Refusal, append_fault, ask, settings_refused,
 };
 use ledger_schema::log::LogIdentity;
 use ledger_schema::wire::{Event, encode};
@@ -16,33 +16,52 @@ use ledger_schema::{Position, cloudevents, partitioner};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledged::Acknowledged;
-use super::health::{BrokerHealth, ProducerContext, STATISTICS_INTERVAL};
+use super::appends::Appends;
+use super::health::{BrokerHealth, STATISTICS_INTERVAL};
+use super::producer::LogProducer;
 use super::watch::LogWatch;
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::readiness::Dependency;
 
-/// Why an event has no position. All are retryable.
+/// Longest that a probe waits for a broker's answer.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether appends succeed.
+const APPENDS_LOOK: Duration = Duration::from_millis(500);
+
+/// How often a producer whose appends fail is made to look at the topic anew.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why an event has no position.
 #[derive(Debug, Error)]
 pub(crate) enum AppendError {
-    /// Certainly not appended.
+    /// Certainly not appended: no broker is up, or there is no room in the queue.
     #[error("not appended: {0}")]
+    NotSent(String),
+    /// Certainly not appended: the log takes no event from this service, or not this one now.
+    #[error("not appended, refused: {0}")]
     Refused(String),
     /// Certainly not appended: the topic is not the ledger's log, or loses records.
     #[error("not appended: {0}")]
     AnotherLog(String),
+    /// Certainly not appended: the record, or the batch that it was sent in, is larger than the topic takes.
+    #[error("not appended: a record of {bytes} bytes is too large: {cause}")]
+    TooLarge { bytes: usize, cause: String },
     /// Appended or not: a timed-out message may still be written.
     #[error("no acknowledgement: {0}")]
     Unknown(String),
 }
 
 /// Dropped aside: a broken producer must hold nobody up while it ends.
-type EventProducer = DroppedAside<FutureProducer<ProducerContext>>;
+type EventProducer = DroppedAside<ThreadedProducer<LogProducer>>;
 
 /// How the log is appended to.
 #[derive(Debug, Clone)]
@@ -71,8 +90,10 @@ pub(crate) struct EventLog {
     producer: ArcSwap<EventProducer>,
     config: ClientConfig,
     health: Arc<BrokerHealth>,
+    inspector: LogInspector,
     watch: LogWatch,
     acknowledged: Acknowledged,
+    appends: Arc<Appends>,
     topic: String,
     source: String,
     /// Frozen when the topic was made, read once at start.
@@ -101,15 +122,19 @@ impl EventLog {
         };
         let config = options.kafka.log_producer(&format!("order-service-{}", options.service_name), &limits);
         let health = Arc::new(BrokerHealth::default());
-        let producer = create(&config, &health).map_err(settings_refused)?;
+        let appends = Arc::new(Appends::new(&options.topic));
+        let context = LogProducer { health: health.clone(), appends: appends.clone() };
+        let producer = create(&config, context).map_err(settings_refused)?;
         let Found { identity, is_of_tables, folded } = found;
         let partition_count = identity.partition_count;
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
+            inspector: inspector.clone(),
             watch: LogWatch::new(options.topic.clone(), &inspector, reader, identity, is_of_tables),
             acknowledged: Acknowledged::new(partition_count, &folded),
             health,
+            appends,
             topic: options.topic,
             source: format!("/order-service/{}", options.service_name),
             partition_count,
@@ -136,7 +161,7 @@ impl EventLog {
         traceparent: Option<&HeaderValue>,
     ) -> Result<Position, AppendError> {
         if self.health.is_away() {
-            return Err(AppendError::Refused("no broker is up".to_owned()));
+            return Err(AppendError::NotSent("no broker is up".to_owned()));
         }
         if let Some(fault) = self.watch.fault() {
             self.metrics.refused_appends.increment(1);
@@ -149,21 +174,24 @@ impl EventLog {
         // hears of it, and nobody folds that.
         let partition = partitioner::partition_of(key.as_bytes(), self.partition_count);
         let known = self.acknowledged.next_offset(partition);
-        let record = FutureRecord::to(&self.topic).partition(partition).key(key).payload(&payload);
-        let record = record.headers(self.headers(event, traceparent));
+        let (report, reported) = oneshot::channel();
+        let record = BaseRecord::with_opaque_to(&self.topic, Box::new(report))
+            .partition(partition)
+            .key(key)
+            .payload(&payload)
+            .headers(self.headers(event, traceparent));
         // The guard is not held across the wait, so a replaced producer can end.
-        let delivery =
-            self.producer.load().send_result(record).map_err(|(error, _)| self.failed(AppendStep::Queue, &error))?;
-        match delivery.await {
-            Ok(Ok(delivered)) => {
-                let position = Position { partition: delivered.partition, offset: delivered.offset };
+        self.producer.load().send(record).map_err(|(error, _)| self.not_queued(error, payload.len()))?;
+        match reported.await {
+            Ok(Ok((found, offset))) => {
+                let position = Position { partition: found, offset };
                 self.check_partition(key, partition, position);
                 self.check_log(position, known)?;
                 self.metrics.appends.increment(1);
                 tracing::debug!(%position, "appended");
                 Ok(position)
             }
-            Ok(Err((error, _))) => Err(self.failed(AppendStep::Delivery, &error)),
+            Ok(Err(failed)) => Err(self.not_delivered(&failed, payload.len())),
             Err(_) => Err(self.unknown("the producer was replaced".to_owned())),
         }
     }
@@ -181,18 +209,31 @@ impl EventLog {
         }
     }
 
-    fn failed(&self, step: AppendStep, error: &KafkaError) -> AppendError {
-        match append_fault(step, error) {
-            AppendFault::Refused => self.refused(error.to_string()),
-            AppendFault::Unknown => self.unknown(error.to_string()),
-        }
+    fn not_queued(&self, error: KafkaError, bytes: usize) -> AppendError {
+        let failed = NotDelivered { fault: append_fault(AppendStep::Queue, &error), error, words: None };
+        self.appends.failed(&failed, Duration::ZERO);
+        self.not_delivered(&failed, bytes)
     }
 
-    fn refused(&self, cause: String) -> AppendError {
+    /// Tells what was refused from what is in doubt.
+    fn not_delivered(&self, failed: &NotDelivered, bytes: usize) -> AppendError {
+        let cause = failed.to_string();
+        let AppendFault::Refused(refusal) = failed.fault else { return self.unknown(cause) };
         self.metrics.refused_appends.increment(1);
         self.health.raise_doubt();
         self.watch.raise_doubt();
-        AppendError::Refused(cause)
+        match refusal {
+            Refusal::TooLarge => {
+                tracing::error!(topic = %self.topic, bytes, cause, "a record is larger than the topic takes (max.message.bytes)");
+                AppendError::TooLarge { bytes, cause }
+            }
+            Refusal::QueueFull => AppendError::NotSent(cause),
+            Refusal::Clock
+            | Refusal::NotAllowed
+            | Refusal::TooFewReplicas
+            | Refusal::OtherRecord
+            | Refusal::Invalid => AppendError::Refused(cause),
+        }
     }
 
     fn unknown(&self, cause: String) -> AppendError {
@@ -243,8 +284,39 @@ impl EventLog {
         }
     }
 
+    /// Looks whether appends succeed, and says so when that changes, until `stop`.
+    pub(crate) async fn watch_appends(&self, stop: CancellationToken) {
+        let mut looks = interval(APPENDS_LOOK);
+        let (mut failing, mut refreshed) = (false, Instant::now());
+        while stop.run_until_cancelled(looks.tick()).await.is_some() {
+            self.appends.look(self.producer.load().in_flight_count() > 0);
+            let trouble = self.appends.trouble();
+            self.metrics.appends_failing.set(if trouble.is_some() { 1.0 } else { 0.0 });
+            match &trouble {
+                Some(cause) if !failing => tracing::warn!(topic = %self.topic, cause, "no append succeeds: not ready"),
+                None if failing => tracing::info!(topic = %self.topic, "appends succeed, or may be tried again"),
+                _ => {}
+            }
+            failing = trouble.is_some();
+            if failing && refreshed.elapsed() >= REFRESH_INTERVAL {
+                refreshed = Instant::now();
+                self.refresh().await;
+            }
+        }
+    }
+
+    /// Has the producer ask for the topic's metadata. After a refusal for lack of a right it sends nothing more until it has
+    /// seen the topic again, for which it takes five minutes by itself.
+    async fn refresh(&self) {
+        let (producer, topic) = (self.producer.load_full(), self.topic.clone());
+        let asked = move || producer.client().fetch_metadata(Some(&topic), PROBE_LIMIT).map(|_| ());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(asked).await {
+            tracing::debug!(%error, "the producer's metadata was not refreshed");
+        }
+    }
+
     fn replace_producer(&self) {
-        match create(&self.config, &self.health) {
+        match create(&self.config, LogProducer { health: self.health.clone(), appends: self.appends.clone() }) {
             Ok(producer) => {
                 self.metrics.producer_restarts.increment(1);
                 // Its drop purges what it held: those who wait for a delivery get an unknown outcome.
@@ -262,8 +334,8 @@ impl EventLog {
     }
 }
 
-fn create(config: &ClientConfig, health: &Arc<BrokerHealth>) -> Result<EventProducer, KafkaError> {
-    config.create_with_context(ProducerContext::new(health.clone())).map(DroppedAside::new)
+fn create(config: &ClientConfig, context: LogProducer) -> Result<EventProducer, KafkaError> {
+    config.create_with_context(context).map(DroppedAside::new)
 }
 
 #[async_trait]
@@ -272,8 +344,42 @@ impl Dependency for EventLog {
         "kafka"
     }
 
+    /// Ready when the topic is whole, each partition has a leader, and appends do not fail. It appends nothing: whether appends
+    /// succeed, those of clients tell.
     async fn probe(&self) -> Result<(), String> {
         self.watch.look().await.map_err(|error| error.to_string())?;
-        self.watch.fault().map_or(Ok(()), |fault| Err(fault.to_string()))
+        if let Some(fault) = self.watch.fault() {
+            return Err(fault.to_string());
+        }
+        let (inspector, topic) = (self.inspector.with_timeout(PROBE_LIMIT), self.topic.clone());
+        let found = ask(move || inspector.partitions(&topic)).await;
+        let found = found.map_err(|error: KafkaUseError| error.to_string());
+        if let Some(trouble) = self.appends.trouble() {
+            let behind = found.map_or_else(|error| error, |partitions| behind(&partitions));
+            return Err(if behind.is_empty() { trouble } else { format!("{trouble}; {behind}") });
+        }
+        let (partitions, expected) = (found?, self.partition_count);
+        if i32::try_from(partitions.len()) != Ok(expected) {
+            let found = partitions.len();
+            return Err(format!("topic {}: expected {expected} partitions, found {found}", self.topic));
+        }
+        let leaderless: Vec<_> =
+            partitions.iter().filter(|state| !state.has_leader).map(|state| state.partition).collect();
+        if leaderless.is_empty() {
+            return Ok(());
+        }
+        Err(format!("topic {}: partitions {leaderless:?} have no leader", self.topic))
     }
+}
+
+/// Which partitions have fewer replicas in sync than they have replicas: too few of them, and nothing is acknowledged.
+fn behind(partitions: &[PartitionState]) -> String {
+    let mut behind = partitions.iter().filter(|state| state.in_sync < state.replicas).peekable();
+    if behind.peek().is_none() {
+        return String::new();
+    }
+    let shown: Vec<_> = behind
+        .map(|PartitionState { partition, in_sync, replicas, .. }| format!("{partition} ({in_sync} of {replicas})"))
+        .collect();
+    format!("in-sync replicas of partitions: {}", shown.join(", "))
 }

@@ -51,6 +51,10 @@ pub(crate) enum Problem {
     Parked { case: Box<Case>, reason: String },
     /// 503: a server is away; nothing was appended.
     Unavailable { part: &'static str, cause: String },
+    /// 503: Kafka refuses what this service appends; nothing was appended.
+    Refused { cause: String },
+    /// 413: the topic takes no record of this many bytes; nothing was appended.
+    RecordTooLarge { bytes: usize, cause: String },
     /// 503: appended or not, nobody knows.
     UnknownOutcome { case: Box<Case>, cause: String },
     /// 503: the projection did not pass this position in time.
@@ -78,10 +82,11 @@ impl Problem {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) | Self::RecordTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Rejected { .. } | Self::Parked { .. } => StatusCode::CONFLICT,
             Self::Unavailable { .. }
+            | Self::Refused { .. }
             | Self::UnknownOutcome { .. }
             | Self::NotYetProjected(_)
             | Self::CatchingUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -97,11 +102,11 @@ impl Problem {
             Self::NotFound(_) => words::NOT_FOUND,
             Self::MethodNotAllowed => words::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => words::REQUEST_TIMEOUT,
-            Self::BodyTooLarge(_) => words::BODY_TOO_LARGE,
+            Self::BodyTooLarge(_) | Self::RecordTooLarge { .. } => words::BODY_TOO_LARGE,
             Self::UnsupportedMediaType(_) => words::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyConflict(_) => words::IDEMPOTENCY_CONFLICT,
             Self::Rejected { reason, .. } | Self::Parked { reason, .. } => reason,
-            Self::Unavailable { .. } => words::UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Refused { .. } => words::UNAVAILABLE,
             Self::UnknownOutcome { .. } => words::UNKNOWN_OUTCOME,
             Self::NotYetProjected(_) => words::NOT_YET_PROJECTED,
             Self::CatchingUp { .. } => words::PROJECTION_CATCHING_UP,
@@ -129,6 +134,13 @@ impl Problem {
                 format!("{} of {} could not be folded and was parked: {reason}", case.subject, case.product_id)
             }
             Self::Unavailable { part, .. } => format!("{part} cannot be reached at the moment; nothing was changed"),
+            Self::Refused { .. } => {
+                "Kafka refuses what this service appends at the moment; nothing was changed, and /readyz says why"
+                    .to_owned()
+            }
+            Self::RecordTooLarge { bytes, .. } => format!(
+                "the log takes no record of {bytes} bytes, or not the batch that it was sent in; nothing was changed"
+            ),
             Self::UnknownOutcome { case, .. } => {
                 format!("whether {} was accepted is unknown; {}", case.subject, how_to_retry(case.subject))
             }
@@ -144,7 +156,10 @@ impl Problem {
     /// What the log should say beside the answer, for answers of 500 and above.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
-            Self::Unavailable { cause, .. } | Self::UnknownOutcome { cause, .. } => Some(cause),
+            Self::Unavailable { cause, .. }
+            | Self::Refused { cause }
+            | Self::RecordTooLarge { cause, .. }
+            | Self::UnknownOutcome { cause, .. } => Some(cause),
             _ => None,
         }
     }
@@ -256,6 +271,8 @@ mod tests {
             ),
             (Problem::Parked { case: case(), reason: "wrong-partition".into() }, 409, "wrong-partition"),
             (Problem::Unavailable { part: "Kafka", cause: String::new() }, 503, "unavailable"),
+            (Problem::Refused { cause: String::new() }, 503, "unavailable"),
+            (Problem::RecordTooLarge { bytes: 7, cause: String::new() }, 413, "body-too-large"),
             (Problem::UnknownOutcome { case: case(), cause: String::new() }, 503, "unknown-outcome"),
             (Problem::NotYetProjected(position), 503, "not-yet-projected"),
             (Problem::CatchingUp { partition: 3, next_offset: 41, furthest: 57 }, 503, "projection-catching-up"),

@@ -91,8 +91,8 @@ const PAGES: &[ProblemPage] = &[
         BODY_TOO_LARGE,
         413,
         "The body is too large",
-        "A body has at most 65536 bytes. Nothing was appended.",
-        "Send less.",
+        "A body has at most 65536 bytes, and its record at most what the log's topic takes. Nothing was appended.",
+        "Send less. If it was little, tell the operators: the topic's max.message.bytes is too small.",
     ),
     page(
         UNSUPPORTED_MEDIA_TYPE,
@@ -132,8 +132,8 @@ const PAGES: &[ProblemPage] = &[
     page(
         UNAVAILABLE,
         503,
-        "A server is away",
-        "Kafka or the database cannot be reached, or too much is queued. Nothing was appended.",
+        "A server is away, or refuses",
+        "Kafka or the database cannot be reached, too much is queued, or Kafka refuses what this service appends (its clock or its rights are wrong: /readyz says why). Nothing was appended.",
         "Try again after Retry-After seconds.",
     ),
     page(

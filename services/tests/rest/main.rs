@@ -9,6 +9,7 @@ mod never_back;
 mod outages;
 mod outcomes;
 mod proxy;
+mod refusals;
 mod socket;
 mod start;
 mod waits;

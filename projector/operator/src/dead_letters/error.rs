@@ -66,7 +66,7 @@ impl From<sqlx::Error> for DeadLettersError {
 impl DeadLettersError {
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Unacknowledged { .. } => true,
+            Self::Unacknowledged { cause, .. } => ledger_kafka::fault_of(cause).passes(),
             Self::Query(error) => fault_of(error) == Fault::ConnectionLost,
             Self::Database(error) => error.is_unreachable(),
             Self::Log(error) => error.is_unreachable(),

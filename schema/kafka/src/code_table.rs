@@ -1,0 +1,321 @@
+//! Kafka's error codes one by one (librdkafka 2.12.1): what each means for whoever consumes or asks, and for whoever
+//! appends. Both sides end with the safe answer, for codes that a later library adds; the test names every code that this
+//! library knows, so that an added one is thought about.
+//!
+//! The consuming side passes what the client mends by itself, *at the same place*: leaders, coordinators and controllers move,
+//! replicas are behind, a broker is away. What may be a hole in what was delivered (a record that does not decode, an offset that
+//! is gone) never passes; nor do rights and settings, which somebody has to mend. The appending side names what a broker
+//! answers before it writes, or what the client says of a record that it did not take.
+
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::faults::{AppendAnswer, Fault, Refusal};
+
+/// What a code means for whoever consumes or asks, and of an attempt to append.
+pub(crate) fn meaning(code: RDKafkaErrorCode) -> (Fault, AppendAnswer) {
+    (asking(code), appending(code))
+}
+
+fn asking(code: RDKafkaErrorCode) -> Fault {
+    use RDKafkaErrorCode as Code;
+    match code {
+        Code::BrokerTransportFailure
+        | Code::AllBrokersDown
+        | Code::OperationTimedOut
+        | Code::RequestTimedOut
+        | Code::Resolve
+        | Code::MessageTimedOut
+        | Code::TimedOutQueue
+        | Code::NetworkException
+        // A broker that dies during the handshake. What is wrong with certificates shows as no answer at a start.
+        | Code::SSL => Fault::NoAnswer,
+        // Leaders and replicas.
+        Code::LeaderNotAvailable
+        | Code::NotLeaderForPartition
+        | Code::ReplicaNotAvailable
+        | Code::BrokerNotAvailable
+        | Code::FencedLeaderEpoch
+        | Code::UnknownLeaderEpoch
+        | Code::OffsetNotAvailable
+        | Code::KafkaStorageError
+        | Code::NotEnoughReplicas
+        | Code::NotEnoughReplicasAfterAppend
+        | Code::ISRInsufficient
+        | Code::ReassignmentInProgress
+        | Code::PreferredLeaderNotAvailable
+        | Code::EligibleLeadersNotAvailable
+        | Code::ListenerNotFound
+        | Code::FetchSessionIdNotFound
+        | Code::InvalidFetchSessionEpoch
+        // Controllers and brokers.
+        | Code::NotController
+        | Code::StaleControllerEpoch
+        | Code::StaleBrokerEpoch
+        | Code::NodeUpdate
+        | Code::DestroyBroker
+        | Code::RebootstrapRequired
+        | Code::WaitCache
+        | Code::Retry
+        | Code::ThrottlingQuotaExceeded
+        // Groups and transactions.
+        | Code::CoordinatorLoadInProgress
+        | Code::CoordinatorNotAvailable
+        | Code::NotCoordinator
+        | Code::WaitingForCoordinator
+        | Code::RebalanceInProgress
+        | Code::IllegalGeneration
+        | Code::UnknownMemberId
+        | Code::MemberIdRequired
+        | Code::AssignmentLost
+        | Code::PollExceeded
+        | Code::UnstableOffsetCommit
+        | Code::ConcurrentTransactions
+        | Code::TransactionCoordinatorFenced
+        | Code::PartitionEOF => Fault::Passes,
+        Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::UnknownTopic | Code::UnknownPartition => {
+            Fault::NoTopic
+        }
+        Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation => Fault::OffsetGone,
+        _ => Fault::Other,
+    }
+}
+
+fn appending(code: RDKafkaErrorCode) -> AppendAnswer {
+    use RDKafkaErrorCode as Code;
+    let refusal = match code {
+        Code::InvalidTimestamp => Refusal::Clock,
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => Refusal::TooLarge,
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => Refusal::NotAllowed,
+        Code::NotEnoughReplicas => Refusal::TooFewReplicas,
+        Code::QueueFull => Refusal::QueueFull,
+        Code::InvalidDifferentRecord => Refusal::OtherRecord,
+        Code::InvalidRecord
+        | Code::PolicyViolation
+        | Code::UnsupportedForMessageFormat
+        | Code::UnsupportedCompressionType
+        | Code::UnsupportedVersion
+        | Code::InvalidRequiredAcks
+        | Code::InvalidTopic => Refusal::Invalid,
+        _ => return AppendAnswer::Doubt,
+    };
+    AppendAnswer::BeforeAppend(refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::native;
+
+    /// Every code, with what it means for whoever asks, and of an attempt to append.
+    #[rustfmt::skip]
+    fn table() -> Vec<(RDKafkaErrorCode, Fault, AppendAnswer)> {
+        use AppendAnswer::{BeforeAppend as Before, Doubt};
+        use Fault::{NoAnswer, NoTopic, OffsetGone, Other, Passes};
+        use RDKafkaErrorCode as Code;
+        use Refusal::{Clock, Invalid, NotAllowed, OtherRecord, QueueFull, TooFewReplicas, TooLarge};
+        vec![
+            (Code::BadMessage, Other, Doubt),
+            (Code::BadCompression, Other, Doubt),
+            (Code::BrokerDestroy, Other, Doubt),
+            (Code::Fail, Other, Doubt),
+            (Code::BrokerTransportFailure, NoAnswer, Doubt),
+            (Code::CriticalSystemResource, Other, Doubt),
+            (Code::Resolve, NoAnswer, Doubt),
+            (Code::MessageTimedOut, NoAnswer, Doubt),
+            (Code::PartitionEOF, Passes, Doubt),
+            (Code::UnknownPartition, NoTopic, Doubt),
+            (Code::FileSystem, Other, Doubt),
+            (Code::UnknownTopic, NoTopic, Doubt),
+            (Code::AllBrokersDown, NoAnswer, Doubt),
+            (Code::InvalidArgument, Other, Doubt),
+            (Code::OperationTimedOut, NoAnswer, Doubt),
+            (Code::QueueFull, Other, Before(QueueFull)),
+            (Code::ISRInsufficient, Passes, Doubt),
+            (Code::NodeUpdate, Passes, Doubt),
+            (Code::SSL, NoAnswer, Doubt),
+            (Code::WaitingForCoordinator, Passes, Doubt),
+            (Code::UnknownGroup, Other, Doubt),
+            (Code::InProgress, Other, Doubt),
+            (Code::PreviousInProgress, Other, Doubt),
+            (Code::ExistingSubscription, Other, Doubt),
+            (Code::AssignPartitions, Other, Doubt),
+            (Code::RevokePartitions, Other, Doubt),
+            (Code::Conflict, Other, Doubt),
+            (Code::State, Other, Doubt),
+            (Code::UnknownProtocol, Other, Doubt),
+            (Code::NotImplemented, Other, Doubt),
+            (Code::Authentication, Other, Doubt),
+            (Code::NoOffset, Other, Doubt),
+            (Code::Outdated, Other, Doubt),
+            (Code::TimedOutQueue, NoAnswer, Doubt),
+            (Code::UnsupportedFeature, Other, Doubt),
+            (Code::WaitCache, Passes, Doubt),
+            (Code::Interrupted, Other, Doubt),
+            (Code::KeySerialization, Other, Doubt),
+            (Code::ValueSerialization, Other, Doubt),
+            (Code::KeyDeserialization, Other, Doubt),
+            (Code::ValueDeserialization, Other, Doubt),
+            (Code::Partial, Other, Doubt),
+            (Code::ReadOnly, Other, Doubt),
+            (Code::NoEnt, Other, Doubt),
+            (Code::Underflow, Other, Doubt),
+            (Code::InvalidType, Other, Doubt),
+            (Code::Retry, Passes, Doubt),
+            (Code::PurgeQueue, Other, Doubt),
+            (Code::PurgeInflight, Other, Doubt),
+            (Code::Fatal, Other, Doubt),
+            (Code::Inconsistent, Other, Doubt),
+            (Code::GaplessGuarantee, Other, Doubt),
+            (Code::PollExceeded, Passes, Doubt),
+            (Code::UnknownBroker, Other, Doubt),
+            (Code::NotConfigured, Other, Doubt),
+            (Code::Fenced, Other, Doubt),
+            (Code::Application, Other, Doubt),
+            (Code::AssignmentLost, Passes, Doubt),
+            (Code::Noop, Other, Doubt),
+            (Code::AutoOffsetReset, OffsetGone, Doubt),
+            (Code::LogTruncation, OffsetGone, Doubt),
+            (Code::InvalidDifferentRecord, Other, Before(OtherRecord)),
+            (Code::DestroyBroker, Passes, Doubt),
+            (Code::Unknown, Other, Doubt),
+            (Code::NoError, Other, Doubt),
+            (Code::OffsetOutOfRange, OffsetGone, Doubt),
+            (Code::InvalidMessage, Other, Doubt),
+            (Code::UnknownTopicOrPartition, NoTopic, Doubt),
+            (Code::InvalidMessageSize, Other, Before(TooLarge)),
+            (Code::LeaderNotAvailable, Passes, Doubt),
+            (Code::NotLeaderForPartition, Passes, Doubt),
+            (Code::RequestTimedOut, NoAnswer, Doubt),
+            (Code::BrokerNotAvailable, Passes, Doubt),
+            (Code::ReplicaNotAvailable, Passes, Doubt),
+            (Code::MessageSizeTooLarge, Other, Before(TooLarge)),
+            (Code::StaleControllerEpoch, Passes, Doubt),
+            (Code::OffsetMetadataTooLarge, Other, Doubt),
+            (Code::NetworkException, NoAnswer, Doubt),
+            (Code::CoordinatorLoadInProgress, Passes, Doubt),
+            (Code::CoordinatorNotAvailable, Passes, Doubt),
+            (Code::NotCoordinator, Passes, Doubt),
+            (Code::InvalidTopic, Other, Before(Invalid)),
+            (Code::MessageBatchTooLarge, Other, Before(TooLarge)),
+            (Code::NotEnoughReplicas, Passes, Before(TooFewReplicas)),
+            (Code::NotEnoughReplicasAfterAppend, Passes, Doubt),
+            (Code::InvalidRequiredAcks, Other, Before(Invalid)),
+            (Code::IllegalGeneration, Passes, Doubt),
+            (Code::InconsistentGroupProtocol, Other, Doubt),
+            (Code::InvalidGroupId, Other, Doubt),
+            (Code::UnknownMemberId, Passes, Doubt),
+            (Code::InvalidSessionTimeout, Other, Doubt),
+            (Code::RebalanceInProgress, Passes, Doubt),
+            (Code::InvalidCommitOffsetSize, Other, Doubt),
+            (Code::TopicAuthorizationFailed, Other, Before(NotAllowed)),
+            (Code::GroupAuthorizationFailed, Other, Doubt),
+            (Code::ClusterAuthorizationFailed, Other, Before(NotAllowed)),
+            (Code::InvalidTimestamp, Other, Before(Clock)),
+            (Code::UnsupportedSASLMechanism, Other, Doubt),
+            (Code::IllegalSASLState, Other, Doubt),
+            (Code::UnsupportedVersion, Other, Before(Invalid)),
+            (Code::TopicAlreadyExists, Other, Doubt),
+            (Code::InvalidPartitions, Other, Doubt),
+            (Code::InvalidReplicationFactor, Other, Doubt),
+            (Code::InvalidReplicaAssignment, Other, Doubt),
+            (Code::InvalidConfig, Other, Doubt),
+            (Code::NotController, Passes, Doubt),
+            (Code::InvalidRequest, Other, Doubt),
+            (Code::UnsupportedForMessageFormat, Other, Before(Invalid)),
+            (Code::PolicyViolation, Other, Before(Invalid)),
+            (Code::OutOfOrderSequenceNumber, Other, Doubt),
+            (Code::DuplicateSequenceNumber, Other, Doubt),
+            (Code::InvalidProducerEpoch, Other, Doubt),
+            (Code::InvalidTransactionalState, Other, Doubt),
+            (Code::InvalidProducerIdMapping, Other, Doubt),
+            (Code::InvalidTransactionTimeout, Other, Doubt),
+            (Code::ConcurrentTransactions, Passes, Doubt),
+            (Code::TransactionCoordinatorFenced, Passes, Doubt),
+            (Code::TransactionalIdAuthorizationFailed, Other, Doubt),
+            (Code::SecurityDisabled, Other, Doubt),
+            (Code::OperationNotAttempted, Other, Doubt),
+            (Code::KafkaStorageError, Passes, Doubt),
+            (Code::LogDirNotFound, Other, Doubt),
+            (Code::SaslAuthenticationFailed, Other, Doubt),
+            (Code::UnknownProducerId, Other, Doubt),
+            (Code::ReassignmentInProgress, Passes, Doubt),
+            (Code::DelegationTokenAuthDisabled, Other, Doubt),
+            (Code::DelegationTokenNotFound, Other, Doubt),
+            (Code::DelegationTokenOwnerMismatch, Other, Doubt),
+            (Code::DelegationTokenRequestNotAllowed, Other, Doubt),
+            (Code::DelegationTokenAuthorizationFailed, Other, Doubt),
+            (Code::DelegationTokenExpired, Other, Doubt),
+            (Code::InvalidPrincipalType, Other, Doubt),
+            (Code::NonEmptyGroup, Other, Doubt),
+            (Code::GroupIdNotFound, Other, Doubt),
+            (Code::FetchSessionIdNotFound, Passes, Doubt),
+            (Code::InvalidFetchSessionEpoch, Passes, Doubt),
+            (Code::ListenerNotFound, Passes, Doubt),
+            (Code::TopicDeletionDisabled, Other, Doubt),
+            (Code::FencedLeaderEpoch, Passes, Doubt),
+            (Code::UnknownLeaderEpoch, Passes, Doubt),
+            (Code::UnsupportedCompressionType, Other, Before(Invalid)),
+            (Code::StaleBrokerEpoch, Passes, Doubt),
+            (Code::OffsetNotAvailable, Passes, Doubt),
+            (Code::MemberIdRequired, Passes, Doubt),
+            (Code::PreferredLeaderNotAvailable, Passes, Doubt),
+            (Code::GroupMaxSizeReached, Other, Doubt),
+            (Code::FencedInstanceId, Other, Doubt),
+            (Code::EligibleLeadersNotAvailable, Passes, Doubt),
+            (Code::ElectionNotNeeded, Other, Doubt),
+            (Code::NoReassignmentInProgress, Other, Doubt),
+            (Code::GroupSubscribedToTopic, Other, Doubt),
+            (Code::InvalidRecord, Other, Before(Invalid)),
+            (Code::UnstableOffsetCommit, Passes, Doubt),
+            (Code::ThrottlingQuotaExceeded, Passes, Doubt),
+            (Code::ProducerFenced, Other, Doubt),
+            (Code::ResourceNotFound, Other, Doubt),
+            (Code::DuplicateResource, Other, Doubt),
+            (Code::UnacceptableCredential, Other, Doubt),
+            (Code::InconsistentVoterSet, Other, Doubt),
+            (Code::InvalidUpdateVersion, Other, Doubt),
+            (Code::FeatureUpdateFailed, Other, Doubt),
+            (Code::PrincipalDeserializationFailure, Other, Doubt),
+            (Code::UnknownTopicId, NoTopic, Doubt),
+            (Code::FencedMemberEpoch, Other, Doubt),
+            (Code::UnreleasedInstanceId, Other, Doubt),
+            (Code::UnsupportedAssignor, Other, Doubt),
+            (Code::StaleMemberEpoch, Other, Doubt),
+            (Code::UnknownSubscriptionId, Other, Doubt),
+            (Code::TelemetryTooLarge, Other, Doubt),
+            (Code::RebootstrapRequired, Passes, Doubt),
+        ]
+    }
+
+    #[test]
+    fn every_code_that_the_library_knows_has_its_meaning() {
+        let table: BTreeMap<String, _> =
+            table().into_iter().map(|(code, fault, answer)| (format!("{code:?}"), (code, fault, answer))).collect();
+        let known = native::known_codes();
+        assert!(known.len() > 150, "librdkafka lists its codes");
+        for code in &known {
+            assert!(table.contains_key(&format!("{code:?}")), "{code:?} is new: what does it mean?");
+        }
+        for (code, fault, answer) in table.values() {
+            assert!(known.contains(code), "{code:?} is not known to the library any more");
+            assert_eq!(meaning(*code), (*fault, *answer), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_hole_in_the_log_never_passes() {
+        for code in [
+            RDKafkaErrorCode::BadMessage,
+            RDKafkaErrorCode::BadCompression,
+            RDKafkaErrorCode::InvalidMessage,
+            RDKafkaErrorCode::OffsetOutOfRange,
+            RDKafkaErrorCode::LogTruncation,
+            RDKafkaErrorCode::AutoOffsetReset,
+            RDKafkaErrorCode::Unknown,
+        ] {
+            assert!(!asking(code).passes(), "{code:?}");
+        }
+    }
+}
