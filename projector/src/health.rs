@@ -15,6 +15,8 @@ pub struct Health {
     stopping: AtomicBool,
     /// Parts that wait for the database, by name.
     waiting: Mutex<BTreeMap<String, Waiting>>,
+    /// Partitions of ours that an open transaction blocks for long, each in words.
+    blocked: Mutex<Vec<String>>,
 }
 
 /// For what a part waits for the database.
@@ -55,6 +57,11 @@ impl Health {
         self.waiting().remove(part).is_some()
     }
 
+    /// Says which partitions of ours an open transaction blocks for long, each in words; none when none is.
+    pub fn blocked(&self, partitions: Vec<String>) {
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = partitions;
+    }
+
     /// `loading`: partitions that are ours and not loaded.
     pub(crate) fn readiness(&self, loading: &[i32], is_current: impl Fn(i32, Epoch) -> bool) -> Readiness {
         let mut reasons = Vec::new();
@@ -74,6 +81,8 @@ impl Health {
         if !loading.is_empty() {
             reasons.push(format!("partitions {loading:?} are being loaded"));
         }
+        // Nothing of them can be folded, however well everything here is.
+        reasons.extend(self.blocked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         Readiness { ready: reasons.is_empty(), reasons }
     }
 
@@ -102,6 +111,10 @@ mod tests {
             health.waits_for_database("writer-0", Waiting::For(waiting));
             assert_eq!(readiness(&[]).ready, ready);
         }
+        health.blocked(vec!["partition 7 is blocked".to_owned()]);
+        assert_eq!(readiness(&[]), Readiness { ready: false, reasons: vec!["partition 7 is blocked".to_owned()] });
+        health.blocked(Vec::new());
+        assert!(readiness(&[]).ready);
         health.stopping();
         assert_eq!(readiness(&[]).reasons, ["stopping"]);
     }

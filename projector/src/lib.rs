@@ -4,8 +4,9 @@
 //! that is an operator's command, in a crate that this one does not know.
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
-//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), [`status`], [`http`].
+//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), [`status`], [`blocked`], [`http`].
 
+pub mod blocked;
 pub mod consumer;
 pub mod health;
 pub mod http;

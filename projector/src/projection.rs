@@ -26,6 +26,7 @@ use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, Start, StartError};
+use crate::status::StatusReader;
 use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
@@ -99,6 +100,7 @@ pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<
     let sources = Sources {
         shared: Arc::new(Shared::new(partition_count)),
         metrics,
+        status: StatusReader::new(kafka, inspector.clone(), database.clone(), &topics.orders),
         database: options.database.clone(),
         inspector,
         topic: options.topics.orders.clone(),

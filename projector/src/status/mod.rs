@@ -1,14 +1,15 @@
-//! Where the projection stands: position, end and lag of each partition, and the generations of its tables. It only reads.
+//! Where the projection stands: position, ends and lag of each partition, and the generations of its tables. It only reads.
 //! `ledger status` prints it, and the projector's `/status` answers the same JSON.
 //!
-//! Reading order: [`shown`] (what it says), [`generations`], [`read()`], [`error`].
+//! Reading order: [`shown`] (what it says), [`generations`], [`left`] (the lag), [`read`], [`error`].
 
 pub mod error;
 mod generations;
+mod left;
 mod read;
 pub mod shown;
 
 pub use error::StatusError;
 pub use generations::{KeptGeneration, RebuildStatus};
-pub use read::read;
+pub use read::StatusReader;
 pub use shown::{PartitionStatus, Status};

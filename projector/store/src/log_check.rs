@@ -53,8 +53,12 @@ pub fn check(inspector: &LogInspector, topic: &str, stored: &[StoredPosition]) -
     let found = inspector.identity(topic)?;
     for position in stored {
         check_identity(topic, &position.identity, &found)?;
-        let watermarks = inspector.watermarks(topic, position.partition)?;
-        check_watermarks(topic, position.partition, position.next_offset, watermarks)?;
+    }
+    let partitions: Vec<i32> = stored.iter().map(|position| position.partition).collect();
+    let watermarks = inspector.watermarks_of(topic, &partitions)?;
+    for position in stored {
+        let found = *watermarks.get(&position.partition).expect("they were read of each of these partitions");
+        check_watermarks(topic, position.partition, position.next_offset, found)?;
     }
     Ok(())
 }

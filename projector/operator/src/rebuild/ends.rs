@@ -52,7 +52,9 @@ impl EndReader {
         };
         // A relay that runs: its very first transaction may have been committed between the look for a cursor and the look for
         // what was published. The next look finds its cursor.
-        let passes = |error: &RelayError| matches!(error, RelayError::Kafka(_) | RelayError::LostCursor { .. });
+        let passes = |error: &RelayError| {
+            matches!(error, RelayError::Kafka(_) | RelayError::LostCursor { .. } | RelayError::Blocked { .. })
+        };
         look.retry(ConstantBuilder::default().with_delay(PAUSE).with_max_times(FURTHER_ATTEMPTS))
             .when(passes)
             .notify(|error, _| tracing::debug!(partition, %error, "the cursor could not be read: once more"))
@@ -62,7 +64,8 @@ impl EndReader {
     /// Blocks.
     fn one(&self, partition: i32) -> Result<i64, RelayError> {
         let found = CursorReader::new(&self.kafka, &self.topics, &self.topic_id).read(partition)?;
-        let expected = self.inspector.watermarks(&self.topics.orders, partition)?.high;
+        // No cursor lies after a position, and no position after the last stable offset.
+        let expected = self.inspector.watermarks(&self.topics.orders, partition)?.stable;
         if found > expected {
             return Err(RelayError::CursorBeyondLog { partition, expected, found });
         }
