@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
-use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
+use projector::blocked::blocked_among;
 use projector::relay::{CursorReader, RelayError, RelayTopics};
 
 use super::error::RebuildCause;
@@ -59,6 +60,22 @@ impl EndReader {
             .when(passes)
             .notify(|error, _| tracing::debug!(partition, %error, "the cursor could not be read: once more"))
             .await
+    }
+
+    /// Says which partitions an open transaction blocks. It does not keep a rebuild from its end: a cursor lies before it.
+    ///
+    /// # Errors
+    /// Kafka's.
+    pub(super) async fn name_blocked(&self, partition_count: i32) -> Result<(), KafkaUseError> {
+        let Self { kafka, inspector, topics, .. } = self.clone();
+        let blocked = ask(move || {
+            let marks = inspector.watermarks_of(&topics.orders, &(0..partition_count).collect::<Vec<_>>())?;
+            blocked_among(&kafka, &topics.orders, &marks)
+        });
+        for blocked in blocked.await? {
+            tracing::warn!("{} {blocked}; the new tables end before it, as the live ones do", self.topics.orders);
+        }
+        Ok(())
     }
 
     /// Blocks.
