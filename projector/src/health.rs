@@ -17,6 +17,8 @@ pub struct Health {
     waiting: Mutex<BTreeMap<String, Waiting>>,
     /// Parts that wait for Kafka, by name, with its words.
     waiting_for_kafka: Mutex<BTreeMap<String, String>>,
+    /// Partitions of ours that an open transaction blocks for long, each in words.
+    blocked: Mutex<Vec<String>>,
 }
 
 /// For what a part waits for the database.
@@ -67,6 +69,11 @@ impl Health {
         self.waiting_for_kafka().remove(part).is_some()
     }
 
+    /// Says which partitions of ours an open transaction blocks for long, each in words; none when none is.
+    pub fn blocked(&self, partitions: Vec<String>) {
+        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = partitions;
+    }
+
     /// `loading`: partitions that are ours and not loaded.
     pub(crate) fn readiness(&self, loading: &[i32], is_current: impl Fn(i32, Epoch) -> bool) -> Readiness {
         let mut reasons = Vec::new();
@@ -87,6 +94,8 @@ impl Health {
         if !loading.is_empty() {
             reasons.push(format!("partitions {loading:?} are being loaded"));
         }
+        // Nothing of them can be folded, however well everything here is.
+        reasons.extend(self.blocked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         Readiness { ready: reasons.is_empty(), reasons }
     }
 
@@ -123,6 +132,10 @@ mod tests {
             health.waits_for_database("writer-0", Waiting::For(waiting));
             assert_eq!(readiness(&[]).ready, ready);
         }
+        health.blocked(vec!["partition 7 is blocked".to_owned()]);
+        assert_eq!(readiness(&[]), Readiness { ready: false, reasons: vec!["partition 7 is blocked".to_owned()] });
+        health.blocked(Vec::new());
+        assert!(readiness(&[]).ready);
         health.stopping();
         assert_eq!(readiness(&[]).reasons, ["stopping"]);
     }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::health::{Health, Readiness};
 use crate::shared::Shared;
-use crate::status;
+use crate::status::StatusReader;
 
 /// What the answers are made from.
 #[derive(Clone)]
@@ -25,6 +25,7 @@ pub struct Sources {
     pub database: DatabaseUrl,
     pub inspector: LogInspector,
     pub topic: String,
+    pub status: StatusReader,
 }
 
 pub fn router(sources: Sources) -> Router {
@@ -75,8 +76,7 @@ async fn metrics(State(sources): State<Sources>) -> Response {
 
 async fn status(State(sources): State<Sources>) -> Response {
     // A task of its own: a client that hangs up must not end a query in the middle.
-    let reading =
-        tokio::spawn(async move { status::read(&sources.database, &sources.inspector, &sources.topic).await });
+    let reading = tokio::spawn(async move { sources.status.read().await });
     match reading.await {
         Ok(Ok(status)) => Json(status).into_response(),
         Ok(Err(error)) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &error.to_string()),

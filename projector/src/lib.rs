@@ -5,8 +5,9 @@
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
 //! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
-//! refused later), [`status`], [`http`].
+//! refused later), [`status`], [`blocked`], [`http`].
 
+pub mod blocked;
 pub mod consumer;
 pub mod health;
 pub mod http;

@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use ledger_fold::BatchEffects;
 use ledger_store::generations::Phase;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
-use crate::status::Status;
+use crate::status::{PartitionStatus, Status};
 
 const RECORDS: &str = "ledger_records_folded_total";
 const ORDERS: &str = "ledger_orders_total";
@@ -27,6 +28,10 @@ const STALE: &str = "ledger_stale_records_total";
 const PAUSES: &str = "ledger_pauses_total";
 const POSITION: &str = "ledger_position";
 const LAG: &str = "ledger_lag_records";
+const LAG_SECONDS: &str = "ledger_lag_seconds";
+const END: &str = "ledger_end_offset";
+const STABLE: &str = "ledger_stable_offset";
+const BLOCKED: &str = "ledger_blocked_seconds";
 const PRODUCTS: &str = "ledger_products";
 const RELAY_CURSOR: &str = "ledger_relay_cursor";
 const RELAY_PUBLISHED: &str = "ledger_relay_published_total";
@@ -82,7 +87,11 @@ fn describe() {
     describe_counter!(STALE, "Records dropped because their partition was given away or re-read");
     describe_counter!(PAUSES, "Times that a partition was paused because its writer did not keep up");
     describe_gauge!(POSITION, "Next offset to fold, by partition of the log");
-    describe_gauge!(LAG, "Records between position and end of the log, by partition");
+    describe_gauge!(LAG, "Records left to fold, by partition; 0 when nothing is left");
+    describe_gauge!(LAG_SECONDS, Unit::Seconds, "Age of the oldest record that is left to fold, by partition");
+    describe_gauge!(END, "High watermark: end of the log, by partition");
+    describe_gauge!(STABLE, "Last stable offset: end of what can be folded now, by partition");
+    describe_gauge!(BLOCKED, Unit::Seconds, "Age of the open transaction that blocks a partition; 0 when none does");
     describe_gauge!(PRODUCTS, "Products held in memory, by partition");
     describe_gauge!(GENERATION, "Number of the live generation of tables");
     describe_gauge!(FOLD_VERSION, "Version of the rules that the live tables were folded by");
@@ -174,13 +183,21 @@ pub fn paused() {
     counter!(PAUSES).increment(1);
 }
 
-pub fn lag(partition: i32, lag: i64) {
-    gauge!(LAG, "partition" => partition.to_string()).set(f64_of(lag));
+/// What is left to fold of a partition of ours, and what blocks it.
+pub fn lag(status: &PartitionStatus) {
+    let PartitionStatus { stable_offset, end_offset, lag, lag_seconds, blocked_since, .. } = *status;
+    let partition = status.partition.to_string();
+    gauge!(LAG, "partition" => partition.clone()).set(f64_of(lag));
+    gauge!(LAG_SECONDS, "partition" => partition.clone()).set(lag_seconds);
+    gauge!(END, "partition" => partition.clone()).set(f64_of(end_offset));
+    gauge!(STABLE, "partition" => partition.clone()).set(f64_of(stable_offset));
+    let blocked = blocked_since.and_then(|since| (Utc::now() - since).to_std().ok());
+    gauge!(BLOCKED, "partition" => partition).set(blocked.unwrap_or_default().as_secs_f64());
 }
 
 /// The partition is not ours any more: its gauges have no value, until they disappear.
 pub fn given_away(partition: i32) {
-    for name in [POSITION, PRODUCTS, LAG] {
+    for name in [POSITION, PRODUCTS, LAG, LAG_SECONDS, END, STABLE, BLOCKED] {
         gauge!(name, "partition" => partition.to_string()).set(f64::NAN);
     }
 }
@@ -236,12 +253,25 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             stands(3, 17, 2);
             relay_cursor(3, 16);
-            lag(3, 0);
-            assert!(handle.render().contains("ledger_position{partition=\"3\"} 17"));
+            lag(&PartitionStatus {
+                partition: 3,
+                next_offset: 17,
+                stable_offset: 17,
+                end_offset: 19,
+                lag: 2,
+                lag_seconds: 1.5,
+                blocked_since: Some(Utc::now() - Duration::from_secs(60)),
+            });
+            let shown = handle.render();
+            for line in ["position 17", "lag_records 2", "lag_seconds 1.5", "end_offset 19", "stable_offset 17"] {
+                let (name, value) = line.split_once(' ').expect("two words");
+                assert!(shown.contains(&format!("ledger_{name}{{partition=\"3\"}} {value}\n")), "{line}: {shown}");
+            }
+            assert!(shown.contains("ledger_blocked_seconds{partition=\"3\"} 60"), "{shown}");
             given_away(3);
             relay_ended(3);
             let shown = handle.render();
-            for name in [POSITION, PRODUCTS, LAG, RELAY_CURSOR] {
+            for name in [POSITION, PRODUCTS, LAG, LAG_SECONDS, END, STABLE, BLOCKED, RELAY_CURSOR] {
                 assert!(shown.contains(&format!("{name}{{partition=\"3\"}} NaN")), "{shown}");
             }
             let began = std::time::Instant::now();

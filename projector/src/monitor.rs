@@ -1,23 +1,29 @@
-//! Looks at the whole every few seconds: lag per partition and generations for the metrics, and whether the database answers
-//! while nothing is written. It must never change anything.
+//! Looks at the whole every few seconds: lag per partition and generations for the metrics, whether an open transaction blocks a
+//! partition, and whether the database answers while nothing is written. It must never change anything.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::blocked::Blocked;
 use crate::health::Waiting;
 use crate::http::Sources;
 use crate::meters;
-use crate::status::{self, StatusError};
+use crate::status::StatusError;
 
 const INTERVAL: Duration = Duration::from_secs(2);
+/// How long the last stable offset may stand before the end without a word: writers' transactions are open for a moment.
+const BLOCKED_PATIENCE: Duration = Duration::from_secs(10);
 /// The name under which this part waits for the database.
 const PART: &str = "monitor";
 
 /// Runs until `stop`.
 pub async fn run(sources: Sources, stop: CancellationToken) {
+    let mut blocks = Blocks::default();
     while !stop.is_cancelled() {
-        look(&sources).await;
+        look(&sources, &mut blocks).await;
         sources.metrics.run_upkeep();
         // Rendering is what lets gauges that nobody sets any more disappear, also where nobody scrapes.
         drop(sources.metrics.render());
@@ -28,15 +34,16 @@ pub async fn run(sources: Sources, stop: CancellationToken) {
     }
 }
 
-async fn look(sources: &Sources) {
+async fn look(sources: &Sources, blocks: &mut Blocks) {
     let health = &sources.shared.health;
-    match status::read(&sources.database, &sources.inspector, &sources.topic).await {
+    match sources.status.read().await {
         Ok(status) => {
             health.database_answered(PART);
             let ours = |partition: i32| sources.shared.owns(partition);
-            for partition in status.partitions.iter().filter(|partition| ours(partition.partition)) {
-                meters::lag(partition.partition, partition.lag);
-            }
+            let partitions = status.partitions.iter().filter(|partition| ours(partition.partition));
+            partitions.clone().for_each(meters::lag);
+            let blocked: Vec<Blocked> = partitions.filter_map(|partition| partition.blocked()).collect();
+            health.blocked(blocks.look(&blocked).iter().map(ToString::to_string).collect());
             meters::generations(&status);
         }
         Err(StatusError::Store(error)) if !error.is_unreachable() => tracing::debug!(%error, "the lag cannot be known"),
@@ -50,5 +57,67 @@ async fn look(sources: &Sources) {
             health.database_answered(PART);
             tracing::debug!(%error, "the lag cannot be known");
         }
+    }
+}
+
+/// Partitions that open transactions block, from one look to the next.
+#[derive(Debug, Default)]
+struct Blocks(BTreeMap<i32, Block>);
+
+#[derive(Debug)]
+struct Block {
+    stable_offset: i64,
+    /// By our own clock: the time of a record is whatever its writer says.
+    seen: Instant,
+    warned: bool,
+}
+
+impl Blocks {
+    /// Takes in what is blocked now; gives those that one and the same transaction has blocked for long. Logs each once, and its end.
+    fn look(&mut self, blocked: &[Blocked]) -> Vec<Blocked> {
+        let mut long = Vec::new();
+        let mut now = BTreeMap::new();
+        for found in blocked {
+            let before = self.0.remove(&found.partition).filter(|before| before.stable_offset == found.stable_offset);
+            let stable_offset = found.stable_offset;
+            let mut block = before.unwrap_or_else(|| Block { stable_offset, seen: Instant::now(), warned: false });
+            if block.seen.elapsed() >= BLOCKED_PATIENCE {
+                long.push(*found);
+                if !std::mem::replace(&mut block.warned, true) {
+                    tracing::warn!(
+                        "{found}. Records behind it are folded once it is committed, aborted, or timed out by the broker; \
+                         `kafka-transactions.sh describe-producers` names its producer"
+                    );
+                }
+            }
+            now.insert(found.partition, block);
+        }
+        for (partition, _) in std::mem::replace(&mut self.0, now).iter().filter(|(_, ended)| ended.warned) {
+            tracing::info!(partition, "the transaction that blocked the partition has ended");
+        }
+        long
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partition_is_blocked_when_one_transaction_stays_open() {
+        let blocked =
+            |partition, stable_offset| Blocked { partition, stable_offset, end_offset: 9, blocked_since: Utc::now() };
+        let mut blocks = Blocks::default();
+        let (stays, moves) = (blocked(1, 5), blocked(2, 5));
+        assert_eq!(blocks.look(&[stays, moves]), []);
+        tokio::time::advance(BLOCKED_PATIENCE).await;
+        // The other one's was committed, and the writer began the next.
+        let moved = blocked(2, 7);
+        assert_eq!(blocks.look(&[stays, moved]), [stays]);
+        assert_eq!(blocks.look(&[moved]), []);
+        // It ended, and another one begins at another place.
+        assert_eq!(blocks.look(&[stays]), []);
     }
 }

@@ -30,6 +30,7 @@ use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, Start, StartError};
 use crate::starting::StartingHttp;
+use crate::status::StatusReader;
 use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
@@ -110,6 +111,7 @@ pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<
     let sources = Sources {
         shared: Arc::new(Shared::new(partition_count)),
         metrics,
+        status: StatusReader::new(kafka, inspector.clone(), database.clone(), &topics.orders),
         database: options.database.clone(),
         inspector,
         topic: options.topics.orders.clone(),

@@ -1,19 +1,23 @@
 //! The status of the projection as a command shows it. What it says is read by the running service's own `status`.
 
+use chrono::SecondsFormat;
 use projector::status::{PartitionStatus, Status};
 
 use crate::output::Report;
 
 impl Report for Status {
     fn header(&self) -> Vec<&'static str> {
-        vec!["partition", "position", "end", "lag"]
+        vec!["partition", "position", "stable end", "end", "lag", "lag s", "blocked since"]
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let row = |status: &PartitionStatus| {
-            [i64::from(status.partition), status.next_offset, status.end_offset, status.lag]
-                .map(|n| n.to_string())
-                .into()
+            let PartitionStatus { partition, next_offset, stable_offset, end_offset, lag, .. } = *status;
+            let numbers = [i64::from(partition), next_offset, stable_offset, end_offset, lag].map(|n| n.to_string());
+            let since = status
+                .blocked_since
+                .map_or_else(String::new, |since| since.to_rfc3339_opts(SecondsFormat::Millis, true));
+            numbers.into_iter().chain([format!("{:.1}", status.lag_seconds), since]).collect()
         };
         self.partitions.iter().map(row).collect()
     }
@@ -28,6 +32,7 @@ impl Report for Status {
             self.log.refusal.iter().map(|refusal| format!("NOT THE LOG THAT WAS FOLDED, or not whole: {refusal}")),
         );
         lines.extend(self.log.notes.iter().cloned());
+        lines.extend(self.partitions.iter().filter_map(PartitionStatus::blocked).map(|blocked| blocked.to_string()));
         if *fold_version != self.program_fold_version {
             let program = self.program_fold_version;
             lines.push(format!("this program folds by version {program}: `ledger rebuild` makes tables of it"));

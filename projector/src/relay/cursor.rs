@@ -15,6 +15,8 @@ use super::settings::RelayTopics;
 
 const READ_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
+/// How long a record may still come after the end of what is served was met.
+const AFTER_END: Duration = Duration::from_millis(500);
 /// How many offsets before the end are looked at first; more when no committed cursor is among them.
 const FIRST_WINDOW: i64 = 64;
 const VERSION: u32 = 1;
@@ -66,6 +68,24 @@ type Last = Option<(i64, Option<Vec<u8>>)>;
 
 type Client = DroppedAside<BaseConsumer<QuietContext>>;
 
+/// Which end of a partition is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    HighWatermark,
+    LastStable,
+}
+
+/// What is read of a partition.
+#[derive(Debug, Clone, Copy)]
+struct Range<'a> {
+    topic: &'a str,
+    partition: i32,
+    start: i64,
+    /// Exclusive.
+    end: i64,
+    up_to: End,
+}
+
 /// A topic from its end.
 struct Tail {
     last: Last,
@@ -84,7 +104,7 @@ impl CursorReader {
     /// # Errors
     /// [`RelayError::CorruptCursor`] and [`RelayError::LostCursor`] need a person; [`RelayError::Kafka`] is to be retried.
     pub fn read(&self, partition: i32) -> Result<i64, RelayError> {
-        let Some((offset, value)) = self.tail(&self.topics.cursors, partition)?.last else {
+        let Some((offset, value)) = self.tail(&self.topics.cursors, partition, End::HighWatermark)?.last else {
             return self.check_unpublished(partition).map(|()| 0);
         };
         let expected = Cursor::new(&self.topic_id, partition, 0);
@@ -98,13 +118,14 @@ impl CursorReader {
         Ok(cursor.next_offset)
     }
 
-    /// One past the last committed record of a partition of the log: where a position stands that has folded all of it. (The high
-    /// watermark may lie after marks of transactions and aborted records, at which no position ever stands.)
+    /// One past the last committed record of a partition of the log before its last stable offset: the furthest that any position
+    /// can stand. (The high watermark may lie after marks of transactions and aborted records, at which no position ever stands, and
+    /// after an open transaction, behind which nothing can have been folded: that is not waited for.)
     ///
     /// # Errors
     /// [`RelayError::Kafka`], to be retried.
     pub fn end_of_log(&self, partition: i32) -> Result<i64, RelayError> {
-        let Tail { last, low } = self.tail(&self.topics.orders, partition)?;
+        let Tail { last, low } = self.tail(&self.topics.orders, partition, End::LastStable)?;
         Ok(last.map_or(low, |(offset, _)| offset + 1))
     }
 
@@ -112,7 +133,7 @@ impl CursorReader {
     /// again. (What aborted transactions left does not count: it was never visible.)
     fn check_unpublished(&self, partition: i32) -> Result<(), RelayError> {
         for topic in [&self.topics.outcomes, &self.topics.dead_letters] {
-            let Tail { last, low } = self.tail(topic, partition)?;
+            let Tail { last, low } = self.tail(topic, partition, End::HighWatermark)?;
             if let Some(found) = last.map(|(offset, _)| offset).or((low > 0).then(|| low - 1)) {
                 let (topic, published) = (self.topics.cursors.clone(), topic.clone());
                 return Err(RelayError::LostCursor { topic, published, partition, found });
@@ -122,16 +143,21 @@ impl CursorReader {
     }
 
     /// Looks from the end backwards, in growing windows: a compacted topic can be long before it is cleaned.
-    fn tail(&self, topic: &str, partition: i32) -> Result<Tail, RelayError> {
+    fn tail(&self, topic: &str, partition: i32, up_to: End) -> Result<Tail, RelayError> {
         let consumer = self.consumer("read_committed")?;
-        // The end of everything, also of a transaction that is open: the end of what is committed would stand before somebody
-        // else's open transaction, and a cursor of ours after it would not be found. What is open is waited for.
-        let watermarks = self.consumer("read_uncommitted")?.fetch_watermarks(topic, partition, READ_LIMIT);
+        let watermarks = match up_to {
+            // Everything, also of a transaction that is open: the end of what is committed would stand before somebody else's open
+            // transaction, and a cursor of ours after it would not be found. What is open is waited for.
+            End::HighWatermark => self.consumer("read_uncommitted")?.fetch_watermarks(topic, partition, READ_LIMIT),
+            // What a client that reads what is committed calls the end.
+            End::LastStable => consumer.fetch_watermarks(topic, partition, READ_LIMIT),
+        };
         let (low, high) = watermarks.map_err(|cause| self.failed("reading the end of the cursors", cause))?;
         let mut window = FIRST_WINDOW;
         loop {
             let start = low.max(high.saturating_sub(window));
-            let last = if start < high { self.last_between(&consumer, topic, partition, start, high)? } else { None };
+            let range = Range { topic, partition, start, end: high, up_to };
+            let last = if start < high { self.last_in(&consumer, range)? } else { None };
             if last.is_some() || start == low {
                 return Ok(Tail { last, low });
             }
@@ -139,17 +165,11 @@ impl CursorReader {
         }
     }
 
-    /// The last committed record from `start` on. It has to be read up to `end`: a broker that has just become the leader
+    /// The last committed record from the start on. It has to be read up to the end: a broker that has just become the leader
     /// can, for a moment, serve less than another has committed, and call that the end.
-    fn last_between(
-        &self,
-        consumer: &BaseConsumer<QuietContext>,
-        topic: &str,
-        partition: i32,
-        start: i64,
-        end: i64,
-    ) -> Result<Last, RelayError> {
+    fn last_in(&self, consumer: &BaseConsumer<QuietContext>, range: Range<'_>) -> Result<Last, RelayError> {
         let failed = |cause| self.failed("reading the cursors", cause);
+        let Range { topic, partition, start, end, up_to } = range;
         let mut assignment = TopicPartitionList::new();
         let assigned = assignment.add_partition_offset(topic, partition, Offset::Offset(start));
         assigned.and_then(|()| consumer.assign(&assignment)).map_err(failed)?;
@@ -157,6 +177,7 @@ impl CursorReader {
         let mut last = None;
         // What the client said meanwhile, and mends by itself.
         let mut passing = None;
+        let mut ended: Option<Instant> = None;
         while begin.elapsed() < READ_LIMIT {
             match consumer.poll(POLL) {
                 Some(Ok(message)) => {
@@ -166,15 +187,29 @@ impl CursorReader {
                     if message.offset() >= end {
                         return Ok(last);
                     }
+                    continue;
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) | None => {
-                    if reached(consumer, topic, partition, end).map_err(failed)? {
-                        return Ok(last);
-                    }
-                }
+                Some(Err(KafkaError::PartitionEOF(_))) => ended = Some(Instant::now()),
+                None => {}
                 Some(Err(cause)) if fault_of(&cause).passes() => passing = Some(cause),
                 Some(Err(cause)) => return Err(failed(cause)),
             }
+            // The last offset before an open transaction may be of an aborted one whose mark stands behind it: no position passes it.
+            let served = up_to == End::LastStable && ended.is_some_and(|at| at.elapsed() > AFTER_END);
+            if served || reached(consumer, topic, partition, end).map_err(failed)? {
+                return Ok(last);
+            }
+        }
+        self.gave_up(consumer, range)
+    }
+
+    /// The end was not reached in time: by an open transaction, or for no reason that is known.
+    fn gave_up(&self, consumer: &BaseConsumer<QuietContext>, range: Range<'_>) -> Result<Last, RelayError> {
+        let failed = |cause| self.failed("reading the cursors", cause);
+        let Range { topic, partition, end, .. } = range;
+        let (_, stable) = consumer.fetch_watermarks(topic, partition, READ_LIMIT).map_err(failed)?;
+        if stable < end {
+            return Err(RelayError::Blocked { topic: topic.to_owned(), partition, stable, high: end });
         }
         let timed_out = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
         Err(failed(passing.unwrap_or(timed_out)))

@@ -8,8 +8,8 @@ use super::error::RelayError;
 use super::patience::patiently;
 use super::settings::RelayTopics;
 
-/// One past the last committed record of each partition. (Not the high watermark: after marks of transactions and aborted records
-/// no position ever stands.)
+/// One past the last committed record before the last stable offset of each partition. (Not the high watermark: after marks of
+/// transactions and aborted records no position ever stands, and nobody has folded what is behind an open transaction.)
 ///
 /// # Errors
 /// [`RelayError::Kafka`], to be retried.

@@ -20,6 +20,11 @@ pub enum RelayError {
         "the relay's cursor of partition {partition} is beyond the log: expected at most {expected}, found {found}"
     )]
     CursorBeyondLog { partition: i32, expected: i64, found: i64 },
+    #[error(
+        "topic {topic} partition {partition} is blocked by an open transaction: what is committed can be read up to its last stable \
+         offset {stable}, and it ends at {high}. It goes on once the transaction is committed, aborted or timed out"
+    )]
+    Blocked { topic: String, partition: i32, stable: i64, high: i64 },
     #[error(transparent)]
     CorruptOutbox(#[from] OutboxError),
     #[error("reading the outbox of partition {partition}: {cause}")]
@@ -54,6 +59,7 @@ impl RelayError {
         match self {
             Self::Database { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
             Self::Connection(error) => error.is_retryable(),
+            Self::Blocked { .. } => true,
             Self::Kafka(error) | Self::Topics(LogCheckError::Kafka(error)) => passes(error),
             _ => false,
         }

@@ -49,7 +49,8 @@ impl RelayBroker for KafkaBroker {
     async fn read_cursor(&self) -> Result<i64, RelayError> {
         let RelaySettings { kafka, inspector, topics, topic_id, .. } = &*self.settings;
         let cursor = CursorReader::new(kafka, topics, topic_id).read(self.partition)?;
-        let end = inspector.watermarks(&topics.orders, self.partition)?.high;
+        // No cursor lies after a position, and no position after the last stable offset.
+        let end = inspector.watermarks(&topics.orders, self.partition)?.stable;
         if cursor > end {
             return Err(RelayError::CursorBeyondLog { partition: self.partition, expected: end, found: cursor });
         }

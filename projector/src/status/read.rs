@@ -1,66 +1,79 @@
 //! Reading the status: positions and generations from the database, ends from Kafka. It writes nothing.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, number_of};
-use ledger_kafka::{KafkaUseError, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use ledger_store::positions::{self, StoredPosition};
 use ledger_store::{FOLD_VERSION, StoreError};
 use sqlx::Connection;
 
 use super::error::StatusError;
 use super::generations::{self, Known};
+use super::left::Knowledge;
 use super::log;
-use super::shown::{PartitionStatus, Status};
+use super::shown::Status;
 
-/// Reads the status with a connection of its own.
-///
-/// # Errors
-/// [`StatusError`].
-pub async fn read(url: &DatabaseUrl, inspector: &LogInspector, topic: &str) -> Result<Status, StatusError> {
-    let mut connection = ledger_database::connect(url).await?;
-    let stored = match positions::read(&mut connection, topic).await {
-        Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
-            return Err(StatusError::NotMigrated);
-        }
-        stored => stored?,
-    };
-    let known =
-        generations::read(&mut connection, topic, stored.first().map(|position| position.generation.number)).await?;
-    // A projector reads this every two seconds, and the server warns of each client that leaves without closing. Whether the
-    // closing reaches it changes nothing for us.
-    let _closed = connection.close().await;
-    let (inspector, topic) = (inspector.clone(), topic.to_owned());
-    ask(move || of_positions(&inspector, topic, &stored, known)).await
+/// Reads the status, and remembers what it learnt of the log. Cheap to clone; clones share what they know.
+#[derive(Clone)]
+pub struct StatusReader {
+    kafka: KafkaSettings,
+    inspector: LogInspector,
+    database: DatabaseUrl,
+    topic: String,
+    knowledge: Arc<Mutex<Knowledge>>,
 }
 
-/// Adds the ends of the partitions. Blocks.
-fn of_positions(
-    inspector: &LogInspector,
-    topic: String,
-    stored: &[StoredPosition],
-    known: Known,
-) -> Result<Status, StatusError> {
-    let Known { kept, rebuild, working } = known;
-    let Some(first) = stored.first() else { return Err(StatusError::NoPositions { topic, rebuild }) };
-    let log = log::find(inspector, &topic, &first.identity)?;
-    let status_of = |position: &StoredPosition| {
-        let end_offset = inspector.watermarks(&topic, position.partition)?.high;
-        let (partition, next_offset) = (position.partition, position.next_offset);
-        // The end is read after the position, so it is not before it, but for a log that lost records.
-        Ok(PartitionStatus { partition, next_offset, end_offset, lag: (end_offset - next_offset).max(0) })
-    };
-    let partitions = stored.iter().map(status_of).collect::<Result<Vec<_>, KafkaUseError>>()?;
-    Ok(Status {
-        lag: partitions.iter().map(|partition| partition.lag).sum(),
-        partitions,
-        log,
-        cluster_id: first.identity.cluster_id.clone(),
-        topic_id: first.identity.topic_id.clone(),
-        topic,
-        generation: first.generation.number,
-        fold_version: first.fold_version,
-        program_fold_version: FOLD_VERSION,
-        kept,
-        rebuild,
-        working,
-    })
+impl StatusReader {
+    pub fn new(kafka: &KafkaSettings, inspector: LogInspector, database: DatabaseUrl, topic: &str) -> Self {
+        Self { kafka: kafka.clone(), inspector, database, topic: topic.to_owned(), knowledge: Arc::default() }
+    }
+
+    /// Reads the status with a connection of its own.
+    ///
+    /// # Errors
+    /// [`StatusError`].
+    pub async fn read(&self) -> Result<Status, StatusError> {
+        let mut connection = ledger_database::connect(&self.database).await?;
+        let stored = match positions::read(&mut connection, &self.topic).await {
+            Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
+                return Err(StatusError::NotMigrated);
+            }
+            stored => stored?,
+        };
+        let live = stored.first().map(|position| position.generation.number);
+        let known = generations::read(&mut connection, &self.topic, live).await?;
+        // A projector reads this every two seconds, and the server warns of each client that leaves without closing. Whether the
+        // closing reaches it changes nothing for us.
+        let _closed = connection.close().await;
+        let reader = self.clone();
+        ask(move || reader.of_positions(&stored, known)).await
+    }
+
+    /// Adds the ends of the partitions, which are read after the positions, and so not before them. Blocks.
+    fn of_positions(self, stored: &[StoredPosition], known: Known) -> Result<Status, StatusError> {
+        let Self { kafka, inspector, topic, knowledge, .. } = self;
+        let Known { kept, rebuild, working } = known;
+        let Some(first) = stored.first() else { return Err(StatusError::NoPositions { topic, rebuild }) };
+        let log = log::find(&inspector, &topic, &first.identity)?;
+        let numbers: Vec<i32> = stored.iter().map(|position| position.partition).collect();
+        let marks = inspector.watermarks_of(&topic, &numbers)?;
+        // Whoever else reads the status waits: what this look finds, the next need not look for.
+        let mut knowledge = knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        let partitions = knowledge.look(&kafka, &topic, stored, &marks)?;
+        Ok(Status {
+            lag: partitions.iter().map(|partition| partition.lag).sum(),
+            partitions,
+            log,
+            cluster_id: first.identity.cluster_id.clone(),
+            topic_id: first.identity.topic_id.clone(),
+            topic,
+            generation: first.generation.number,
+            fold_version: first.fold_version,
+            program_fold_version: FOLD_VERSION,
+            kept,
+            rebuild,
+            working,
+        })
+    }
 }

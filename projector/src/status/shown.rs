@@ -1,25 +1,43 @@
 //! What the status says.
 
+use chrono::{DateTime, Utc};
 use ledger_store::generations::Holder;
 use serde::Serialize;
 
 use super::generations::{KeptGeneration, RebuildStatus};
 use super::log::LogStatus;
+use crate::blocked::Blocked;
 
 /// One partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartitionStatus {
     pub partition: i32,
     /// Exclusive end of what was folded.
     pub next_offset: i64,
-    /// Exclusive end of the log.
+    /// The last stable offset: exclusive end of what can be folded now. Before the end while a transaction is open.
+    pub stable_offset: i64,
+    /// The high watermark: exclusive end of the log.
     pub end_offset: i64,
+    /// Records left to fold: offsets from the first of them to the end, so marks of transactions between them count. 0 when nothing is
+    /// left, whatever marks and aborted records follow.
     pub lag: i64,
+    /// Age of the oldest record that is left, by its own time, in seconds. 0 when nothing is left.
+    pub lag_seconds: f64,
+    /// The time of the first record of an open transaction; everything from the last stable offset on waits for its end.
+    pub blocked_since: Option<DateTime<Utc>>,
+}
+
+impl PartitionStatus {
+    /// The open transaction that blocks the partition.
+    pub fn blocked(&self) -> Option<Blocked> {
+        let Self { partition, stable_offset, end_offset, .. } = *self;
+        self.blocked_since.map(|blocked_since| Blocked { partition, stable_offset, end_offset, blocked_since })
+    }
 }
 
 /// All partitions of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     pub topic: String,
@@ -28,6 +46,7 @@ pub struct Status {
     /// What Kafka has under the topic's name.
     pub log: LogStatus,
     pub partitions: Vec<PartitionStatus>,
+    /// Of all partitions.
     pub lag: i64,
     /// Of the live tables.
     pub generation: i32,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ledger_schema::log::{LogIdentity, Watermarks};
 use ledger_schema::topic_settings::TopicSettings;
@@ -15,9 +15,13 @@ use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::{KafkaUseError, settings_refused, use_error};
-use crate::faults::{Fault, fault_of_code};
-use crate::native::{self, Described, NativeFault};
+use crate::faults::{Fault, fault_of, fault_of_code};
+use crate::native::{self, Bound, Described, NativeFault};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
+
+const READING_WATERMARKS: &str = "reading the watermarks";
+/// Before a question that met a leader that moves is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
 /// client's own lines about it are for debugging.
@@ -161,14 +165,44 @@ impl LogInspector {
         })
     }
 
-    /// First offset and end of a partition.
+    /// First offset, last stable offset and high watermark of a partition.
     ///
     /// # Errors
     /// [`KafkaUseError`] when no broker answers.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, KafkaUseError> {
-        let failed = |cause| use_error(&self.brokers, "reading the watermarks", cause);
-        let (low, high) = self.client.fetch_watermarks(topic, partition, self.timeout).map_err(failed)?;
-        Ok(Watermarks { low, high })
+        let found = self.watermarks_of(topic, &[partition])?;
+        found.get(&partition).copied().ok_or_else(|| {
+            let cause = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition);
+            use_error(&self.brokers, READING_WATERMARKS, cause)
+        })
+    }
+
+    /// As [`Self::watermarks`], of several partitions at the price of one.
+    ///
+    /// # Errors
+    /// [`KafkaUseError`] when no broker answers, of the first partition that has none.
+    pub fn watermarks_of(&self, topic: &str, partitions: &[i32]) -> Result<BTreeMap<i32, Watermarks>, KafkaUseError> {
+        let low = self.offsets(topic, partitions, Bound::First)?;
+        // The high watermark first. Asked the other way round, what is appended in between would look like an open transaction.
+        let high = self.offsets(topic, partitions, Bound::HighWatermark)?;
+        let stable = self.offsets(topic, partitions, Bound::LastStable)?;
+        let marks = low.iter().zip(&stable).zip(&high).map(|(((partition, low), (_, stable)), (_, high))| {
+            (*partition, Watermarks { low: *low, stable: *stable, high: *high.max(stable) })
+        });
+        Ok(marks.collect())
+    }
+
+    /// Asked again while leaders move.
+    fn offsets(&self, topic: &str, partitions: &[i32], bound: Bound) -> Result<BTreeMap<i32, i64>, KafkaUseError> {
+        let begun = Instant::now();
+        loop {
+            let left = self.timeout.saturating_sub(begun.elapsed());
+            match native::list_offsets(self.client.client(), topic, partitions, bound, left) {
+                Ok(offsets) => return Ok(offsets),
+                Err(cause) if fault_of(&cause).passes() && left > ASK_AGAIN => std::thread::sleep(ASK_AGAIN),
+                Err(cause) => return Err(use_error(&self.brokers, READING_WATERMARKS, cause)),
+            }
+        }
     }
 
     /// Per partition, the first offset whose record has at least that time (Kafka's, in milliseconds since 1970); none where no record

@@ -2,7 +2,7 @@
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
 //! Reading order: [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics), [`record`],
-//! [`replay`] (ranges of the log), [`topics`] (creation), [`disposal`]; `native` is the one file with unsafe code.
+//! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one file with unsafe code.
 
 mod code_table;
 pub mod delivery;
@@ -15,6 +15,7 @@ pub mod record;
 pub mod replay;
 pub mod service_clients;
 pub mod settings;
+pub mod tail;
 pub mod topics;
 
 pub use delivery::{NotDelivered, Reported, reported};

@@ -1,18 +1,20 @@
 //! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), a topic's settings from a client that has no background
 //! thread of its own for such, headers as raw bytes (the safe call panics on a header name that is not UTF-8, which any
-//! producer can send), and what a delivery report says besides its code. The only file with unsafe code. Each function frees
+//! producer can send), what a delivery report says besides its code, and offsets of a chosen isolation level. The only file with unsafe code. Each function frees
 //! what librdkafka handed over, checks every pointer, and lets none of them out.
 
 #![expect(unsafe_code, reason = "librdkafka's C API; see the head of this file")]
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 use std::time::Duration;
 
 use rdkafka::bindings as c;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::faults::Persistence;
 
@@ -306,4 +308,101 @@ pub(crate) fn known_codes() -> Vec<RDKafkaErrorCode> {
     };
     let with_text = descriptions.iter().filter(|description| !description.desc.is_null());
     with_text.map(|description| RDKafkaErrorCode::from(description.code)).collect()
+}
+
+/// Which offset of a partition [`list_offsets`] asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    First,
+    LastStable,
+    HighWatermark,
+}
+
+/// The offset of each of `partitions`, in one request per leader. (The client's own call asks partition by partition, and knows only
+/// the isolation level that the client was made with.) Blocks up to `timeout`.
+///
+/// # Errors
+/// The first that a broker or the client reports; it is not asked again.
+pub(crate) fn list_offsets<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    partitions: &[i32],
+    bound: Bound,
+    timeout: Duration,
+) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let mut asked = TopicPartitionList::with_capacity(partitions.len());
+    let offset = if bound == Bound::First { Offset::Beginning } else { Offset::End };
+    for partition in partitions {
+        asked.add_partition_offset(topic, *partition, offset)?;
+    }
+    let handle = client.native_ptr();
+    // A longer time than the call can express is as long as it can express.
+    let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
+    // SAFETY: `handle` lives as long as `client`, and `asked` during the call, which copies it; every result is checked for null and
+    // destroyed by `Owned`, the queue last. An error that a setter hands over is destroyed at once.
+    unsafe {
+        let queue = Owned::new(c::rd_kafka_queue_new(handle), c::rd_kafka_queue_destroy, "queue").map_err(no_client)?;
+        let options = c::rd_kafka_AdminOptions_new(handle, c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS);
+        let options = Owned::new(options, c::rd_kafka_AdminOptions_destroy, "options").map_err(no_client)?;
+        c::rd_kafka_AdminOptions_set_request_timeout(options.pointer, timeout_ms, ptr::null_mut(), 0);
+        if bound == Bound::LastStable {
+            let committed = c::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
+            let refused = c::rd_kafka_AdminOptions_set_isolation_level(options.pointer, committed);
+            if !refused.is_null() {
+                let code = RDKafkaErrorCode::from(c::rd_kafka_error_code(refused));
+                c::rd_kafka_error_destroy(refused);
+                return Err(KafkaError::AdminOp(code));
+            }
+        }
+        c::rd_kafka_ListOffsets(handle, asked.ptr(), options.pointer, queue.pointer);
+        let event = c::rd_kafka_queue_poll(queue.pointer, timeout_ms.saturating_add(1000));
+        let event = Owned::new(event, c::rd_kafka_event_destroy, "answer in time")
+            .map_err(|_| KafkaError::MetadataFetch(RDKafkaErrorCode::OperationTimedOut))?;
+        offsets_of_event(event.pointer, partitions.len())
+    }
+}
+
+fn no_client(what: String) -> KafkaError {
+    KafkaError::ClientCreation(what)
+}
+
+/// Reads the offsets out of the answer to ListOffsets.
+///
+/// # Safety
+/// `event` is a live event, not null.
+unsafe fn offsets_of_event(event: *mut c::rd_kafka_event_t, expected: usize) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let failed = |code: c::rd_kafka_resp_err_t| KafkaError::MetadataFetch(RDKafkaErrorCode::from(code));
+    // SAFETY: the caller vouches for `event`; what is borrowed from it here is used only while it lives, and each pointer is checked.
+    unsafe {
+        let code = c::rd_kafka_event_error(event);
+        if code != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(failed(code));
+        }
+        let result = c::rd_kafka_event_ListOffsets_result(event);
+        let mut count = 0;
+        let infos = if result.is_null() {
+            ptr::null_mut()
+        } else {
+            c::rd_kafka_ListOffsets_result_infos(result, &raw mut count)
+        };
+        let mut offsets = BTreeMap::new();
+        for index in 0..if infos.is_null() { 0 } else { count } {
+            let info = *infos.add(index);
+            let found =
+                if info.is_null() { ptr::null() } else { c::rd_kafka_ListOffsetsResultInfo_topic_partition(info) };
+            if found.is_null() {
+                continue;
+            }
+            let code = (*found).err;
+            if code != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err(failed(code));
+            }
+            offsets.insert((*found).partition, (*found).offset);
+        }
+        // A partition that nobody answered for has no offset: not an answer, then.
+        if offsets.len() != expected || offsets.values().any(|offset| *offset < 0) {
+            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::LeaderNotAvailable));
+        }
+        Ok(offsets)
+    }
 }

@@ -92,7 +92,7 @@ impl KafkaSettings {
     /// A client that only asks: no group, so it takes part in nothing.
     pub fn inspector(&self) -> ClientConfig {
         let mut config = self.client("ledger-inspector");
-        // The end of a partition is then the last stable offset: what a reader of committed records can reach.
+        // A time is then looked up among what a reader of committed records can reach. Of ends it asks for both, by name.
         config.set("isolation.level", "read_committed");
         config
     }

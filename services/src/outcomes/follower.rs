@@ -72,7 +72,8 @@ impl Follower {
             |cause: KafkaError| KafkaUseError::Failed { action: "placing the follower of the outcomes", cause };
         let mut assignment = TopicPartitionList::new();
         for partition in 0..found {
-            let end = Offset::Offset(inspector.watermarks(&topic, partition)?.high);
+            // The last stable offset, not the high watermark: a relay's transaction that is open now is seen once it is committed.
+            let end = Offset::Offset(inspector.watermarks(&topic, partition)?.stable);
             assignment.add_partition_offset(&topic, partition, end).map_err(failed)?;
         }
         consumer.assign(&assignment).map_err(failed)?;

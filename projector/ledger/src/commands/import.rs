@@ -2,6 +2,7 @@
 //! `import/mod.rs`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use ledger_operator::import::{self, ImportOptions};
@@ -24,6 +25,11 @@ pub struct ImportArgs {
     /// Keep on until stopped (Ctrl-C), while old services still write
     #[arg(long)]
     pub follow: bool,
+    /// Longest that one open transaction of the old topic is waited for: what is behind it cannot be read before it ends. Producers'
+    /// own time-out is a minute by default, the broker's limit for it a quarter of an hour
+    #[arg(long, env = "LEDGER_IMPORT_TRANSACTION_WAIT", value_name = "SECONDS", default_value_t = 90,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub transaction_wait: u32,
     #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
@@ -44,6 +50,7 @@ pub async fn run(args: ImportArgs) -> Result<Done, CommandError> {
         topic: args.topic,
         stock: args.stock,
         follow: args.follow,
+        transaction_patience: Duration::from_secs(u64::from(args.transaction_wait)),
         orders_topic: args.kafka.orders_topic,
         other_topics: vec![
             args.output_topics.outcomes_topic,

@@ -1,8 +1,8 @@
-//! `ledger status`: position, end and lag of each partition, and the generations of the tables. Needs no more rights than a reader's.
+//! `ledger status`: position, ends and lag of each partition, and the generations of the tables. Needs no more rights than a reader's.
 
 use clap::Args;
 use ledger_kafka::LogInspector;
-use projector::status;
+use projector::status::StatusReader;
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
@@ -23,8 +23,9 @@ pub struct StatusArgs {
 pub async fn run(args: StatusArgs) -> Result<Done, CommandError> {
     let url =
         flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
-    let inspector = LogInspector::new(&args.kafka.settings()?)?;
-    let status = status::read(&url, &inspector, &args.kafka.orders_topic).await?;
+    let kafka = args.kafka.settings()?;
+    let inspector = LogInspector::new(&kafka)?;
+    let status = StatusReader::new(&kafka, inspector, url, &args.kafka.orders_topic).read().await?;
     output::print(&status, args.output)?;
     Ok(if status.log.refusal.is_none() { Done::Ok } else { Done::Difference })
 }

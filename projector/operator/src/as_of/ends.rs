@@ -7,7 +7,9 @@ use ledger_fold::Partition;
 use ledger_fold::log_safety::{LogRefusal, check_settings};
 use ledger_kafka::replay::LogRange;
 use ledger_kafka::{KAFKA_TIMEOUT, KafkaSettings, KafkaUseError, LogInspector, QuietContext, ask, use_error};
+use ledger_schema::log::Watermarks;
 use ledger_schema::partitioner::partition_of;
+use projector::blocked::{Blocked, blocked_among};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
@@ -21,7 +23,7 @@ const FIRST_RECORD_TURN: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     pub partition: Partition,
-    /// Exclusive.
+    /// Exclusive. At most the last stable offset: what stands behind an open transaction may never have been.
     pub end: i64,
 }
 
@@ -61,17 +63,33 @@ pub(super) async fn find(options: &AsOfOptions) -> Result<Vec<End>, AsOfError> {
         };
         let partitions: Vec<i32> = (0..count).filter(|number| only.is_none_or(|only| only == *number)).collect();
         check_settings(&topic, &inspector.settings(&topic)?)?;
+        let marks = inspector.watermarks_of(&topic, &partitions)?;
+        let blocked = blocked_among(&settings, &topic, &marks)?;
         let mut ends = Vec::new();
-        for number in partitions {
-            let watermarks = inspector.watermarks(&topic, number)?;
-            if watermarks.low != 0 {
-                return Err(LogRefusal::BeginningGone { topic, partition: number, found: watermarks.low }.into());
+        for (number, Watermarks { low, stable, .. }) in marks {
+            if low != 0 {
+                return Err(LogRefusal::BeginningGone { topic, partition: number, found: low }.into());
             }
-            ends.push(End { partition: Partition { number, count }, end: watermarks.high });
+            ends.push(End { partition: Partition { number, count }, end: stable });
         }
+        name(&topic, as_of, &blocked)?;
         cut(&settings, &inspector, topic, as_of, ends)
     })
     .await
+}
+
+/// Says what an open transaction blocks, where the answer may lack it; refuses a record that stands behind one.
+fn name(topic: &str, as_of: AsOf, blocked: &[Blocked]) -> Result<(), AsOfError> {
+    for blocked in blocked {
+        match as_of {
+            AsOf::Record(position) if position.offset < blocked.stable_offset => {}
+            AsOf::Record(position) if position.offset < blocked.end_offset => {
+                return Err(AsOfError::BehindTransaction { topic: topic.to_owned(), position, blocked: *blocked });
+            }
+            _ => tracing::warn!("{topic} {blocked}; the answer is of what stands before it"),
+        }
+    }
+    Ok(())
 }
 
 /// Takes off what lies after `as_of`.

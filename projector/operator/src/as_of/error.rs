@@ -4,6 +4,7 @@ use ledger_fold::log_safety::LogRefusal;
 use ledger_kafka::KafkaUseError;
 use ledger_kafka::replay::ReplayError;
 use ledger_schema::{Position, ProductId};
+use projector::blocked::Blocked;
 use thiserror::Error;
 
 use super::options::AsOf;
@@ -21,6 +22,8 @@ pub enum AsOfError {
     NoPartition { topic: String, position: Position, partitions: i32 },
     #[error("{position} lies beyond the log: partition {partition} of topic {topic} ends at {end}, exclusive", partition = position.partition)]
     BeyondTheLog { topic: String, position: Position, end: i64 },
+    #[error("{position} cannot be read yet: topic {topic} {blocked}")]
+    BehindTransaction { topic: String, position: Position, blocked: Blocked },
     #[error("product {product} lies in partition {expected}, and {position} is of another")]
     OtherPartition { product: ProductId, expected: i32, position: Position },
     #[error(

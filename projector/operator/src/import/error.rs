@@ -4,6 +4,7 @@
 use ledger_database::{DatabaseError, Fault, fault_of};
 use ledger_kafka::KafkaUseError;
 use ledger_store::log_check::LogCheckError;
+use projector::blocked::Blocked;
 use thiserror::Error;
 
 use super::opening_stock::OpeningStockError;
@@ -27,6 +28,12 @@ pub enum ImportError {
     Query(sqlx::Error),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
+    /// The end of the old topic was not reached.
+    #[error(
+        "topic {topic} {blocked}. Waited {waited_seconds} s for the transaction to end. Once it is committed, aborted or timed out by \
+         the broker (`kafka-transactions.sh describe-producers` names its producer), run the import again"
+    )]
+    OpenTransaction { topic: String, blocked: Blocked, waited_seconds: u64 },
     #[error("interrupted before the end")]
     Interrupted,
     /// One of the others, after something may have been appended.
@@ -50,6 +57,7 @@ impl ImportError {
             | Self::OwnTopic { .. }
             | Self::NoSuchTopic { .. }
             | Self::NoTables
+            | Self::OpenTransaction { .. }
             | Self::Interrupted => false,
         }
     }

@@ -8,7 +8,7 @@
 //!
 //! It must never append an event that the fold would park, and never leave out a record without naming it.
 //!
-//! Reading order: [`legacy_record`] and [`opening_stock`] (what is taken), [`derived_id`], [`options`], [`survey`], [`run()`], [`source`],
+//! Reading order: [`legacy_record`] and [`opening_stock`] (what is taken), [`derived_id`], [`options`], [`survey`], [`run()`], [`source`], [`open_transaction`],
 //! [`appender`], [`stored`], [`summary`].
 
 mod appender;
@@ -16,6 +16,7 @@ mod derived_id;
 mod error;
 mod ledger_reader;
 mod legacy_record;
+mod open_transaction;
 mod opening_stock;
 mod options;
 mod progress;

@@ -1,6 +1,7 @@
 //! What to import, and into which log.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What to import, and into which log.
 #[derive(Debug, Clone)]
@@ -11,6 +12,8 @@ pub struct ImportOptions {
     pub stock: Option<PathBuf>,
     /// Keep on reading until stopped, instead of ending at the ends that the topic has now.
     pub follow: bool,
+    /// How long one open transaction of the old topic is waited for, unless it is followed for ever.
+    pub transaction_patience: Duration,
     /// The log.
     pub orders_topic: String,
     /// The ledger's other topics, which are no old world either.

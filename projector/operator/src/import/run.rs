@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::appender::Appender;
 use super::error::ImportError;
 use super::ledger_reader::LedgerReader;
+use super::open_transaction::OpenTransactions;
 use super::opening_stock::{self, OpeningRow, OpeningStock};
 use super::options::ImportOptions;
 use super::progress::Progress;
 use super::refusal::Refusal;
-use super::source::{self, LegacyTopic, Parsed, Source, Until};
+use super::source::{self, LegacyTopic, Parsed, Source, SourceError, Until};
 use super::summary::{NotTaken, StockSummary, Summary, Tally};
 use super::survey::{survey, warnings};
 
@@ -155,9 +156,19 @@ impl Import {
         let brokers = self.kafka.brokers().to_owned();
         let failed = |error: KafkaError| use_error(&brokers, "reading the old topic", error);
         let consumer = source::consumer(&self.kafka).map_err(failed)?;
-        let mut source = source::start(consumer, legacy, until).map_err(failed)?;
+        let patience = self.options.transaction_patience;
+        let wait = (until == Until::End).then_some(patience);
+        let transactions = OpenTransactions::new(&self.kafka, &topic, wait)?;
+        let mut source = source::start(consumer, legacy, until, transactions).map_err(failed)?;
         while let Some(chunk) = next_chunk(&mut source, &self.stop).await {
-            self.chunk(chunk.map_err(failed)?, &topic, tally, progress).await?;
+            let chunk = chunk.map_err(|error| match error {
+                SourceError::Kafka(cause) => failed(cause).into(),
+                SourceError::Blocked(blocked) => {
+                    let (topic, waited_seconds) = (topic.clone(), patience.as_secs());
+                    ImportError::OpenTransaction { topic, blocked, waited_seconds }
+                }
+            });
+            self.chunk(chunk?, &topic, tally, progress).await?;
             progress.advance(tally);
             if source.chunks.is_empty() {
                 // Nothing more for now: a delivery that fails must be reported now, not with the next record.
@@ -214,7 +225,7 @@ impl Import {
 }
 
 /// The next chunk; `None` at the end. When `stop` says so the source ends, and what it has read still comes.
-async fn next_chunk(source: &mut Source, stop: &CancellationToken) -> Option<Result<Vec<Parsed>, KafkaError>> {
+async fn next_chunk(source: &mut Source, stop: &CancellationToken) -> Option<Result<Vec<Parsed>, SourceError>> {
     if !stop.is_cancelled() {
         tokio::select! {
             chunk = source.chunks.recv() => return chunk,

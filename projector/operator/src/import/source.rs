@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use ledger_fold::log_safety::Watermarks;
 use ledger_kafka::{KafkaSettings, QuietContext, fault_of};
 use ledger_schema::{Order, Position};
+use projector::blocked::Blocked;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -20,6 +21,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
 use super::legacy_record::{self, LegacyRecord};
+use super::open_transaction::OpenTransactions;
 use super::refusal::Refusal;
 
 /// Most records in a chunk: a few queries' worth of look-up.
@@ -54,15 +56,29 @@ impl LegacyTopic {
 /// How far to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Until {
-    /// The ends that [`LegacyTopic`] names.
+    /// The high watermarks that [`LegacyTopic`] names, also where an open transaction stands before one.
     End,
     /// For ever.
     Stopped,
 }
 
+/// Why the reader ended before the end.
+#[derive(Debug)]
+pub(super) enum SourceError {
+    Kafka(KafkaError),
+    /// An open transaction was waited for in vain.
+    Blocked(Blocked),
+}
+
+impl From<KafkaError> for SourceError {
+    fn from(cause: KafkaError) -> Self {
+        Self::Kafka(cause)
+    }
+}
+
 /// A running reader. Dropping it ends the thread.
 pub(super) struct Source {
-    pub chunks: mpsc::Receiver<Result<Vec<Parsed>, KafkaError>>,
+    pub chunks: mpsc::Receiver<Result<Vec<Parsed>, SourceError>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -95,6 +111,7 @@ pub(super) fn start(
     consumer: BaseConsumer<QuietContext>,
     topic: LegacyTopic,
     until: Until,
+    transactions: OpenTransactions,
 ) -> Result<Source, KafkaError> {
     let mut assignment = TopicPartitionList::new();
     for (partition, marks) in &topic.partitions {
@@ -103,7 +120,7 @@ pub(super) fn start(
     consumer.assign(&assignment)?;
     let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
     let stop = Arc::new(AtomicBool::new(false));
-    let reader = Reader::new(consumer, topic, until, sender, Arc::clone(&stop));
+    let reader = Reader::new(consumer, topic, until, transactions, sender, Arc::clone(&stop));
     std::thread::Builder::new()
         .name("old-topic".to_owned())
         .spawn(move || reader.run())
@@ -117,8 +134,9 @@ struct Reader {
     until: Until,
     /// Partitions whose end is not reached yet.
     open: BTreeMap<i32, Watermarks>,
+    transactions: OpenTransactions,
     chunk: Vec<Parsed>,
-    chunks: mpsc::Sender<Result<Vec<Parsed>, KafkaError>>,
+    chunks: mpsc::Sender<Result<Vec<Parsed>, SourceError>>,
     stop: Arc<AtomicBool>,
     /// Since when the broker has reported errors and delivered nothing.
     failing_since: Option<Instant>,
@@ -129,11 +147,12 @@ impl Reader {
         consumer: BaseConsumer<QuietContext>,
         topic: LegacyTopic,
         until: Until,
-        chunks: mpsc::Sender<Result<Vec<Parsed>, KafkaError>>,
+        transactions: OpenTransactions,
+        chunks: mpsc::Sender<Result<Vec<Parsed>, SourceError>>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let open = topic.partitions.iter().filter(|(_, marks)| marks.low < marks.high).map(|(p, m)| (*p, *m)).collect();
-        Self { consumer, topic, until, open, chunk: Vec::new(), chunks, stop, failing_since: None }
+        Self { consumer, topic, until, open, transactions, chunk: Vec::new(), chunks, stop, failing_since: None }
     }
 
     /// Ends at the end, when it is to stop, when nobody receives any more, or with an error as its last word.
@@ -155,7 +174,7 @@ impl Reader {
             || (self.until == Until::End && self.open.is_empty())
     }
 
-    fn step(&mut self) -> Result<(), KafkaError> {
+    fn step(&mut self) -> Result<(), SourceError> {
         let wait = if self.chunk.is_empty() { IDLE_POLL } else { CHUNK_LINGER };
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
@@ -164,6 +183,7 @@ impl Reader {
                 drop(message);
                 self.failing_since = None;
                 self.chunk.extend(parsed);
+                self.transactions.moves_on(partition);
                 if self.open.get(&partition).is_some_and(|marks| next_offset >= marks.high) {
                     self.open.remove(&partition);
                 }
@@ -171,15 +191,38 @@ impl Reader {
                     self.hand_on();
                 }
             }
-            // The end by the consumer's own position: after the last record there may be transaction markers, so no record
-            // ever has the last offset.
+            // The end of what the broker serves, which is not the topic's while a transaction is open.
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.failing_since = None;
-                self.open.remove(&partition);
+                self.transactions.met_end(partition);
+                self.pass_ends()?;
             }
             Some(Err(error)) => self.judge(error)?,
-            None => self.hand_on(),
+            None => {
+                self.hand_on();
+                self.pass_ends()?;
+                self.transactions.in_vain().map_or(Ok(()), |blocked| Err(SourceError::Blocked(blocked)))?;
+            }
         }
+        Ok(())
+    }
+
+    /// Ends the partitions whose end the consumer's own position has reached: after the last record there may be marks of
+    /// transactions and aborted records, so no record ever has the last offset.
+    fn pass_ends(&mut self) -> Result<(), KafkaError> {
+        if self.until == Until::Stopped || self.open.is_empty() {
+            return Ok(());
+        }
+        let positions = self.consumer.position()?;
+        let (topic, transactions) = (&self.topic.name, &mut self.transactions);
+        self.open.retain(|partition, marks| {
+            let position = positions.find_partition(topic, *partition).map(|found| found.offset());
+            let ended = matches!(position, Some(Offset::Offset(next_offset)) if next_offset >= marks.high);
+            if ended {
+                transactions.moves_on(*partition);
+            }
+            !ended
+        });
         Ok(())
     }
 
@@ -227,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_length_is_what_is_left_of_every_partition() {
-        let marks = |low, high| Watermarks { low, high };
+        let marks = |low, high| Watermarks { low, stable: low, high };
         let partitions = BTreeMap::from([(0, marks(0, 10)), (1, marks(5, 5)), (2, marks(7, 9))]);
         assert_eq!(LegacyTopic { name: "legacy".to_owned(), partitions }.len(), 12);
     }

@@ -34,10 +34,10 @@ pub(super) async fn survey(
     Ok((legacy, log_count))
 }
 
-/// First offset and end of every partition of `topic`; none where it does not exist.
+/// Where every partition of `topic` begins and ends; none where it does not exist.
 fn watermarks(inspector: &LogInspector, topic: &str) -> Result<BTreeMap<i32, Watermarks>, KafkaUseError> {
     match inspector.partition_count(topic) {
-        Ok(count) => (0..count).map(|partition| Ok((partition, inspector.watermarks(topic, partition)?))).collect(),
+        Ok(count) => inspector.watermarks_of(topic, &(0..count).collect::<Vec<_>>()),
         Err(KafkaUseError::MissingTopic { .. }) => Ok(BTreeMap::new()),
         Err(error) => Err(error),
     }

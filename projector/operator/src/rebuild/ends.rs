@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
-use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
+use projector::blocked::blocked_among;
 use projector::relay::{CursorReader, RelayError, RelayTopics};
 
 use super::error::RebuildCause;
@@ -52,17 +53,36 @@ impl EndReader {
         };
         // A relay that runs: its very first transaction may have been committed between the look for a cursor and the look for
         // what was published. The next look finds its cursor.
-        let passes = |error: &RelayError| matches!(error, RelayError::Kafka(_) | RelayError::LostCursor { .. });
+        let passes = |error: &RelayError| {
+            matches!(error, RelayError::Kafka(_) | RelayError::LostCursor { .. } | RelayError::Blocked { .. })
+        };
         look.retry(ConstantBuilder::default().with_delay(PAUSE).with_max_times(FURTHER_ATTEMPTS))
             .when(passes)
             .notify(|error, _| tracing::debug!(partition, %error, "the cursor could not be read: once more"))
             .await
     }
 
+    /// Says which partitions an open transaction blocks. It does not keep a rebuild from its end: a cursor lies before it.
+    ///
+    /// # Errors
+    /// Kafka's.
+    pub(super) async fn name_blocked(&self, partition_count: i32) -> Result<(), KafkaUseError> {
+        let Self { kafka, inspector, topics, .. } = self.clone();
+        let blocked = ask(move || {
+            let marks = inspector.watermarks_of(&topics.orders, &(0..partition_count).collect::<Vec<_>>())?;
+            blocked_among(&kafka, &topics.orders, &marks)
+        });
+        for blocked in blocked.await? {
+            tracing::warn!("{} {blocked}; the new tables end before it, as the live ones do", self.topics.orders);
+        }
+        Ok(())
+    }
+
     /// Blocks.
     fn one(&self, partition: i32) -> Result<i64, RelayError> {
         let found = CursorReader::new(&self.kafka, &self.topics, &self.topic_id).read(partition)?;
-        let expected = self.inspector.watermarks(&self.topics.orders, partition)?.high;
+        // No cursor lies after a position, and no position after the last stable offset.
+        let expected = self.inspector.watermarks(&self.topics.orders, partition)?.stable;
         if found > expected {
             return Err(RelayError::CursorBeyondLog { partition, expected, found });
         }

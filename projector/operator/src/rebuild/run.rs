@@ -82,6 +82,7 @@ async fn begin<'a>(
         known = ends.read(identity.partition_count) => drop(known?),
         () = stop.cancelled() => return Err(RebuildCause::Stopped),
     }
+    ends.name_blocked(identity.partition_count).await?;
     Build::choose(options, guard, Log { inspector, identity, ends }, live, stop).await
 }
 

@@ -1,12 +1,12 @@
 //! `ledger verify` from end to end: what is compared with what, shared out to two workers, and what came of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks, check_identity, check_settings};
-use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
+use projector::blocked::{Blocked, blocked_among};
 use serde::Serialize;
 
 use super::difference::Differences;
@@ -46,6 +46,8 @@ pub struct Verified {
     pub differences: Differences,
     /// Whether so many rows differ that the rest was not compared.
     pub gave_up: bool,
+    /// Partitions that an open transaction blocks: what stands behind it is in no table yet, and was not verified.
+    pub blocked: Vec<Blocked>,
 }
 
 /// Compares every row of the tables with the log.
@@ -53,7 +55,7 @@ pub struct Verified {
 /// # Errors
 /// [`VerifyError`]: the log is not the one that the tables belong to, or something could not be read. A difference is no error.
 pub async fn verify(options: VerifyOptions) -> Result<Verified, VerifyError> {
-    let Prepared { inspector, identity, views, records } = prepare(&options, WORKERS).await?;
+    let Prepared { inspector, identity, views, records, blocked } = prepare(&options, WORKERS).await?;
     let found = identity.clone();
     let job = Arc::new(Job {
         kafka: options.kafka,
@@ -73,7 +75,7 @@ pub async fn verify(options: VerifyOptions) -> Result<Verified, VerifyError> {
     let log = found_log(&inspector, &job.topic).await?;
     check_identity(&job.topic, &found, &log)?;
     check_keeps(&inspector, &job.topic).await?;
-    Ok(Verified::of(job.topic.clone(), Differences::new(job.limit, &ALL), findings))
+    Ok(Verified { blocked, ..Verified::of(job.topic.clone(), Differences::new(job.limit, &ALL), findings) })
 }
 
 /// What is known before anything is compared.
@@ -84,6 +86,8 @@ pub(super) struct Prepared {
     pub(super) views: Vec<View>,
     /// How many records are before the positions, as far as offsets say.
     pub(super) records: u64,
+    /// Partitions that an open transaction blocks.
+    pub(super) blocked: Vec<Blocked>,
 }
 
 /// Takes the snapshots and refuses a log that the tables do not belong to.
@@ -96,8 +100,8 @@ pub(super) async fn prepare(options: &VerifyOptions, workers: usize) -> Result<P
     }
     check_keeps(&inspector, &options.orders_topic).await?;
     // After the snapshots, so that the log's ends cannot lie before their positions.
-    let records = find_ends(&inspector, &options.orders_topic, &mut views).await?;
-    Ok(Prepared { inspector, identity, views, records })
+    let (records, blocked) = find_ends(&inspector, options, &mut views).await?;
+    Ok(Prepared { inspector, identity, views, records, blocked })
 }
 
 async fn found_log(inspector: &LogInspector, topic: &str) -> Result<LogIdentity, VerifyError> {
@@ -129,35 +133,42 @@ async fn open_view(
     Ok(View { connection, positions, ends: own.map(|partition| (partition, 0)).collect(), takes_others: number == 0 })
 }
 
-/// Fills in the log's ends; gives how many records are to be folded, as far as offsets say.
-async fn find_ends(inspector: &LogInspector, topic: &str, views: &mut [View]) -> Result<u64, VerifyError> {
+/// Fills in the log's ends, which are the last stable offsets: nothing at or after them can be in a table. Gives how many records are to
+/// be folded, as far as offsets say, and what an open transaction blocks.
+async fn find_ends(
+    inspector: &LogInspector,
+    options: &VerifyOptions,
+    views: &mut [View],
+) -> Result<(u64, Vec<Blocked>), VerifyError> {
     let partitions: Vec<i32> = views.iter().flat_map(|view| view.ends.keys().copied()).collect();
-    let (asked, of) = (inspector.clone(), topic.to_owned());
-    let found: BTreeMap<i32, Watermarks> = ask(move || {
-        let watermarks = |partition: i32| asked.watermarks(&of, partition).map(|found| (partition, found));
-        partitions.into_iter().map(watermarks).collect()
+    let topic = &options.orders_topic;
+    let (asked, of, kafka) = (inspector.clone(), topic.clone(), options.kafka.clone());
+    let (found, blocked) = ask(move || {
+        let found = asked.watermarks_of(&of, &partitions)?;
+        let blocked = blocked_among(&kafka, &of, &found)?;
+        Ok::<_, KafkaUseError>((found, blocked))
     })
     .await?;
     let mut records = 0;
     for view in views {
         for (partition, end) in &mut view.ends {
-            let Watermarks { low, high } = *found.get(partition).expect("they were read of each partition");
+            let Watermarks { low, stable, .. } = *found.get(partition).expect("they were read of each partition");
             if low != 0 {
-                let (topic, partition) = (topic.to_owned(), *partition);
+                let (topic, partition) = (topic.clone(), *partition);
                 return Err(LogRefusal::BeginningGone { topic, partition, found: low }.into());
             }
-            *end = high;
+            *end = stable;
             // Of a partition without a position nothing is folded: the missing position is the difference.
-            let folded = view.positions.next_offset(*partition).unwrap_or(0).clamp(0, high);
+            let folded = view.positions.next_offset(*partition).unwrap_or(0).clamp(0, stable);
             records += u64::try_from(folded).expect("no offset below 0");
         }
     }
-    Ok(records)
+    Ok((records, blocked))
 }
 
 impl Verified {
     fn of(topic: String, differences: Differences, all: Vec<WorkerFindings>) -> Self {
-        let mut verified = Self { topic, records: 0, duplicates: 0, differences, gave_up: false };
+        let mut verified = Self { topic, records: 0, duplicates: 0, differences, gave_up: false, blocked: Vec::new() };
         for WorkerFindings { differences, records, duplicates, gave_up } in all {
             verified.differences.absorb(differences);
             verified.records += records;
@@ -189,6 +200,7 @@ impl Report for Verified {
             lines.push(format!("more than {MAX_WRONG_ROWS} rows differ: the rest was not compared"));
         }
         lines.push(format!("{records} records of {topic} folded again, {duplicates} of them duplicates"));
+        lines.extend(self.blocked.iter().map(|blocked| format!("{blocked}; what is behind it was not verified")));
         lines.push(match self.is_proved() {
             true => "the tables are what the log says".to_owned(),
             false => format!("{} rows differ: `ledger rebuild` makes them anew", self.differences.differing()),

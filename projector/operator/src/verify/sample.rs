@@ -16,6 +16,7 @@ use ledger_schema::wire::{self, Event};
 use ledger_schema::{Movement, Order, ParkReason, ProductId};
 use ledger_store::StoreError;
 use ledger_store::for_fold;
+use projector::blocked::Blocked;
 use serde::Serialize;
 use sqlx::MySqlConnection;
 
@@ -42,6 +43,8 @@ pub struct Sampled {
     pub products: u64,
     #[serde(flatten)]
     pub differences: Differences,
+    /// Partitions that an open transaction blocks: what stands behind it is in no table yet.
+    pub blocked: Vec<Blocked>,
 }
 
 /// Looks at `per_partition` records of each partition.
@@ -83,7 +86,7 @@ pub async fn sample(options: VerifyOptions, per_partition: u32) -> Result<Sample
     sums::compare(&mut view.connection, &products, count, next_offset, &mut differences).await?;
     progress.end();
     let products = u64::try_from(products.len()).expect("products in memory");
-    Ok(Sampled { topic: options.orders_topic, records, products, differences })
+    Ok(Sampled { topic: options.orders_topic, records, products, differences, blocked: prepared.blocked })
 }
 
 /// Different offsets before `end`. The hash has a random key, so each look is another.
@@ -262,6 +265,7 @@ impl Report for Sampled {
         let Self { topic, records, products, .. } = self;
         let mut lines = self.differences.lines();
         lines.push(format!("{records} records of {topic} looked at, the stock of {products} products added up"));
+        lines.extend(self.blocked.iter().map(|blocked| format!("{blocked}; what is behind it was not looked at")));
         lines.push(match self.differences.is_empty() {
             true => "nothing differs among them; without --sample every row is compared".to_owned(),
             false => format!(
