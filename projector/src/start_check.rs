@@ -18,8 +18,8 @@ use crate::health::Health;
 use crate::relay::{self, RelayError, RelayTopics};
 use crate::starting::until_kafka_answers;
 
-/// What one statement may need: the largest record that is kept, and the batch that it stands in.
-pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
+/// What one statement may need: the largest record that is kept, with its headers.
+pub const NEEDED_PACKET_BYTES: u64 = ledger_store::parked::MAX_STATEMENT_BYTES as u64;
 
 /// The projector may not start.
 #[derive(Debug, Error)]

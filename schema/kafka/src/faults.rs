@@ -56,6 +56,11 @@ pub fn is_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
+/// Whether a topic, or the client, does not take a record or a batch because of its size.
+pub fn is_too_large(error: &KafkaError) -> bool {
+    error.rdkafka_error_code().map(append_answer_of_code) == Some(AppendAnswer::BeforeAppend(Refusal::TooLarge))
+}
+
 /// What an answer to one attempt to append says of that attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendAnswer {
@@ -205,6 +210,17 @@ mod tests {
             [(RDKafkaErrorCode::AllBrokersDown, true), (RDKafkaErrorCode::BrokerTransportFailure, false)]
         {
             assert_eq!(is_all_brokers_down(&KafkaError::Global(code)), is_it, "{code}");
+        }
+    }
+
+    #[test]
+    fn too_large_is_two_codes() {
+        for (code, is_it) in [
+            (RDKafkaErrorCode::MessageSizeTooLarge, true),
+            (RDKafkaErrorCode::MessageBatchTooLarge, true),
+            (RDKafkaErrorCode::PurgeQueue, false),
+        ] {
+            assert_eq!(is_too_large(&KafkaError::MessageProduction(code)), is_it, "{code}");
         }
     }
 

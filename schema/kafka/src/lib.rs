@@ -23,7 +23,7 @@ pub use disposal::DroppedAside;
 pub use error::{KafkaUseError, settings_refused, use_error};
 pub use faults::{
     AppendAnswer, AppendFault, AppendStep, Fault, Persistence, Refusal, TOPIC_PATIENCE, append_answer_of_code,
-    append_fault, fault_of, is_all_brokers_down,
+    append_fault, fault_of, is_all_brokers_down, is_too_large,
 };
 pub use inspector::{LogInspector, PartitionState, QuietContext, ask, log_line};
 pub use service_clients::ProducerLimits;
