@@ -41,7 +41,7 @@ impl LogWatch {
             match self.look(looks.is_multiple_of(LOOKS_PER_SETTINGS)).await {
                 Ok(()) => missing = 0,
                 Err(LogCheckError::Kafka(KafkaUseError::MissingTopic { .. })) if missing + 1 < MISSING_LOOKS => {
-                    missing += 1
+                    missing += 1;
                 }
                 Err(LogCheckError::Kafka(error)) if !matches!(error, KafkaUseError::MissingTopic { .. }) => {
                     tracing::debug!(topic = self.topic, %error, "the log cannot be looked at");

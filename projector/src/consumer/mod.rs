@@ -98,11 +98,10 @@ impl LogConsumer {
                         runtime.block_on(group.deliver_late(&self.client, record))?;
                     }
                 }
-                Some(Err(error)) => {
-                    if errors::judge(group.topic(), error)? == Judged::TopicInDoubt {
-                        group.doubt_topic();
-                    }
-                }
+                Some(Err(error)) => match errors::judge(group.topic(), error)? {
+                    Judged::TopicInDoubt => group.doubt_topic(),
+                    Judged::Passes => {}
+                },
             }
             if group.topic_look_is_due() {
                 runtime.block_on(group.look_at_topic())?;

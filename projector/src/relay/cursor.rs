@@ -200,11 +200,16 @@ impl CursorReader {
                 return Ok(last);
             }
         }
-        self.gave_up(consumer, range)
+        self.gave_up(consumer, range, passing)
     }
 
-    /// The end was not reached in time: by an open transaction, or for no reason that is known.
-    fn gave_up(&self, consumer: &BaseConsumer<QuietContext>, range: Range<'_>) -> Result<Last, RelayError> {
+    /// The end was not reached in time: by an open transaction, by what the client `said` meanwhile, or for no reason that is known.
+    fn gave_up(
+        &self,
+        consumer: &BaseConsumer<QuietContext>,
+        range: Range<'_>,
+        said: Option<KafkaError>,
+    ) -> Result<Last, RelayError> {
         let failed = |cause| self.failed("reading the cursors", cause);
         let Range { topic, partition, end, .. } = range;
         let (_, stable) = consumer.fetch_watermarks(topic, partition, READ_LIMIT).map_err(failed)?;
@@ -212,7 +217,7 @@ impl CursorReader {
             return Err(RelayError::Blocked { topic: topic.to_owned(), partition, stable, high: end });
         }
         let timed_out = KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut);
-        Err(failed(passing.unwrap_or(timed_out)))
+        Err(failed(said.unwrap_or(timed_out)))
     }
 
     fn consumer(&self, isolation_level: &str) -> Result<Client, RelayError> {

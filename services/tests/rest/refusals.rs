@@ -24,7 +24,8 @@ async fn readiness(router: &axum::Router) -> (u16, String) {
 async fn a_clock_that_the_topic_does_not_take_is_a_refusal_and_not_ready() {
     let world = World::new().await;
     // A record waits in the queue for longer than the topic lets it be old.
-    world.configure(&[("message.timestamp.before.max.ms", "1")]).await;
+    let own_clocks = ("message.timestamp.type", "CreateTime");
+    world.configure(&[own_clocks, ("message.timestamp.before.max.ms", "1")]).await;
     let router = world.router(&["--linger-ms", "50"]).await;
     assert_eq!(readiness(&router).await.0, 200);
     for count in 1..=3 {
@@ -41,7 +42,7 @@ async fn a_clock_that_the_topic_does_not_take_is_a_refusal_and_not_ready() {
     })
     .await;
     eventually("the metric", async || (metric(&router, FAILING).await == 1).then_some(())).await;
-    world.configure(&[("message.timestamp.before.max.ms", "3600000")]).await;
+    world.configure(&[own_clocks, ("message.timestamp.before.max.ms", "3600000")]).await;
     eventually("an append", async || (post(&router, "/orders", &[], ORDER).await.status == 202).then_some(())).await;
     eventually("ready", async || (readiness(&router).await.0 == 200).then_some(())).await;
     eventually("the metric", async || (metric(&router, FAILING).await == 0).then_some(())).await;

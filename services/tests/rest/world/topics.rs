@@ -81,29 +81,6 @@ impl World {
         ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("an admin client")
     }
 
-    /// Gives the log these settings, and no others.
-    pub(crate) async fn configure(&self, settings: &[(&str, &str)]) {
-        let mut config = AlterConfig::new(ResourceSpecifier::Topic(&self.topic));
-        for (name, value) in settings {
-            config = config.set(name, value);
-        }
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("an admin client");
-        for altered in admin.alter_configs([&config], &AdminOptions::new()).await.expect("Kafka answers") {
-            altered.expect("the settings are taken");
-        }
-        // The controller answers before the broker knows.
-        eventually("the settings hold", async || {
-            let topic = ResourceSpecifier::Topic(&self.topic);
-            let described = admin.describe_configs([&topic], &AdminOptions::new()).await.expect("Kafka answers");
-            let found = described.into_iter().next()?.ok()?;
-            let holds =
-                |(name, value): &(&str, &str)| found.get(name).and_then(|entry| entry.value.as_deref()) == Some(*value);
-            settings.iter().all(holds).then_some(())
-        })
-        .await;
-    }
-
     fn consumer(&self) -> BaseConsumer {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("group.id", "rest-tests").set("enable.auto.commit", "false");
