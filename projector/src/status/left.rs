@@ -93,6 +93,8 @@ impl Knowledge {
             Some(known) => known.up_to,
             None => next_offset,
         };
+        // Where the log has lost its beginning there is nothing to look at; that it has is said by whoever folds.
+        let from = from.max(marks.low);
         (from < marks.stable).then_some(LogRange { partition, from, to: marks.stable })
     }
 

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rdkafka::producer::Producer;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use world::World;
@@ -176,6 +177,41 @@ async fn a_topic_that_ends_with_a_marker_has_an_end() {
     let (summary, _) = world.import(&topic, &[]);
     assert_eq!(counts(&summary), [1, 1, 0, 0, 0]);
     assert_eq!(summary["stock"], Value::Null);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_open_transaction_is_no_end_of_the_old_topic() {
+    let world = World::start("import_open");
+    let topic = world.old_topic("legacy", 1).await;
+    let records = |ids: std::ops::Range<u128>| ids.map(|n| order(&uuid(n), "chocolate", 1)).collect::<Vec<_>>();
+    let produce = async |records: Vec<String>| {
+        world.produce(&topic, 0, &records.iter().map(|record| Some(record.as_str())).collect::<Vec<_>>()).await;
+    };
+    produce(records(1..4)).await;
+    let open = world.open_transaction(&topic, &order(&uuid(4), "chocolate", 1)).await;
+    produce(records(5..10)).await;
+
+    // It stays open: what could be read is imported, and nobody takes that for the whole.
+    let log = world.refused(&["--topic", &topic, "--transaction-wait", "2"], 1);
+    let since = format!("topic {topic} partition 0 is blocked by an open transaction since ");
+    let ends = "it ends at 9, and is readable up to its last stable offset 3";
+    assert!(log.contains(&format!("{ends}: waiting up to 2 s for the transaction to end")), "{log}");
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.contains(&since) && last.contains(ends) && last.contains("Waited 2 s"), "{log}");
+    assert!(last.contains("3 records and rows were read, and 3 events are in the log for certain"), "{log}");
+
+    // It is committed meanwhile: all nine.
+    let mut command = world.command(&["import", "--topic", &topic, "--output", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut log = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(log.any(|line| line.contains("waiting up to 90 s for the transaction to end")));
+    open.commit_transaction(LIMIT).expect("Kafka answers");
+    assert!(log.any(|line| line.contains("read=9")), "the last line tells how far it came");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("the summary is JSON");
+    assert_eq!(counts(&summary), [9, 9, 0, 0, 0]);
     world.finish().await;
 }
 

@@ -6,6 +6,7 @@ mod dead_letters;
 mod generations;
 mod idle;
 mod import;
+mod log_end;
 mod migrate;
 mod project;
 mod published;

@@ -68,8 +68,15 @@ impl OpenTransactions {
 
     fn blocked(&self) -> Result<Vec<Blocked>, KafkaUseError> {
         let partitions: Vec<i32> = self.at_end.iter().copied().collect();
-        let marks: BTreeMap<i32, Watermarks> = self.inspector.watermarks_of(&self.topic, &partitions)?;
-        blocked_among(&self.kafka, &self.topic, &marks)
+        let mut marks: BTreeMap<i32, Watermarks> = self.inspector.watermarks_of(&self.topic, &partitions)?;
+        let still = |blocked: &Blocked| {
+            let now = marks.get(&blocked.partition);
+            now.is_some_and(|now| now.is_blocked() && now.stable == blocked.stable_offset)
+        };
+        let mut blocked: Vec<Blocked> = self.waited.values().map(|(blocked, _)| *blocked).filter(still).collect();
+        marks.retain(|partition, _| blocked.iter().all(|known| known.partition != *partition));
+        blocked.extend(blocked_among(&self.kafka, &self.topic, &marks)?);
+        Ok(blocked)
     }
 
     fn take(&mut self, blocked: &[Blocked]) {

@@ -156,6 +156,22 @@ impl World {
         }
     }
 
+    /// Appends in a transaction that stays open until it is ended through what is given back.
+    pub(super) async fn open_transaction(&self, topic: &str, value: &str) -> FutureProducer {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("transactional.id", format!("{topic}-open"))
+            // Should the test die, the broker ends it.
+            .set("transaction.timeout.ms", "60000")
+            .create()
+            .expect("a producer");
+        producer.init_transactions(LIMIT).expect("Kafka answers");
+        producer.begin_transaction().expect("a transaction");
+        let record = FutureRecord::<(), str>::to(topic).partition(0).payload(value);
+        producer.send(record, LIMIT).await.expect("delivered");
+        producer
+    }
+
     /// The end of every partition of the log.
     pub(super) fn log_ends(&self) -> Vec<i64> {
         let consumer: BaseConsumer =
