@@ -43,7 +43,10 @@ enum Stop {
     /// Something was in doubt: begin anew.
     Doubt(String),
     /// The same, of a publication. The topics or brokers that refuse it may do so for good.
-    Unpublished { cause: String, too_large: Option<TooLarge> },
+    Unpublished {
+        cause: String,
+        too_large: Option<TooLarge>,
+    },
     Refused(RelayError),
 }
 

@@ -102,11 +102,7 @@ impl Publisher {
         Ok(())
     }
 
-    fn send_entry<'a>(
-        &'a self,
-        entry: &'a OutboxEntry<'_>,
-        received_limit: usize,
-    ) -> Result<Handed<'a>, PublishError> {
+    fn send_entry<'a>(&'a self, entry: &'a OutboxEntry<'_>, received_limit: usize) -> Result<Handed<'a>, PublishError> {
         let topics = &self.settings.topics;
         let event_id = entry.event_id().to_string();
         let (topic, kept, headers) = match &entry.content {

@@ -225,13 +225,9 @@ mod tests {
 
     #[test]
     fn one_transaction_takes_what_fits_and_one_row_at_least() {
-        for (sizes, expected) in [
-            (&[][..], 0),
-            (&[1], 1),
-            (&[MAX_BYTES + 1, 1], 1),
-            (&[MAX_BYTES - 1, 1, 1], 2),
-            (&[1, MAX_BYTES, 1], 1),
-        ] {
+        for (sizes, expected) in
+            [(&[][..], 0), (&[1], 1), (&[MAX_BYTES + 1, 1], 1), (&[MAX_BYTES - 1, 1, 1], 2), (&[1, MAX_BYTES, 1], 1)]
+        {
             let sizes: Vec<_> =
                 sizes.iter().map(|bytes| Size { first_offset: 0, next_offset: 1, entries_bytes: *bytes }).collect();
             assert_eq!(fitting(&sizes).len(), expected, "{sizes:?}");

@@ -21,4 +21,4 @@ pub use faults::{AppendFault, AppendStep, Fault, append_fault, fault_of, is_all_
 pub use inspector::{LogInspector, QuietContext, ask, log_line};
 pub use service_clients::ProducerLimits;
 pub use settings::{KAFKA_TIMEOUT, KafkaSettings, PropertiesError};
-pub use topics::{TopicOutcome, TopicsError, ensure_topics};
+pub use topics::{TopicOutcome, TopicsError, check_uncompressed, ensure_topics};
