@@ -14,6 +14,10 @@ pub const RETENTION_BYTES: &str = "retention.bytes";
 pub const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 /// The broker's clock times every record: the only clock that all writers share, and no record is refused for its own.
 pub const LOG_APPEND_TIME: &str = "LogAppendTime";
+pub const COMPRESSION_TYPE: &str = "compression.type";
+/// The broker keeps records as they are, whatever codec a writer used on the way to it. Then its limit of bytes is one of what whoever
+/// reads them holds in memory: nothing bounds what a compressed record is unpacked to.
+pub const UNCOMPRESSED: &str = "uncompressed";
 /// Without an end.
 const UNLIMITED: &str = "-1";
 const DELETE: &str = "delete";
@@ -116,6 +120,18 @@ pub fn check_clock(topic: &str, settings: &TopicSettings) -> Result<(), WrongSet
     Err(wrong(topic, settings, TIMESTAMP_TYPE, LOG_APPEND_TIME, because))
 }
 
+/// Whether the broker keeps the records of `topic` uncompressed. Asked by who folds the log, before it reads it.
+///
+/// # Errors
+/// [`WrongSetting`], when it keeps them as they come, or compresses them.
+pub fn check_uncompressed(topic: &str, settings: &TopicSettings) -> Result<(), WrongSetting> {
+    if settings.get(COMPRESSION_TYPE) == Some(UNCOMPRESSED) {
+        return Ok(());
+    }
+    let because = "without it nothing bounds what a record is unpacked to";
+    Err(wrong(topic, settings, COMPRESSION_TYPE, UNCOMPRESSED, because))
+}
+
 fn wrong(
     topic: &str,
     settings: &TopicSettings,
@@ -167,6 +183,17 @@ mod tests {
             }
         }
         assert!(Everything.check("orders", &TopicSettings::default()).is_err(), "what is not known is not right");
+    }
+
+    #[test]
+    fn only_what_the_broker_unpacks_is_bounded() {
+        let kept = |found: &str| [(COMPRESSION_TYPE.to_owned(), found.to_owned())].into_iter().collect();
+        assert_eq!(check_uncompressed("orders", &kept(UNCOMPRESSED)), Ok(()));
+        for found in ["producer", "lz4"] {
+            let wrong = check_uncompressed("orders", &kept(found)).expect_err("compressed");
+            assert_eq!((wrong.setting, wrong.expected, &*wrong.found), (COMPRESSION_TYPE, UNCOMPRESSED, found));
+        }
+        assert!(check_uncompressed("orders", &TopicSettings::default()).is_err(), "what is not known is not right");
     }
 
     #[test]

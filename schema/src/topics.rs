@@ -2,7 +2,7 @@
 //!
 //! It must never let the log expire, by time, by size or by an unclean leader (INV-9). Next: [`crate::partitioner`].
 
-use crate::topic_settings::{Keeps, LOG_APPEND_TIME, TIMESTAMP_TYPE};
+use crate::topic_settings::{COMPRESSION_TYPE, Keeps, LOG_APPEND_TIME, TIMESTAMP_TYPE, UNCOMPRESSED};
 
 /// Partitions of the log unless the operator asked for another number when it was created. Frozen at creation: the
 /// count decides where a key lies.
@@ -14,7 +14,7 @@ pub const DEAD_LETTERS: &str = "orders.dead-letters";
 /// Where the relay keeps how far it has published: the projector's own.
 pub const CURSORS: &str = "orders.outcomes.cursors";
 
-/// Largest record the log takes, in bytes as the broker counts them (after compression). Above the broker's default of
+/// Largest record the log takes, in bytes as the broker counts them (of the log: unpacked). Above the broker's default of
 /// 1 MiB, so that another writer's oversized record is parked with a reason, where a refusal would leave its producer
 /// retrying; far above what the services append (a body is at most 64 KiB).
 pub const MAX_MESSAGE_BYTES: usize = 10 * 1024 * 1024;
@@ -32,6 +32,13 @@ pub struct TopicSpec {
 }
 
 impl TopicSpec {
+    /// The log: it never loses a record, and is kept uncompressed.
+    pub fn log(name: &str, partition_count: i32, replication_factor: i32) -> Self {
+        let mut spec = Self::never_expiring(name, partition_count, replication_factor);
+        spec.config.push((COMPRESSION_TYPE, UNCOMPRESSED.to_owned()));
+        spec
+    }
+
     /// The topic of the relay's cursors: the last record of each partition is what counts, and it never expires (a
     /// consumer group's offset would, after idle days). Short segments keep it small.
     pub fn cursors(name: &str, partition_count: i32, replication_factor: i32) -> Self {
@@ -81,11 +88,12 @@ mod tests {
 
     #[test]
     fn the_log_never_expires() {
-        let spec = TopicSpec::never_expiring(ORDERS, DEFAULT_PARTITION_COUNT, 3);
+        let spec = TopicSpec::log(ORDERS, DEFAULT_PARTITION_COUNT, 3);
         let value = |name: &str| spec.config.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         assert_eq!(value("retention.ms"), Some("-1"));
         assert_eq!(value("cleanup.policy"), Some("delete"));
         assert_eq!(value("min.insync.replicas"), Some("2"));
+        assert_eq!(value("compression.type"), Some("uncompressed"));
         assert_eq!(spec.partition_count, 8);
         let single = TopicSpec::never_expiring(ORDERS, 8, 1);
         assert!(single.config.contains(&("min.insync.replicas", "1".to_owned())));

@@ -5,7 +5,7 @@
 //! It must never reset anything, or ask Kafka itself. Next: [`crate::commit`].
 
 pub use ledger_schema::log::{AnotherLog, LogIdentity, Watermarks};
-use ledger_schema::topic_settings::{Keeps, TopicSettings, WrongSetting};
+use ledger_schema::topic_settings::{Keeps, TopicSettings, WrongSetting, check_uncompressed};
 use thiserror::Error;
 
 /// The log cannot be folded onto these tables. Never retryable: a person has to decide.
@@ -43,6 +43,14 @@ pub fn check_identity(topic: &str, expected: &LogIdentity, found: &LogIdentity) 
 /// [`LogRefusal::Loses`], by the setting.
 pub fn check_settings(topic: &str, settings: &TopicSettings) -> Result<(), LogRefusal> {
     Ok(Keeps::Everything.check(topic, settings)?)
+}
+
+/// Checks that what a record is unpacked to is bounded.
+///
+/// # Errors
+/// [`LogRefusal::Loses`], by the setting.
+pub fn check_bounded(topic: &str, settings: &TopicSettings) -> Result<(), LogRefusal> {
+    Ok(check_uncompressed(topic, settings)?)
 }
 
 /// Checks that a partition still has its beginning, and all that was folded from it.

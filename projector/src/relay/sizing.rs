@@ -3,18 +3,9 @@
 //! dead letter less and less is then published; an outcome cannot be cut, and is waited with. It must never leave a record
 //! out, nor let one overtake another.
 
-use ledger_schema::topics::MAX_MESSAGE_BYTES;
-
-use super::plan::Publication;
+use super::plan::{Publication, RECEIVED_LIMITS};
 use super::seam::TooLarge;
 
-/// What a record has beside key, value and headers as received: our headers, of which a dead letter's detail is the longest, and
-/// the protocol's own fields.
-const OWN_BYTES: usize = 6 * 1024;
-/// Most bytes of a dead letter's key, value and headers as received. The first fits the topic as `ledger migrate` makes it, and so
-/// whatever the log takes but for its last kilobytes; the others are tried when a topic, made or changed by somebody else, refuses
-/// that one as too large.
-pub(super) const RECEIVED_LIMITS: [usize; 4] = [MAX_MESSAGE_BYTES - OWN_BYTES, 512 * 1024, 64 * 1024, 2 * 1024];
 /// Most bytes in a transaction among records one of which was refused; the last is one record.
 const PIECES: [usize; 3] = [64 * 1024, 4 * 1024, 0];
 /// Our headers of an outcome, about.

@@ -3,7 +3,9 @@
 //! nothing was folded from.
 
 use ledger_database::{Fault, fault_of};
-use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity, check_settings, check_watermarks};
+use ledger_fold::log_safety::{
+    LogIdentity, LogRefusal, check_bounded, check_identity, check_settings, check_watermarks,
+};
 use ledger_kafka::{KafkaUseError, LogInspector};
 use ledger_schema::topic_settings::{Keeps, WrongSetting, check_clock};
 use sqlx::MySqlConnection;
@@ -63,7 +65,9 @@ pub fn check(inspector: &LogInspector, topic: &str, stored: &[StoredPosition]) -
     for position in stored {
         check_identity(topic, &position.identity, &found)?;
     }
-    check_settings(topic, &inspector.settings(topic)?)?;
+    let settings = inspector.settings(topic)?;
+    check_settings(topic, &settings)?;
+    check_bounded(topic, &settings)?;
     let partitions: Vec<i32> = stored.iter().map(|position| position.partition).collect();
     let watermarks = inspector.watermarks_of(topic, &partitions)?;
     for position in stored {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ledger_schema::topic_settings::{WrongSetting, check_clock};
+use ledger_schema::topic_settings::{COMPRESSION_TYPE, WrongSetting, check_clock, check_uncompressed};
 use ledger_schema::topics::TopicSpec;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -72,6 +72,9 @@ fn check(inspector: &LogInspector, spec: &TopicSpec) -> Result<TopicCheck, Topic
     }
     let settings = inspector.settings(topic)?;
     spec.keeps.check(topic, &settings)?;
+    if spec.config.iter().any(|(setting, _)| *setting == COMPRESSION_TYPE) {
+        check_uncompressed(topic, &settings)?;
+    }
     Ok(TopicCheck::There { clock: check_clock(topic, &settings).err() })
 }
 

@@ -78,7 +78,8 @@ async fn a_look_at_a_backlog_reads_what_it_takes() {
     }
     table.prune(&mut connection, published).await.expect("removed");
     let read = reads(&mut connection).await;
-    assert!(read <= 20 * published, "removing {published} rows: found {read}");
+    // The keys of one statement are sixty-four, and are looked up one by one.
+    assert!(read <= 1000, "removing {published} rows: found {read}");
     let left = setting.number("SELECT COUNT(*) FROM outbox").await;
     assert_eq!(left, 2 * BACKLOG - published);
     setting.finish().await;

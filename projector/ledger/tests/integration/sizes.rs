@@ -3,10 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::types::RDKafkaErrorCode;
 use serde_json::Value;
 
-use crate::published::{all_published, event_ids, published};
-use crate::setting::{Append, Projector, Setting, code, get, noise, order, product_in, receipt, stderr};
+use crate::published::{all_published, client, event_ids, published};
+use crate::setting::{
+    Append, LIMIT, Projector, Setting, code, get, last_line, noise, order, product_in, receipt, stderr,
+};
 
 const HERE: i32 = 1;
 /// As `ledger migrate` makes the topics.
@@ -129,5 +133,58 @@ async fn large_headers_are_parked_published_and_shown() {
     let verified = setting.ledger(&["verify"]);
     assert_eq!(code(&verified), 0, "{}", stderr(&verified));
     assert_eq!(projector.stop().0, 0);
+    setting.finish().await;
+}
+
+/// The broker unpacks what a writer packed, so that the log's limit is one of what its readers hold in memory. A log whose broker
+/// does not is refused by name, with what mends it, and nothing is changed.
+#[tokio::test]
+async fn a_log_that_its_broker_keeps_compressed_is_refused() {
+    let setting = Setting::migrated("compression");
+    let topic = setting.topic("orders");
+    let kept = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1"), AS_MADE];
+    let refused = async |found: &'static str| {
+        let settings = [&kept[..], &[("compression.type", found)]].concat();
+        setting.alter_topic(&topic, &settings).await;
+        let remedy = format!("--entity-name {topic} --add-config compression.type=uncompressed");
+        let says = format!("topic {topic} has the wrong compression.type: expected uncompressed, found {found}; ");
+        for args in [&["migrate"][..], &["project"], &["rebuild", "--yes"], &["verify"]] {
+            let output = setting.ledger(args);
+            let said = last_line(&output);
+            assert!(code(&output) == 1 && said.contains(&says) && said.contains(&remedy), "{args:?}: {said}");
+        }
+    };
+    let projector = setting.project();
+    let product = product_in(HERE, "bar");
+    setting.append_event(&product, &receipt(1, &product, 100)).await;
+    setting.folded_to(HERE, 1).await;
+    assert_eq!(projector.stop().0, 0);
+    for found in ["producer", "lz4"] {
+        refused(found).await;
+    }
+    assert_eq!(setting.number("SELECT COUNT(*) FROM generations WHERE number > 1").await, 0, "no rebuild began");
+    setting.alter_topic(&topic, &[&kept[..], &[("compression.type", "uncompressed")]].concat()).await;
+    assert_eq!(setting.project().stop().0, 0);
+    setting.finish().await;
+}
+
+/// An ordinary record that compresses well: what its writer compressed is counted by what it is.
+#[tokio::test]
+async fn the_logs_limit_is_one_of_what_its_readers_hold() {
+    let setting = Setting::migrated("plain");
+    let topic = setting.topic("orders");
+    let kept = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+    let limit = ("max.message.bytes", "20000");
+    setting.alter_topic(&topic, &[&kept[..], &[("compression.type", "uncompressed"), limit]].concat()).await;
+    let producer: FutureProducer = client(&setting).set("compression.type", "lz4").create().expect("a producer");
+    let send = async |length: usize| {
+        let value = vec![b' '; length];
+        let record = FutureRecord::<str, [u8]>::to(&topic).partition(HERE).payload(&value);
+        producer.send(record, LIMIT).await.map_err(|(error, _)| error.rdkafka_error_code())
+    };
+    assert!(send(15_000).await.is_ok());
+    assert_eq!(send(25_000).await.expect_err("too large").expect("a code"), RDKafkaErrorCode::MessageSizeTooLarge);
+    setting.alter_topic(&topic, &[&kept[..], &[("compression.type", "producer"), limit]].concat()).await;
+    assert!(send(25_000).await.is_ok(), "the same record, where its broker keeps it compressed");
     setting.finish().await;
 }

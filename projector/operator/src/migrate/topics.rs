@@ -32,7 +32,7 @@ impl Topics {
         };
         let RelayTopics { orders, outcomes, dead_letters, cursors } = &options.topics;
         let specs = [
-            TopicSpec::never_expiring(orders, options.partitions, replication_factor),
+            TopicSpec::log(orders, options.partitions, replication_factor),
             TopicSpec::published(outcomes, options.partitions, replication_factor),
             TopicSpec::published(dead_letters, options.partitions, replication_factor),
             TopicSpec::cursors(cursors, options.partitions, replication_factor),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
-use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks, check_identity, check_settings};
+use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks, check_bounded, check_identity, check_settings};
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
 use projector::blocked::{Blocked, blocked_among};
 use serde::Serialize;
@@ -112,7 +112,12 @@ async fn found_log(inspector: &LogInspector, topic: &str) -> Result<LogIdentity,
 /// A log that loses records is not the one that was folded, whatever is left of it.
 async fn check_keeps(inspector: &LogInspector, topic: &str) -> Result<(), VerifyError> {
     let (inspector, topic) = (inspector.clone(), topic.to_owned());
-    ask(move || Ok(check_settings(&topic, &inspector.settings(&topic)?)?)).await
+    ask(move || {
+        let settings = inspector.settings(&topic)?;
+        check_settings(&topic, &settings)?;
+        Ok(check_bounded(&topic, &settings)?)
+    })
+    .await
 }
 
 /// A snapshot for one worker, with the partitions that are its own.
