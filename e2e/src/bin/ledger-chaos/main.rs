@@ -139,7 +139,7 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
     let begin = Instant::now();
     let Arguments { orders, seed, clients, brokers, .. } = *arguments;
     progress(&format!("{orders} orders by {clients} clients, seed {seed}, brokers: {brokers}"));
-    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers));
+    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers, orders));
     let servers = arguments.servers();
     let ledger = start(&scissors, servers.state().logs()).await?;
     let shop = Arc::new(Shop::new(&ledger, seed, orders)?);
