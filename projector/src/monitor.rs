@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use ledger_database::Fault;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Waiting;
 use crate::http::Sources;
 use crate::meters;
+use crate::shared::Shared;
 use crate::status::{self, StatusError};
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -29,26 +31,35 @@ pub async fn run(sources: Sources, stop: CancellationToken) {
 }
 
 async fn look(sources: &Sources) {
-    let health = &sources.shared.health;
+    let shared = &sources.shared;
     match status::read(&sources.database, &sources.inspector, &sources.topic).await {
         Ok(status) => {
-            health.database_answered(PART);
-            let ours = |partition: i32| sources.shared.owns(partition);
+            database_answered(shared);
+            let ours = |partition: i32| shared.owns(partition);
             for partition in status.partitions.iter().filter(|partition| ours(partition.partition)) {
                 meters::lag(partition.partition, partition.lag);
             }
             meters::generations(&status);
         }
-        Err(StatusError::Store(error)) if !error.is_unreachable() => tracing::debug!(%error, "the lag cannot be known"),
+        Err(StatusError::Store(error)) if !error.fault().is_some_and(Fault::ends_connection) => {
+            tracing::debug!(%error, "the lag cannot be known");
+        }
         Err(error @ (StatusError::Database(_) | StatusError::Store(_))) => {
-            if health.waits_for_database(PART, Waiting::Always) {
-                tracing::warn!(%error, "the database does not answer");
+            let words = if error.is_unreachable() { "the database does not answer" } else { "the database refuses" };
+            if shared.waits_for_database(PART, Waiting::Always, format!("{words}: {error}")) {
+                tracing::warn!(%error, "{words}");
             }
         }
         // The database was asked first, and answered.
         Err(error) => {
-            health.database_answered(PART);
+            database_answered(shared);
             tracing::debug!(%error, "the lag cannot be known");
         }
+    }
+}
+
+fn database_answered(shared: &Shared) {
+    if shared.database_answered(PART) {
+        tracing::info!("the database answers again");
     }
 }

@@ -99,13 +99,14 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         while !self.parts.stop.is_cancelled() {
             match self.parts.positions.read(partitions).await {
                 Ok(stored) => {
-                    if self.parts.shared.health.database_answered(PART) {
+                    if self.parts.shared.database_answered(PART) {
                         tracing::info!("positions can be read again");
                     }
                     return Ok(Some(stored));
                 }
                 Err(error) if error.is_retryable() => {
-                    if self.parts.shared.health.waits_for_database(PART, Waiting::Always) {
+                    let reason = format!("positions cannot be read: {error}");
+                    if self.parts.shared.waits_for_database(PART, Waiting::Always, reason) {
                         tracing::warn!(%error, "positions cannot be read: trying again");
                     }
                     tokio::time::sleep(RETRY_WAIT).await;

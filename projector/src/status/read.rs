@@ -1,10 +1,10 @@
 //! Reading the status: positions and generations from the database, ends from Kafka. It writes nothing.
 
-use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, number_of};
+use ledger_database::{DatabaseUrl, Limit, NO_SUCH_TABLE, WORK_LIMIT, Watched, number_of};
 use ledger_kafka::{KafkaUseError, LogInspector, ask};
 use ledger_store::positions::{self, StoredPosition};
-use ledger_store::{FOLD_VERSION, StoreError};
-use sqlx::Connection;
+use ledger_store::{FOLD_VERSION, StoreError, at};
+use sqlx::MySqlConnection;
 
 use super::error::StatusError;
 use super::generations::{self, Known};
@@ -15,20 +15,25 @@ use super::shown::{PartitionStatus, Status};
 /// # Errors
 /// [`StatusError`].
 pub async fn read(url: &DatabaseUrl, inspector: &LogInspector, topic: &str) -> Result<Status, StatusError> {
-    let mut connection = ledger_database::connect(url).await?;
-    let stored = match positions::read(&mut connection, topic).await {
+    let mut connection = Watched::open(url).await?;
+    let work = connection.run(Limit::Of(WORK_LIMIT), |connection| of_tables(connection, topic));
+    let (stored, known) = work.await.map_err(|silence| at("reading the status")(silence.into()))??;
+    // A projector reads this every two seconds, and the server warns of each client that leaves without closing.
+    connection.close().await;
+    let (inspector, topic) = (inspector.clone(), topic.to_owned());
+    ask(move || of_positions(&inspector, topic, &stored, known)).await
+}
+
+/// Positions, and what is known of generations.
+async fn of_tables(connection: &mut MySqlConnection, topic: &str) -> Result<(Vec<StoredPosition>, Known), StatusError> {
+    let stored = match positions::read(&mut *connection, topic).await {
         Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
             return Err(StatusError::NotMigrated);
         }
         stored => stored?,
     };
-    let known =
-        generations::read(&mut connection, topic, stored.first().map(|position| position.generation.number)).await?;
-    // A projector reads this every two seconds, and the server warns of each client that leaves without closing. Whether the
-    // closing reaches it changes nothing for us.
-    let _closed = connection.close().await;
-    let (inspector, topic) = (inspector.clone(), topic.to_owned());
-    ask(move || of_positions(&inspector, topic, &stored, known)).await
+    let known = generations::read(connection, topic, stored.first().map(|position| position.generation.number)).await?;
+    Ok((stored, known))
 }
 
 /// Adds the ends of the partitions. Blocks.

@@ -2,7 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::pool::{ReadError, Reader};
+use super::error::ReadError;
+use super::pool::Reader;
 
 /// The log that the projection was made from, as the projector recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
