@@ -62,6 +62,15 @@ impl Client {
         self.send(Method::POST, path, &all, Some(body.to_string().into_bytes())).await
     }
 
+    /// The body as text, such as metrics.
+    ///
+    /// # Errors
+    /// When there was no answer, or none of success.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let response = self.http.get(format!("{}{path}", self.base)).send().await?.error_for_status()?;
+        Ok(response.text().await?)
+    }
+
     /// Any request, body as it is.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ledger_database::SUSPICIOUS_AFTER;
 use ledger_kafka::record::Epoch;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -16,13 +17,39 @@ pub struct Health {
     joined: AtomicBool,
     stopping: AtomicBool,
     /// Parts that wait for the database, by name.
-    waiting: Mutex<BTreeMap<String, Waiting>>,
+    waiting: Mutex<BTreeMap<String, Wait>>,
+    /// Since when parts have been waiting for an answer of the database to what they asked.
+    asking: Mutex<BTreeMap<String, Instant>>,
     /// Parts that wait for Kafka, by name, with its words.
     waiting_for_kafka: Mutex<BTreeMap<String, String>>,
     /// Partitions of ours that an open transaction blocks for long, each in words.
     blocked: Mutex<Vec<String>>,
     /// Partitions whose outcomes are refused.
     unpublished: Mutex<BTreeMap<i32, Unpublished>>,
+}
+
+#[derive(Debug)]
+struct Wait {
+    waiting: Waiting,
+    /// In the server's own words, where it said something.
+    reason: String,
+}
+
+/// A part asks the database something; dropped when that is answered, or given up.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    health: &'a Health,
+    part: &'a str,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        lock(&self.health.asking).remove(self.part);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a relay cannot publish.
@@ -65,46 +92,64 @@ impl Health {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// A part waits for the database; true when it did not before.
-    pub fn waits_for_database(&self, part: &str, waiting: Waiting) -> bool {
-        self.waiting().insert(part.to_owned(), waiting).is_none()
+    /// A part waits for the database; true when none did before, so that an outage gets one warning.
+    pub(crate) fn waits_for_database(
+        &self,
+        part: &str,
+        waiting: Waiting,
+        reason: String,
+        is_current: impl Fn(i32, Epoch) -> bool,
+    ) -> bool {
+        let mut waits = lock(&self.waiting);
+        waits.retain(|_, wait| wait.waiting.counts(&is_current));
+        let is_first = waits.is_empty();
+        waits.insert(part.to_owned(), Wait { waiting, reason });
+        is_first
     }
 
-    /// The database answered a part; true when it had waited.
-    pub fn database_answered(&self, part: &str) -> bool {
-        self.waiting().remove(part).is_some()
+    /// The database answered a part; true when it had waited, and none waits any more.
+    pub(crate) fn database_answered(&self, part: &str, is_current: impl Fn(i32, Epoch) -> bool) -> bool {
+        let mut waits = lock(&self.waiting);
+        let had_waited = waits.remove(part).is_some();
+        had_waited && !waits.values().any(|wait| wait.waiting.counts(&is_current))
+    }
+
+    /// A part asks the database something, of which the answer should come soon.
+    pub(crate) fn asks<'a>(&'a self, part: &'a str) -> Asking<'a> {
+        lock(&self.asking).insert(part.to_owned(), Instant::now());
+        Asking { health: self, part }
     }
 
     /// A part waits for Kafka, which says `words`; true when it did not before.
     pub fn waits_for_kafka(&self, part: &str, words: String) -> bool {
-        self.waiting_for_kafka().insert(part.to_owned(), words).is_none()
+        lock(&self.waiting_for_kafka).insert(part.to_owned(), words).is_none()
     }
 
     /// Kafka answered a part; true when it had waited.
     pub fn kafka_answered(&self, part: &str) -> bool {
-        self.waiting_for_kafka().remove(part).is_some()
+        lock(&self.waiting_for_kafka).remove(part).is_some()
     }
 
     /// Says which partitions of ours an open transaction blocks for long, each in words; none when none is.
     pub fn blocked(&self, partitions: Vec<String>) {
-        *self.blocked.lock().unwrap_or_else(PoisonError::into_inner) = partitions;
+        *lock(&self.blocked) = partitions;
     }
 
     /// A relay was refused; `is_known`: it is certain that it will be again, until somebody changes the topic.
     pub fn cannot_publish(&self, partition: i32, cause: &str, is_known: bool) {
-        let mut unpublished = self.unpublished();
+        let mut unpublished = lock(&self.unpublished);
         let since = unpublished.get(&partition).map_or_else(Instant::now, |before| before.since);
         unpublished.insert(partition, Unpublished { since, cause: cause.to_owned(), is_known });
     }
 
     /// A relay published, or has nothing to publish.
     pub fn publishes(&self, partition: i32) {
-        self.unpublished().remove(&partition);
+        lock(&self.unpublished).remove(&partition);
     }
 
     /// Which partitions' outcomes are refused, and why the first's are.
     fn refusal(&self) -> Option<String> {
-        let unpublished = self.unpublished();
+        let unpublished = lock(&self.unpublished);
         let counts = |refused: &Unpublished| refused.is_known || refused.since.elapsed() > REFUSED;
         let refused: Vec<_> = unpublished.iter().filter(|(_, refused)| counts(refused)).collect();
         let (_, Unpublished { cause, .. }) = refused.first()?;
@@ -121,58 +166,71 @@ impl Health {
         if !self.joined.load(Ordering::Acquire) {
             reasons.push("the consumer group has not assigned partitions yet".to_owned());
         }
-        let counts = |waiting: &Waiting| match waiting {
-            Waiting::Always => true,
-            Waiting::For(epochs) => epochs.iter().any(|(partition, epoch)| is_current(*partition, *epoch)),
-        };
-        if self.waiting().values().any(counts) {
-            reasons.push("the database does not answer".to_owned());
+        for wait in lock(&self.waiting).values().filter(|wait| wait.waiting.counts(&is_current)) {
+            if !reasons.contains(&wait.reason) {
+                reasons.push(wait.reason.clone());
+            }
         }
-        reasons.extend(self.waiting_for_kafka().values().map(|words| format!("waiting for Kafka: {words}")));
+        for (part, since) in lock(&self.asking).iter() {
+            let waited = since.elapsed();
+            if waited >= SUSPICIOUS_AFTER {
+                reasons.push(format!("{part} has waited for an answer of the database for {} s", waited.as_secs()));
+            }
+        }
+        reasons.extend(lock(&self.waiting_for_kafka).values().map(|words| format!("waiting for Kafka: {words}")));
         reasons.extend(self.refusal());
         if !loading.is_empty() {
             reasons.push(format!("partitions {loading:?} are being loaded"));
         }
         // Nothing of them can be folded, however well everything here is.
-        reasons.extend(self.blocked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        reasons.extend(lock(&self.blocked).iter().cloned());
         Readiness { ready: reasons.is_empty(), reasons }
     }
+}
 
-    fn waiting_for_kafka(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.waiting_for_kafka.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn unpublished(&self) -> MutexGuard<'_, BTreeMap<i32, Unpublished>> {
-        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+impl Waiting {
+    fn counts(&self, is_current: impl Fn(i32, Epoch) -> bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::For(epochs) => epochs.iter().any(|(partition, epoch)| is_current(*partition, *epoch)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    const AWAY: &str = "the database does not answer";
+    const READ_ONLY: &str = "the database does not take batches: 1290 (HY000): read-only";
+
+    fn is_current(_: i32, epoch: Epoch) -> bool {
+        epoch == 7
+    }
+
+    fn waits(health: &Health, part: &str, waiting: Waiting, reason: &str) -> bool {
+        health.waits_for_database(part, waiting, reason.to_owned(), is_current)
+    }
 
     #[test]
     fn ready_means_joined_loaded_and_a_database() {
         let health = Health::default();
-        let readiness = |loading: &[i32]| health.readiness(loading, |_, epoch| epoch == 7);
+        let readiness = |loading: &[i32]| health.readiness(loading, is_current);
         assert!(!readiness(&[]).ready);
         health.joined();
         assert!(readiness(&[]).ready);
         assert_eq!(readiness(&[3]).reasons, ["partitions [3] are being loaded"]);
-        assert!(health.waits_for_database("monitor", Waiting::Always));
-        assert!(!health.waits_for_database("monitor", Waiting::Always));
-        assert_eq!(readiness(&[]).reasons, ["the database does not answer"]);
-        assert!(health.database_answered("monitor"));
+        waits(&health, "monitor", Waiting::Always, AWAY);
+        assert_eq!(readiness(&[]).reasons, [AWAY]);
+        assert!(health.database_answered("monitor", is_current));
         assert!(health.waits_for_kafka("consumer", "no leader".to_owned()));
         assert!(!health.waits_for_kafka("consumer", "no answer".to_owned()));
         assert_eq!(readiness(&[]).reasons, ["waiting for Kafka: no answer"]);
         assert!(health.kafka_answered("consumer") && !health.kafka_answered("consumer"));
         for (waiting, ready) in [(vec![(0, 7)], false), (vec![(0, 6)], true), (vec![], true)] {
-            health.waits_for_database("writer-0", Waiting::For(waiting));
+            waits(&health, "writer-0", Waiting::For(waiting), AWAY);
             assert_eq!(readiness(&[]).ready, ready);
         }
         health.blocked(vec!["partition 7 is blocked".to_owned()]);
@@ -187,5 +245,37 @@ mod tests {
         assert!(readiness(&[]).ready);
         health.stopping();
         assert_eq!(readiness(&[]).reasons, ["stopping"]);
+    }
+
+    #[test]
+    fn an_outage_gets_one_warning_and_each_reason_once() {
+        let health = Health::default();
+        health.joined();
+        assert!(waits(&health, "writer-0", Waiting::For(vec![(0, 7)]), READ_ONLY));
+        assert!(!waits(&health, "writer-0", Waiting::For(vec![(0, 7)]), READ_ONLY), "not one an attempt");
+        assert!(!waits(&health, "writer-1", Waiting::For(vec![(1, 7)]), READ_ONLY), "not one a writer");
+        assert!(!waits(&health, "monitor", Waiting::Always, AWAY));
+        assert_eq!(health.readiness(&[], is_current).reasons, [AWAY, READ_ONLY]);
+        assert!(!health.database_answered("monitor", is_current), "the writers still wait");
+        assert!(!health.database_answered("writer-1", is_current));
+        assert!(health.database_answered("writer-0", is_current));
+        assert!(!health.database_answered("writer-0", is_current));
+        // What waits for partitions that were given away is no outage that goes on.
+        waits(&health, "writer-0", Waiting::For(vec![(0, 6)]), AWAY);
+        assert!(waits(&health, "writer-1", Waiting::For(vec![(1, 7)]), READ_ONLY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_does_not_come_is_not_ready() {
+        let health = Health::default();
+        health.joined();
+        let asking = health.asks("writer-0");
+        tokio::time::sleep(SUSPICIOUS_AFTER - Duration::from_millis(1)).await;
+        assert!(health.readiness(&[], is_current).ready);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let reasons = health.readiness(&[], is_current).reasons;
+        assert_eq!(reasons, ["writer-0 has waited for an answer of the database for 3 s"]);
+        drop(asking);
+        assert!(health.readiness(&[], is_current).ready);
     }
 }

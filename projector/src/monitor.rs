@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ledger_database::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +12,7 @@ use crate::blocked::Blocked;
 use crate::health::Waiting;
 use crate::http::Sources;
 use crate::meters;
+use crate::shared::Shared;
 use crate::status::StatusError;
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -35,28 +37,37 @@ pub async fn run(sources: Sources, stop: CancellationToken) {
 }
 
 async fn look(sources: &Sources, blocks: &mut Blocks) {
-    let health = &sources.shared.health;
+    let shared = &sources.shared;
     match sources.status.read().await {
         Ok(status) => {
-            health.database_answered(PART);
-            let ours = |partition: i32| sources.shared.owns(partition);
+            database_answered(shared);
+            let ours = |partition: i32| shared.owns(partition);
             let partitions = status.partitions.iter().filter(|partition| ours(partition.partition));
             partitions.clone().for_each(meters::lag);
             let blocked: Vec<Blocked> = partitions.filter_map(|partition| partition.blocked()).collect();
-            health.blocked(blocks.look(&blocked).iter().map(ToString::to_string).collect());
+            shared.health.blocked(blocks.look(&blocked).iter().map(ToString::to_string).collect());
             meters::generations(&status);
         }
-        Err(StatusError::Store(error)) if !error.is_unreachable() => tracing::debug!(%error, "the lag cannot be known"),
+        Err(StatusError::Store(error)) if !error.fault().is_some_and(Fault::ends_connection) => {
+            tracing::debug!(%error, "the lag cannot be known");
+        }
         Err(error @ (StatusError::Database(_) | StatusError::Store(_))) => {
-            if health.waits_for_database(PART, Waiting::Always) {
-                tracing::warn!(%error, "the database does not answer");
+            let words = if error.is_unreachable() { "the database does not answer" } else { "the database refuses" };
+            if shared.waits_for_database(PART, Waiting::Always, format!("{words}: {error}")) {
+                tracing::warn!(%error, "{words}");
             }
         }
         // The database was asked first, and answered.
         Err(error) => {
-            health.database_answered(PART);
+            database_answered(shared);
             tracing::debug!(%error, "the lag cannot be known");
         }
+    }
+}
+
+fn database_answered(shared: &Shared) {
+    if shared.database_answered(PART) {
+        tracing::info!("the database answers again");
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use ledger_kafka::record::Epoch;
 use tokio::sync::watch;
 
-use crate::health::{Health, Readiness};
+use crate::health::{Asking, Health, Readiness, Waiting};
 
 /// Nobody's epoch: the partition is not ours.
 const NOT_OURS: Epoch = 0;
@@ -107,6 +107,21 @@ impl Shared {
         self.health.readiness(&self.loading(), |partition, epoch| self.is_current(partition, epoch))
     }
 
+    /// A part waits for the database; true when none did before, so that an outage gets one warning.
+    pub fn waits_for_database(&self, part: &str, waiting: Waiting, reason: String) -> bool {
+        self.health.waits_for_database(part, waiting, reason, |partition, epoch| self.is_current(partition, epoch))
+    }
+
+    /// The database answered a part; true when it had waited, and none waits any more.
+    pub fn database_answered(&self, part: &str) -> bool {
+        self.health.database_answered(part, |partition, epoch| self.is_current(partition, epoch))
+    }
+
+    /// A part asks the database something; while the answer does not come, the projector is not ready.
+    pub fn asks<'a>(&'a self, part: &'a str) -> Asking<'a> {
+        self.health.asks(part)
+    }
+
     pub fn committed(&self, partition: i32, next_offset: i64) {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, next_offset);
         self.epochs(partition).commits.send_replace(next_offset);
@@ -126,7 +141,6 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Waiting;
 
     #[test]
     fn only_the_newest_epoch_is_current() {
@@ -167,8 +181,8 @@ mod tests {
         shared.health.joined();
         let epoch = shared.begin_epoch(0);
         shared.loaded(0, epoch);
-        shared.health.waits_for_database("writer-0", Waiting::For(vec![(0, epoch)]));
-        assert_eq!(shared.readiness().reasons, ["the database does not answer"]);
+        shared.waits_for_database("writer-0", Waiting::For(vec![(0, epoch)]), "the database is away".to_owned());
+        assert_eq!(shared.readiness().reasons, ["the database is away"]);
         shared.end_epoch(0);
         assert!(shared.readiness().ready);
     }

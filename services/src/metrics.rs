@@ -75,6 +75,9 @@ pub(crate) struct Metrics {
     pub(crate) projection_polls: Counter,
     pub(crate) held_reads: Counter,
     pub(crate) database_errors: Counter,
+    pub(crate) dead_connections: Counter,
+    pub(crate) reader_lag_records: Gauge,
+    pub(crate) reader_lag_seconds: Gauge,
     pub(crate) panics: Counter,
 }
 
@@ -112,6 +115,9 @@ impl Metrics {
                 projection_polls: counter!("order_service_projection_polls_total"),
                 held_reads: counter!("order_service_held_reads_total"),
                 database_errors: counter!("order_service_database_errors_total"),
+                dead_connections: counter!("order_service_dead_connections_total"),
+                reader_lag_records: gauge!("order_service_reader_lag_records"),
+                reader_lag_seconds: gauge!("order_service_reader_lag_seconds"),
                 panics: counter!("order_service_panics_total"),
             }
         })
@@ -171,5 +177,14 @@ fn describe() {
         "Reads that found a partition before what was observed, or before ?after=, and waited"
     );
     describe_counter!("order_service_database_errors_total", "Reads that failed");
+    describe_counter!(
+        "order_service_dead_connections_total",
+        "Kept connections to the database that were found dead or silent; the reads got new ones"
+    );
+    describe_gauge!(
+        "order_service_reader_lag_records",
+        "Records whose outcomes are published, and that the database that is read does not have"
+    );
+    describe_gauge!("order_service_reader_lag_seconds", "How long the database that is read has not followed");
     describe_counter!("order_service_panics_total", "Panics of handlers; must be 0");
 }

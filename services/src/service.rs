@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::Metrics;
+use crate::published::Furthest;
 use crate::reader::Reader;
+use crate::reader_lag::ReaderLag;
 use crate::readiness::Readiness;
 use crate::reads::Reads;
 use crate::request::RequestLimits;
@@ -54,6 +56,8 @@ impl Service {
         let log = open_log(&settings, &kafka, &reader, tables, &metrics).await?;
         let partition_count = log.partition_count();
         let follower = open_outcomes(&settings, &kafka, partition_count).await?;
+        let published = Arc::new(Furthest::new(partition_count));
+        let lag = Arc::new(ReaderLag::new(published.clone()));
         let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()));
         let app = Arc::new(App {
             name: HeaderValue::try_from(settings.name.as_str())
@@ -64,23 +68,29 @@ impl Service {
                 body_timeout: Duration::from_secs(settings.body_timeout_seconds),
                 partition_count,
             },
-            reads: Reads::new(reader.clone(), waits.clone(), partition_count, metrics.held_reads.clone()),
+            reads: Reads::new(
+                reader.clone(),
+                waits.clone(),
+                partition_count,
+                published.clone(),
+                metrics.held_reads.clone(),
+            ),
             waits,
-            readiness: Readiness::new(vec![log.clone(), Arc::new(reader.clone())]),
+            readiness: Readiness::new(vec![log.clone(), Arc::new(reader.clone()), lag.clone()]),
             log,
             metrics,
             stop,
         });
         let follower_ended = follower
-            .spawn(app.waits.outcomes().clone(), app.metrics.clone(), app.stop.clone())
+            .spawn(app.waits.outcomes().clone(), published, app.metrics.clone(), app.stop.clone())
             .map_err(OutcomesError::from)?;
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let service = Self { app, reader, settings, tasks, follower_ended, end };
-        service.spawn_tasks();
+        service.spawn_tasks(lag);
         Ok(service)
     }
 
-    fn spawn_tasks(&self) {
+    fn spawn_tasks(&self, lag: Arc<ReaderLag>) {
         let (app, end) = (self.app.clone(), self.end.clone());
         self.tasks.spawn(async move { app.log.supervise(end).await });
         let (app, end) = (self.app.clone(), self.end.clone());
@@ -89,6 +99,8 @@ impl Service {
         self.tasks.spawn(async move { app.log.watch_appends(end).await });
         let (app, reader) = (self.app.clone(), self.reader.clone());
         self.tasks.spawn(async move { app.waits.poll(&reader).await });
+        let (app, reader, end) = (self.app.clone(), self.reader.clone(), self.end.clone());
+        self.tasks.spawn(async move { lag.watch(&reader, &app.metrics, &end).await });
         let (metrics, end) = (self.app.metrics.clone(), self.end.clone());
         self.tasks.spawn(async move {
             let mut ticks = interval(UPKEEP_INTERVAL);
@@ -149,7 +161,7 @@ impl Service {
             Ok(Err(error)) => tracing::warn!(%error, "stopped with events whose outcome is unknown"),
             Err(error) => tracing::error!(%error, "the flush ended badly"),
         }
-        self.reader.close().await;
+        self.reader.close();
     }
 }
 

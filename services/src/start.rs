@@ -162,11 +162,17 @@ pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> 
 
 fn database_error(address: String, error: ReadError) -> StartError {
     let cause = error.to_string();
-    let ReadError::Database(error) = error else { return StartError::DatabaseUnreachable { address, cause } };
-    match (number_of(&error), fault_of(&error)) {
-        (Some(NO_SUCH_TABLE), _) => StartError::NotMigrated { address },
-        (None, _) | (_, Fault::ConnectionLost) => StartError::DatabaseUnreachable { address, cause },
-        (Some(_), _) => StartError::DatabaseRefused { address, cause: error.to_string() },
+    let is_refusal = match &error {
+        ReadError::Database(error) if number_of(error) == Some(NO_SUCH_TABLE) => {
+            return StartError::NotMigrated { address };
+        }
+        ReadError::Database(error) => number_of(error).is_some() && fault_of(error) != Fault::ConnectionLost,
+        ReadError::Connect(error) => !error.is_unreachable(),
+        ReadError::Slow { .. } | ReadError::Busy { .. } | ReadError::Stopped => false,
+    };
+    match is_refusal {
+        true => StartError::DatabaseRefused { address, cause },
+        false => StartError::DatabaseUnreachable { address, cause },
     }
 }
 

@@ -6,8 +6,11 @@ mod chocolate;
 mod faults;
 mod fight;
 mod gateway;
+mod own_server;
 mod race;
+mod read_only;
 mod rebuild;
+mod replica;
 mod shop;
 
 use std::time::{Duration, Instant};

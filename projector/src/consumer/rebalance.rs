@@ -104,16 +104,17 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
             match self.parts.positions.read(partitions).await {
                 Ok(stored) => {
                     self.kafka_answers();
-                    if self.parts.shared.health.database_answered(PART) {
+                    if self.parts.shared.database_answered(PART) {
                         tracing::info!("positions can be read again");
                     }
                     return Ok(Some(stored));
                 }
                 Err(error) if self.waits_for(&error) => {
+                    let reason = format!("positions cannot be read: {error}");
                     if matches!(error, LogCheckError::Kafka(_)) {
                         // The database was asked first, and answered.
-                        self.parts.shared.health.database_answered(PART);
-                    } else if self.parts.shared.health.waits_for_database(PART, Waiting::Always) {
+                        self.parts.shared.database_answered(PART);
+                    } else if self.parts.shared.waits_for_database(PART, Waiting::Always, reason) {
                         tracing::warn!(%error, "positions cannot be read: trying again");
                     }
                     tokio::time::sleep(backoff.next_wait()).await;

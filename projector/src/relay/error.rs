@@ -1,6 +1,6 @@
 //! Why a relay stops. Kafka's own troubles are not in here: they are retried with a new producer for as long as they last.
 
-use ledger_database::{DatabaseError, Fault, fault_of};
+use ledger_database::{DatabaseError, fault_of};
 use ledger_kafka::KafkaUseError;
 use ledger_store::log_check::LogCheckError;
 use ledger_store::outbox::OutboxError;
@@ -57,7 +57,7 @@ impl RelayError {
     /// Whether a new session may find it otherwise: a server that is away or refuses for now. What is left needs a person.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Self::Database { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
+            Self::Database { cause, .. } => fault_of(cause).passes(),
             Self::Connection(error) => error.is_retryable(),
             Self::Blocked { .. } => true,
             Self::Kafka(error) | Self::Topics(LogCheckError::Kafka(error)) => passes(error),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ledger_database::{Limit, Silence, WORK_LIMIT, Watched};
 use ledger_kafka::{KafkaUseError, TOPIC_PATIENCE};
 use ledger_store::log_check;
-use sqlx::MySqlConnection;
 
 use super::cursor::CursorReader;
 use super::error::RelayError;
@@ -70,22 +70,36 @@ impl OutboxTable {
     }
 }
 
+/// Of each look at the outbox, and of each removal.
+const LIMIT: Limit = Limit::Of(WORK_LIMIT);
+
+impl OutboxTable {
+    /// A session that got no answer is begun anew, as after any lost connection.
+    fn silent(&self, silence: Silence) -> RelayError {
+        RelayError::Database { partition: self.partition, cause: silence.into() }
+    }
+}
+
 impl OutboxRows for OutboxTable {
-    type Connection = MySqlConnection;
+    type Connection = Watched;
 
-    async fn connect(&self) -> Result<MySqlConnection, RelayError> {
-        Ok(ledger_database::connect(&self.settings.database).await?)
+    async fn connect(&self) -> Result<Watched, RelayError> {
+        Ok(Watched::open(&self.settings.database).await?)
     }
 
-    async fn load(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<Outstanding, RelayError> {
-        rows::load(connection, &self.settings.topics.orders, self.partition, cursor).await
+    async fn load(&self, connection: &mut Watched, cursor: i64) -> Result<Outstanding, RelayError> {
+        let topic = &self.settings.topics.orders;
+        let work = connection.run(LIMIT, |connection| rows::load(connection, topic, self.partition, cursor));
+        work.await.map_err(|silence| self.silent(silence))?
     }
 
-    async fn swap_is_under_way(&self, connection: &mut MySqlConnection) -> Result<bool, RelayError> {
-        rows::swap_is_under_way(connection, self.partition).await
+    async fn swap_is_under_way(&self, connection: &mut Watched) -> Result<bool, RelayError> {
+        let work = connection.run(LIMIT, |connection| rows::swap_is_under_way(connection, self.partition));
+        work.await.map_err(|silence| self.silent(silence))?
     }
 
-    async fn prune(&self, connection: &mut MySqlConnection, cursor: i64) -> Result<(), RelayError> {
-        rows::prune(connection, self.partition, cursor).await
+    async fn prune(&self, connection: &mut Watched, cursor: i64) -> Result<(), RelayError> {
+        let work = connection.run(LIMIT, |connection| rows::prune(connection, self.partition, cursor));
+        work.await.map_err(|silence| self.silent(silence))?
     }
 }

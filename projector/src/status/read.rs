@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, number_of};
+use ledger_database::{DatabaseUrl, Limit, NO_SUCH_TABLE, WORK_LIMIT, Watched, number_of};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use ledger_store::positions::{self, StoredPosition};
-use ledger_store::{FOLD_VERSION, StoreError};
-use sqlx::Connection;
+use ledger_store::{FOLD_VERSION, StoreError, at};
+use sqlx::MySqlConnection;
 
 use super::error::StatusError;
 use super::generations::{self, Known};
@@ -34,18 +34,11 @@ impl StatusReader {
     /// # Errors
     /// [`StatusError`].
     pub async fn read(&self) -> Result<Status, StatusError> {
-        let mut connection = ledger_database::connect(&self.database).await?;
-        let stored = match positions::read(&mut connection, &self.topic).await {
-            Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
-                return Err(StatusError::NotMigrated);
-            }
-            stored => stored?,
-        };
-        let live = stored.first().map(|position| position.generation.number);
-        let known = generations::read(&mut connection, &self.topic, live).await?;
-        // A projector reads this every two seconds, and the server warns of each client that leaves without closing. Whether the
-        // closing reaches it changes nothing for us.
-        let _closed = connection.close().await;
+        let mut connection = Watched::open(&self.database).await?;
+        let work = connection.run(Limit::Of(WORK_LIMIT), |connection| of_tables(connection, &self.topic));
+        let (stored, known) = work.await.map_err(|silence| at("reading the status")(silence.into()))??;
+        // A projector reads this every two seconds, and the server warns of each client that leaves without closing.
+        connection.close().await;
         let reader = self.clone();
         ask(move || reader.of_positions(&stored, known)).await
     }
@@ -76,4 +69,16 @@ impl StatusReader {
             working,
         })
     }
+}
+
+/// Positions, and what is known of generations.
+async fn of_tables(connection: &mut MySqlConnection, topic: &str) -> Result<(Vec<StoredPosition>, Known), StatusError> {
+    let stored = match positions::read(&mut *connection, topic).await {
+        Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
+            return Err(StatusError::NotMigrated);
+        }
+        stored => stored?,
+    };
+    let known = generations::read(connection, topic, stored.first().map(|position| position.generation.number)).await?;
+    Ok((stored, known))
 }

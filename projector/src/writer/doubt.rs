@@ -9,7 +9,7 @@ use ledger_fold::BatchEffects;
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 use ledger_kafka::record::Epoch;
 use ledger_schema::ParkReason;
-use ledger_store::{PartitionBatch, Store, StoreError};
+use ledger_store::{PartitionBatch, Standing, Store, StoreError};
 use tokio::time::Instant;
 
 use super::pending::Pending;
@@ -28,7 +28,7 @@ impl<S: Store> Writer<S> {
         for (partition, slot) in &self.slots {
             meters::stands(*partition, slot.standing.next_offset, slot.state.product_count());
         }
-        match self.parts.store.positions().await {
+        match self.stored_positions().await {
             Ok(stored) => {
                 self.database_answered();
                 let moved = |(partition, slot): (&i32, &Slot)| {
@@ -41,6 +41,11 @@ impl<S: Store> Writer<S> {
             // Once: records that came meanwhile must not wait for this look, and there is a next one.
             Err(error) => self.wait_after(error, &mut backoff()).await,
         }
+    }
+
+    async fn stored_positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
+        let _asking = self.parts.shared.asks(&self.parts.name);
+        self.parts.store.positions().await
     }
 
     pub(super) async fn after_known_id(
@@ -65,7 +70,10 @@ impl<S: Store> Writer<S> {
         for (partition, pending) in pending.iter_mut() {
             let (orders, movements) = pending.ids();
             while !pending.looked_up {
-                match self.parts.store.prior(*partition, &orders, &movements).await {
+                let asking = self.parts.shared.asks(&self.parts.name);
+                let prior = self.parts.store.prior(*partition, &orders, &movements).await;
+                drop(asking);
+                match prior {
                     Ok(prior) => {
                         pending.prior = prior;
                         pending.looked_up = true;
@@ -92,7 +100,7 @@ impl<S: Store> Writer<S> {
         tracing::info!(writer = self.parts.name, %error, "a commit gave no answer: the positions decide");
         let mut backoff = backoff();
         let stored = loop {
-            match self.parts.store.positions().await {
+            match self.stored_positions().await {
                 Ok(stored) => break stored,
                 Err(error) => {
                     if self.wait_after(error, &mut backoff).await?.is_break() {
@@ -101,7 +109,7 @@ impl<S: Store> Writer<S> {
                 }
             }
         };
-        self.database_answered();
+        // No word yet that the database answers again: reading goes on where writing does not, and what is left is written next.
         for effects in effects {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
             // In another generation any offset is somebody else's: our state is not of those tables.
@@ -137,8 +145,10 @@ impl<S: Store> Writer<S> {
             return Err(error.into());
         }
         meters::retried();
-        if self.parts.shared.health.waits_for_database(&self.parts.name, Waiting::For(epochs)) {
-            tracing::warn!(writer = self.parts.name, %error, "the database does not take batches: trying again");
+        let words = if error.is_unreachable() { "answer" } else { "take batches" };
+        let reason = format!("the database does not {words}: {error}");
+        if self.parts.shared.waits_for_database(&self.parts.name, Waiting::For(epochs), reason) {
+            tracing::warn!(writer = self.parts.name, %error, "the database does not {words}: trying again");
         }
         // A timer against a token, never against the database.
         tokio::select! {
@@ -149,7 +159,7 @@ impl<S: Store> Writer<S> {
     }
 
     pub(super) fn database_answered(&self) {
-        if self.parts.shared.health.database_answered(&self.parts.name) {
+        if self.parts.shared.database_answered(&self.parts.name) {
             tracing::info!(writer = self.parts.name, "the database takes batches again");
         }
     }

@@ -144,7 +144,10 @@ impl<S: Store> Writer<S> {
     async fn take_over(&mut self, partition: i32, epoch: Epoch, start_offset: i64) -> Flow {
         let mut backoff = backoff();
         while self.parts.shared.is_current(partition, epoch) {
-            match self.parts.store.load(partition).await {
+            let asking = self.parts.shared.asks(&self.parts.name);
+            let loaded = self.parts.store.load(partition).await;
+            drop(asking);
+            match loaded {
                 Ok(loaded) => {
                     self.database_answered();
                     if loaded.standing.next_offset == start_offset {
@@ -182,10 +185,14 @@ impl<S: Store> Writer<S> {
                 batch = self.fold(&pending);
             }
             if batch.is_empty() {
+                // Nothing is left to write: it was committed before the answer was lost, or is not ours any more.
+                self.database_answered();
                 return Ok(GO_ON);
             }
             let began = Instant::now();
+            let asking = self.parts.shared.asks(&self.parts.name);
             let written = self.parts.store.write(&batch).await;
+            drop(asking);
             let effects: Vec<BatchEffects> = batch.into_iter().map(|one| one.effects).collect();
             let flow = match written {
                 Ok(Written::Committed) => {

@@ -33,10 +33,16 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the connection must not be used again. A killed session answers a few statements more before it ends.
     pub(crate) fn ends_connection(&self) -> bool {
-        matches!(self, Self::Database { cause, .. } if fault_of(cause) == Fault::ConnectionLost)
+        self.fault().is_some_and(Fault::ends_connection)
     }
 
-    /// Whether the server did not answer.
+    /// What a statement's error is, where it is one.
+    pub fn fault(&self) -> Option<Fault> {
+        let Self::Database { cause, .. } = self else { return None };
+        Some(fault_of(cause))
+    }
+
+    /// Whether the server cannot be reached.
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Database { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
@@ -48,7 +54,7 @@ impl StoreError {
     /// Whether the whole transaction should be tried again, with a new connection where it was lost.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Database { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
+            Self::Database { cause, .. } => fault_of(cause).passes(),
             Self::Connect(error) => error.is_retryable(),
             Self::CorruptRow { .. }
             | Self::LivePositions { .. }

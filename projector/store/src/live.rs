@@ -16,7 +16,7 @@ use crate::effects::{EffectStatements, Steps};
 use crate::error::StoreError;
 use crate::fold_version::MixedFolds;
 use crate::outbox_rows::OutboxStatements;
-use crate::transaction::{Session, begin};
+use crate::transaction::{LIMIT, Session, answered, begin};
 
 /// The projector's store.
 pub struct LiveStore {
@@ -48,7 +48,8 @@ impl LiveStore {
 impl Store for LiveStore {
     async fn load(&mut self, partition: i32) -> Result<Loaded, StoreError> {
         let mut connection = self.session.take().await?;
-        let loaded = self.effects.load(&mut connection, partition).await?;
+        let work = connection.run(LIMIT, |connection| self.effects.load(connection, partition));
+        let loaded = answered("loading", work).await?;
         self.session.put_back(connection);
         // Also while it runs: tables of another version may have been swapped in since the start.
         self.mixed.check(loaded.standing.generation.number, loaded.fold_version)?;
@@ -57,7 +58,7 @@ impl Store for LiveStore {
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
         let mut connection = self.session.take().await?;
-        let steps = self.steps(&mut connection, batch).await;
+        let steps = answered("writing", connection.run(LIMIT, |connection| self.steps(connection, batch))).await;
         self.session.settle(connection, steps).await
     }
 
@@ -68,14 +69,16 @@ impl Store for LiveStore {
         movements: &[MovementId],
     ) -> Result<Prior, StoreError> {
         let mut connection = self.session.take().await?;
-        let prior = self.effects.prior(&mut connection, partition, orders, movements).await?;
+        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, orders, movements));
+        let prior = answered("looking ids up", work).await?;
         self.session.put_back(connection);
         Ok(prior)
     }
 
     async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let mut connection = self.session.take().await?;
-        let positions = self.effects.positions(&mut connection).await?;
+        let work = connection.run(LIMIT, |connection| self.effects.positions(connection));
+        let positions = answered("reading positions", work).await?;
         self.session.put_back(connection);
         Ok(positions)
     }

@@ -17,7 +17,7 @@ use crate::batch::{Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
 use crate::effects::{EffectStatements, Steps};
 use crate::error::StoreError;
-use crate::transaction::{Session, begin};
+use crate::transaction::{LIMIT, Session, answered, begin};
 
 /// Rows that were committed, counted by every store that shares it.
 #[derive(Debug, Default)]
@@ -74,14 +74,15 @@ impl ShadowStore {
 impl Store for ShadowStore {
     async fn load(&mut self, partition: i32) -> Result<Loaded, StoreError> {
         let mut connection = self.session.take().await?;
-        let loaded = self.effects.load(&mut connection, partition).await?;
+        let work = connection.run(LIMIT, |connection| self.effects.load(connection, partition));
+        let loaded = answered("loading", work).await?;
         self.session.put_back(connection);
         Ok(loaded)
     }
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
         let mut connection = self.session.take().await?;
-        let steps = self.steps(&mut connection, batch).await;
+        let steps = answered("writing", connection.run(LIMIT, |connection| self.steps(connection, batch))).await;
         let written = self.session.settle(connection, steps).await;
         match &written {
             Ok(Written::Committed) => self.tally.add(batch),
@@ -98,14 +99,16 @@ impl Store for ShadowStore {
         movements: &[MovementId],
     ) -> Result<Prior, StoreError> {
         let mut connection = self.session.take().await?;
-        let prior = self.effects.prior(&mut connection, partition, orders, movements).await?;
+        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, orders, movements));
+        let prior = answered("looking ids up", work).await?;
         self.session.put_back(connection);
         Ok(prior)
     }
 
     async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let mut connection = self.session.take().await?;
-        let positions = self.effects.positions(&mut connection).await?;
+        let work = connection.run(LIMIT, |connection| self.effects.positions(connection));
+        let positions = answered("reading positions", work).await?;
         self.session.put_back(connection);
         Ok(positions)
     }

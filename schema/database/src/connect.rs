@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{Executor, MySqlConnection};
 use thiserror::Error;
 
-use crate::fault::{ACCESS_DENIED, Fault, UNKNOWN_DATABASE, fault_of, number_of};
+use crate::fault::{Fault, Refusal, UNKNOWN_DATABASE, fault_of, number_of};
 use crate::url::DatabaseUrl;
 
 /// How long opening a connection may take, from the first packet to the settled session.
@@ -46,16 +46,39 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Names what went wrong while a connection was opened.
+    pub(crate) fn of(url: &DatabaseUrl, error: sqlx::Error) -> Self {
+        let server = url.server().to_owned();
+        match (number_of(&error), fault_of(&error)) {
+            (_, Fault::Refused(Refusal::Denied)) => {
+                Self::Denied { server, user: url.user().to_owned(), cause: error.to_string() }
+            }
+            (Some(UNKNOWN_DATABASE), _) => {
+                // The server misses one, so the URL named one; where it did not, the message says that.
+                let database = url.database().unwrap_or("(none named)").to_owned();
+                Self::UnknownDatabase { server, database }
+            }
+            (_, Fault::ConnectionLost) => Self::Unreachable { server, cause: error.to_string() },
+            _ => Self::Session { server, cause: error },
+        }
+    }
+
+    pub(crate) fn silent(url: &DatabaseUrl, limit: Duration) -> Self {
+        let cause = format!("no answer within {} s", limit.as_secs());
+        Self::Unreachable { server: url.server().to_owned(), cause }
+    }
+
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// Whether it may be otherwise a moment later.
+    /// Whether it may be otherwise a moment later, for whoever was let in before: a password that is refused may just be
+    /// changed on both sides. Whoever starts takes a refusal for what it is, and asks this of nothing.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
-            Self::Denied { .. } | Self::UnknownDatabase { .. } => false,
-            Self::Session { cause, .. } => matches!(fault_of(cause), Fault::ConnectionLost | Fault::Retry),
+            Self::Unreachable { .. } | Self::Denied { .. } => true,
+            Self::UnknownDatabase { .. } => false,
+            Self::Session { cause, .. } => fault_of(cause).passes(),
         }
     }
 }
@@ -68,11 +91,8 @@ pub async fn connect(url: &DatabaseUrl) -> Result<MySqlConnection, DatabaseError
     // A database future is never raced against a timer where it may hold a transaction; here there is none yet, and a
     // server that accepts and stays silent must not hang the start.
     match tokio::time::timeout(CONNECT_TIMEOUT, open(url)).await {
-        Ok(opened) => opened.map_err(|error| named(url, error)),
-        Err(_) => Err(DatabaseError::Unreachable {
-            server: url.server().to_owned(),
-            cause: format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-        }),
+        Ok(opened) => opened.map_err(|error| DatabaseError::of(url, error)),
+        Err(_) => Err(DatabaseError::silent(url, CONNECT_TIMEOUT)),
     }
 }
 
@@ -90,20 +110,4 @@ pub async fn settle(connection: &mut MySqlConnection) -> Result<(), sqlx::Error>
     connection.execute(SESSION_SETTINGS).await?;
     connection.execute(ISOLATION).await?;
     Ok(())
-}
-
-fn named(url: &DatabaseUrl, error: sqlx::Error) -> DatabaseError {
-    let server = url.server().to_owned();
-    match (number_of(&error), fault_of(&error)) {
-        (Some(number), _) if ACCESS_DENIED.contains(&number) => {
-            DatabaseError::Denied { server, user: url.user().to_owned(), cause: error.to_string() }
-        }
-        (Some(UNKNOWN_DATABASE), _) => {
-            // The server misses one, so the URL named one; where it did not, the message says that.
-            let database = url.database().unwrap_or("(none named)").to_owned();
-            DatabaseError::UnknownDatabase { server, database }
-        }
-        (_, Fault::ConnectionLost) => DatabaseError::Unreachable { server, cause: error.to_string() },
-        _ => DatabaseError::Session { server, cause: error },
-    }
 }

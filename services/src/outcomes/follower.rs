@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 
 use ledger_database::Backoff;
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, QuietContext, settings_refused};
+use ledger_schema::cloudevents::CE_ID;
+use ledger_schema::{EventId, Position};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -19,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::awaited::AwaitedOutcomes;
 use super::decided_record::{DecidedRecord, UndecodableOutcome};
 use crate::metrics::Metrics;
+use crate::published::Furthest;
 
 /// Longest that a stop goes unnoticed.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -87,12 +91,13 @@ impl Follower {
     pub(crate) fn spawn(
         self,
         awaited: Arc<AwaitedOutcomes>,
+        published: Arc<Furthest>,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Result<oneshot::Receiver<()>, FollowError> {
         let (ended, has_ended) = oneshot::channel();
         let work = move || {
-            self.follow(&awaited, &metrics, &stop);
+            self.follow(&awaited, &published, &metrics, &stop);
             drop(self);
             // The receiver is dropped when the start failed later.
             let _ = ended.send(());
@@ -101,7 +106,7 @@ impl Follower {
         Ok(has_ended)
     }
 
-    fn follow(&self, awaited: &AwaitedOutcomes, metrics: &Metrics, stop: &CancellationToken) {
+    fn follow(&self, awaited: &AwaitedOutcomes, published: &Furthest, metrics: &Metrics, stop: &CancellationToken) {
         let mut is_failing = false;
         let mut pauses = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut last_warning: Option<Instant> = None;
@@ -122,6 +127,10 @@ impl Follower {
                 tracing::info!(topic = self.topic, "outcomes are followed again");
             }
             metrics.outcomes_seen.increment(1);
+            // Before anybody is answered by it.
+            if let Some(position) = cause_of(&message) {
+                published.raise(position);
+            }
             if let Err(error) = hand_over(awaited, message.payload()) {
                 metrics.undecodable_outcomes.increment(1);
                 if last_warning.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
@@ -132,6 +141,14 @@ impl Follower {
             }
         }
     }
+}
+
+/// The record that was decided, as the headers have it; `None` for an outcome of somebody who sets none. They lie in the partition
+/// of their cause.
+fn cause_of(message: &BorrowedMessage<'_>) -> Option<Position> {
+    let header = message.headers()?.iter().find(|header| header.key == CE_ID)?;
+    let event_id: EventId = std::str::from_utf8(header.value?).ok()?.parse().ok()?;
+    (event_id.cause.partition == message.partition()).then_some(event_id.cause)
 }
 
 /// While no request waits nothing is decoded: a backlog that is folded at full speed costs the services next to nothing. A

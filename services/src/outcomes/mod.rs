@@ -1,4 +1,5 @@
-//! What the fold decided, as the topic of outcomes has it: read here to answer `Prefer: wait`, and for nothing else.
+//! What the fold decided, as the topic of outcomes has it: read here to answer `Prefer: wait`, and to know how far
+//! the fold is at least (`published`).
 //!
 //! An outcome is published after the transaction that decided it is committed, so whoever was answered by one finds the
 //! order in the tables, on every service. It must never be needed: a parked record and a duplicate have no outcome, and the

@@ -4,7 +4,8 @@ use ledger_schema::wire::Event;
 use ledger_schema::{MovementContents, MovementId, Note, Position};
 use sqlx::FromRow;
 
-use super::pool::{ReadError, Reader, Statement};
+use super::error::ReadError;
+use super::pool::{Reader, Statement};
 use super::standing::{Concern, Snapshot, with_standing};
 use crate::decision::Decision;
 

@@ -2,9 +2,11 @@
 //!
 //! It must never open a transaction, never race a query against a timer outside [`Reader::run`], and never decide whether what
 //! it read may be shown: that is for `crate::reads`, which everything but the poller and the start goes through. Reading
-//! order: `pool`, `standing`, then the statements.
+//! order: `connections`, `pool`, `standing`, then the statements.
 
+mod connections;
 mod decisions;
+mod error;
 mod orders;
 mod pool;
 mod positions;
@@ -12,8 +14,9 @@ mod standing;
 mod stock;
 
 pub(crate) use decisions::UnderId;
+pub(crate) use error::ReadError;
 pub(crate) use orders::OrderRow;
-pub(crate) use pool::{ReadError, Reader, ReaderOptions};
+pub(crate) use pool::{Reader, ReaderOptions};
 #[cfg(test)]
 pub(crate) use standing::PartitionStanding;
 pub(crate) use standing::{Concern, Snapshot, Standing};

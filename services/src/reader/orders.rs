@@ -7,7 +7,8 @@ use ledger_schema::{OrderContents, OrderId, Position, UserId};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::pool::{ReadError, Reader, Statement};
+use super::error::ReadError;
+use super::pool::{Reader, Statement};
 use super::standing::{Concern, Snapshot, with_standing};
 use crate::list_cursor::OrderCursor;
 

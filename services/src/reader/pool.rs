@@ -1,34 +1,24 @@
-//! The pool of reading connections, and how one statement runs on it.
+//! How one statement runs: on a kept connection, and once more on a new one where the kept one was dead or silent.
 //!
-//! A cancelled sqlx future can hand a connection in an unknown state back to the pool: nothing is raced against a timer outside
-//! of [`Reader::run`]. Every statement is one of a few fixed texts.
+//! A cancelled sqlx future leaves a connection in an unknown state: nothing is raced against a timer outside of [`Reader::run`],
+//! and what lost the race is thrown away with its connection. Every statement is one of a few fixed texts.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ledger_database::{DatabaseUrl, is_read_worth_repeating, settle};
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlPoolOptions, MySqlRow};
+use ledger_database::{DatabaseUrl, fault_of, is_read_worth_repeating};
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
-use sqlx::{Executor, FromRow, MySql, MySqlPool};
-use thiserror::Error;
+use sqlx::{FromRow, MySql};
 use tokio::time::timeout;
 
+use super::connections::{Connections, Taken};
+use super::error::ReadError;
 use super::standing::{Concern, Snapshot, take_apart};
 use crate::metrics::Metrics;
 use crate::readiness::Dependency;
-
-/// A read that did not succeed. Always worth a retry: the data is there, only the way to it is not.
-#[derive(Debug, Error)]
-pub(crate) enum ReadError {
-    #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
-    #[error("database: no answer within {} ms", limit.as_millis())]
-    Slow { limit: Duration },
-    #[error("database: the reading task was stopped")]
-    Stopped,
-}
 
 /// A statement on its way to the server.
 type Running<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
@@ -36,46 +26,34 @@ type Running<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>
 /// A statement that parameters are bound to.
 pub(super) type Statement = Query<'static, MySql, MySqlArguments>;
 
-/// A pool of reading connections.
+/// Reads, on connections that are kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
-    pool: MySqlPool,
+    connections: Arc<Connections>,
     query_timeout: Duration,
     pub(super) orders_topic: Arc<str>,
     metrics: Arc<Metrics>,
 }
 
-/// How the pool behaves.
+/// Where is read, and within what limits.
 #[derive(Debug, Clone)]
 pub(crate) struct ReaderOptions {
     pub(crate) url: DatabaseUrl,
     pub(crate) connections: u32,
-    /// Limit of taking a connection, and again of one query.
+    /// Limit of waiting for a connection, again of opening one, and again of one query.
     pub(crate) timeout: Duration,
     pub(crate) orders_topic: Arc<str>,
 }
 
 impl Reader {
-    /// A pool that connects when it is first used.
+    /// It connects when it is first used.
     pub(crate) fn new(options: ReaderOptions, metrics: Arc<Metrics>) -> Self {
-        let pool = MySqlPoolOptions::new()
-            .max_connections(options.connections)
-            .acquire_timeout(options.timeout)
-            // A connection that died while idle is found by its first query, which is tried twice.
-            .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(settle(connection)))
-            .after_release(|connection, _| {
-                Box::pin(async move {
-                    connection.execute("ROLLBACK").await?;
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options.url.options());
-        Self { pool, query_timeout: options.timeout, orders_topic: options.orders_topic, metrics }
+        let connections = Arc::new(Connections::new(options.url, options.connections));
+        Self { connections, query_timeout: options.timeout, orders_topic: options.orders_topic, metrics }
     }
 
     /// Runs one read to its end, whether or not its caller still waits: in a task of its own, because a handler is dropped when its
-    /// client goes away. A read can be repeated, so what is over at once is tried once more.
+    /// client goes away. A read can be repeated, so it is tried once more, on a new connection, where the first was dead.
     ///
     /// # Errors
     /// [`ReadError`], all of them retryable.
@@ -84,15 +62,8 @@ impl Reader {
         T: Send + 'static,
         F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T> + Send + Sync + 'static,
     {
-        let (pool, limit) = (self.pool.clone(), self.query_timeout);
-        let task = tokio::spawn(async move {
-            match attempt(&pool, limit, &query).await {
-                Err(ReadError::Database(error)) if is_read_worth_repeating(&error) => {
-                    attempt(&pool, limit, &query).await
-                }
-                result => result,
-            }
-        });
+        let this = self.clone();
+        let task = tokio::spawn(async move { this.attempts(&query).await });
         let result = match task.await {
             Ok(result) => result,
             Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
@@ -134,23 +105,61 @@ impl Reader {
         Ok(take_apart(&rows)?)
     }
 
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
+    pub(crate) fn close(&self) {
+        self.connections.close();
+    }
+
+    async fn attempts<T, F>(&self, query: &F) -> Result<T, ReadError>
+    where
+        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
+    {
+        let limit = self.query_timeout;
+        let place = self.connections.place(limit).await?;
+        let taken = self.connections.take(&place, limit).await?;
+        // A connection that went silent while it was idle must leave time for a new one.
+        let (was_kept, first_limit) = (taken.was_kept, if taken.was_kept { limit / 2 } else { limit });
+        let error = match self.attempt(taken, first_limit, query).await {
+            Err(error) if is_worth_repeating(&error, was_kept) => error,
+            done => return done,
+        };
+        if was_kept {
+            self.connections.forget_idle();
+            self.metrics.dead_connections.increment(1);
+        }
+        tracing::debug!(%error, was_kept, "a read is tried again, on a new connection");
+        let taken = self.connections.fresh(&place, limit).await?;
+        self.attempt(taken, limit, query).await
+    }
+
+    /// The connection is kept where its statement ended, and did not end it.
+    async fn attempt<T, F>(&self, mut taken: Taken, limit: Duration, query: &F) -> Result<T, ReadError>
+    where
+        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
+    {
+        let result = timeout(limit, query(&mut taken.connection)).await;
+        match result {
+            Ok(Ok(found)) => {
+                self.connections.put_back(taken);
+                Ok(found)
+            }
+            Ok(Err(error)) => {
+                if ledger_database::number_of(&error).is_some() && !fault_of(&error).ends_connection() {
+                    self.connections.put_back(taken);
+                }
+                Err(error.into())
+            }
+            // Its answer may still come: the connection is thrown away.
+            Err(_) => Err(ReadError::Slow { limit }),
+        }
     }
 }
 
-async fn attempt<T, F>(pool: &MySqlPool, limit: Duration, query: &F) -> Result<T, ReadError>
-where
-    F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
-{
-    let mut connection = pool.acquire().await?;
-    match timeout(limit, query(&mut connection)).await {
-        Ok(result) => Ok(result?),
-        Err(_) => {
-            // Its answer may still come: the connection is thrown away, never handed back.
-            drop(connection.detach());
-            Err(ReadError::Slow { limit })
-        }
+/// Whether a new connection may give what this one did not.
+fn is_worth_repeating(error: &ReadError, was_kept: bool) -> bool {
+    match error {
+        ReadError::Database(error) => is_read_worth_repeating(error),
+        ReadError::Slow { .. } => was_kept,
+        ReadError::Connect(_) | ReadError::Busy { .. } | ReadError::Stopped => false,
     }
 }
 

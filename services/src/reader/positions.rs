@@ -2,7 +2,8 @@
 
 use ledger_schema::log::LogIdentity;
 
-use super::pool::{ReadError, Reader};
+use super::error::ReadError;
+use super::pool::Reader;
 
 /// Topic, cluster id, topic id, partition count.
 type IdentityColumns = (String, String, String, i32);

@@ -3,7 +3,8 @@
 use ledger_schema::{Position, ProductId};
 use sqlx::FromRow;
 
-use super::pool::{ReadError, Reader, Statement};
+use super::error::ReadError;
+use super::pool::{Reader, Statement};
 use super::standing::{Concern, Snapshot, with_standing};
 use crate::list_cursor::StockCursor;
 

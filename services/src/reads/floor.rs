@@ -1,11 +1,13 @@
-//! What this process has reported so far, per partition, and whether a snapshot may be shown after that. In memory only: it
-//! is what one service owes its own callers; what all services owe stands in `furthest_positions`.
+//! What this process has reported so far, per partition, what others can have been told by an outcome, and whether a snapshot may
+//! be shown after that. In memory only; what all services owe stands in `furthest_positions`, too, but a replica that lags has an
+//! old one of those.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
 
 use ledger_schema::Position;
 use thiserror::Error;
 
+use crate::published::Furthest;
 use crate::reader::{Concern, Standing};
 
 /// A partition that is not folded far enough.
@@ -29,35 +31,35 @@ impl Lag {
     }
 }
 
-/// By partition, the next offset (exclusive) that an answer of this process reported. Never goes down.
+/// By partition, how far an answer of this process reported, and how far outcomes were published.
 #[derive(Debug)]
 pub(super) struct Reported {
-    next_offsets: Box<[AtomicI64]>,
+    by_us: Furthest,
+    published: Arc<Furthest>,
 }
 
-/// What was reported before a read began: it must not show less.
+/// What was observed before a read began: it must not show less.
 #[derive(Debug)]
 pub(super) struct Floor {
     next_offsets: Box<[i64]>,
 }
 
 impl Reported {
-    pub(super) fn new(partition_count: i32) -> Self {
-        Self { next_offsets: (0..partition_count).map(|_| AtomicI64::new(0)).collect() }
+    pub(super) fn new(partition_count: i32, published: Arc<Furthest>) -> Self {
+        Self { by_us: Furthest::new(partition_count), published }
     }
 
     pub(super) fn floor(&self) -> Floor {
-        Floor { next_offsets: self.next_offsets.iter().map(|known| known.load(Ordering::Acquire)).collect() }
+        let mut next_offsets = self.by_us.now();
+        for (known, published) in next_offsets.iter_mut().zip(self.published.now()) {
+            *known = published.max(*known);
+        }
+        Floor { next_offsets }
     }
 
     pub(super) fn raise(&self, partition: i32, next_offset: i64) {
-        let known = usize::try_from(partition).ok().and_then(|partition| self.next_offsets.get(partition));
         // Partitions are below the frozen count: it was compared with the tables' and the outcomes' at start.
-        let known = known.expect("a partition within the topic's count");
-        // Mostly it stands there already, and a load is cheaper than a write that all cores wait for.
-        if known.load(Ordering::Relaxed) < next_offset {
-            known.fetch_max(next_offset, Ordering::AcqRel);
-        }
+        assert!(self.by_us.raise_to(partition, next_offset), "a partition within the topic's count");
     }
 
     /// A snapshot is about to be shown, with all that is absent from it, too.
@@ -97,13 +99,17 @@ mod tests {
         partitions.iter().map(partition).collect()
     }
 
+    fn reported(partition_count: i32) -> Reported {
+        Reported::new(partition_count, Arc::new(Furthest::new(partition_count)))
+    }
+
     fn before(partition: i32, next_offset: i64, furthest: i64) -> Option<Lag> {
         Some(Lag::BeforeFurthest { partition, next_offset, furthest })
     }
 
     #[test]
     fn what_was_observed_by_anybody_is_not_followed_by_less() {
-        let floor = Reported::new(4).floor();
+        let floor = reported(4).floor();
         for (tables, concern, expected) in [
             // Nothing known of anything: an empty ledger may be shown.
             (vec![], Concern::Every, None),
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_this_service_reported_holds_without_the_table() {
-        let reported = Reported::new(4);
+        let reported = reported(4);
         let early = reported.floor();
         reported.raise(3, 42);
         reported.raise(3, 41);
@@ -138,12 +144,24 @@ mod tests {
 
     #[test]
     fn a_named_record_comes_second() {
-        let floor = Reported::new(4).floor();
+        let floor = reported(4).floor();
         let named = Position { partition: 1, offset: 3 };
         let lag = |tables: &[(i32, i64, i64)]| floor.lag_of(&standing(tables), Concern::One(1), Some(named));
         assert_eq!(lag(&[(1, 4, 4)]), None);
         assert_eq!(lag(&[(1, 3, 3)]), Some(Lag::BeforeNamed(named)), "exclusive");
         assert_eq!(lag(&[]), Some(Lag::BeforeNamed(named)));
         assert_eq!(lag(&[(1, 3, 4)]), before(1, 3, 4));
+    }
+    #[test]
+    fn what_was_published_is_not_followed_by_less() {
+        let published = Arc::new(Furthest::new(4));
+        let reported = Reported::new(4, published.clone());
+        published.raise(Position { partition: 3, offset: 41 });
+        let stands =
+            |next_offset| reported.floor().lag_of(&standing(&[(3, next_offset, next_offset)]), Concern::One(3), None);
+        assert_eq!(stands(41), before(3, 41, 42), "a replica, which has an old furthest position, too");
+        assert_eq!(stands(42), None);
+        reported.raise(3, 50);
+        assert_eq!(stands(42), before(3, 42, 50), "whichever is further");
     }
 }

@@ -11,9 +11,13 @@
 //!   RENAME exchanges that table. So whatever a service read, and whatever outcome was published, stands before it.
 //! - The statement: positions, furthest positions and rows come from one snapshot (`reader::standing`). A partition that stands
 //!   before its furthest position cannot be missed, however a swap falls.
-//! - This service ([`floor`]): it never shows less than it showed itself. What it answered from an outcome or from rows is kept
-//!   in memory and compared, too: for a database that lost `furthest_positions` along with the rest, or a replica that lags.
-//!   A service that starts after such a loss knows nothing of before; nothing in the system would tell it.
+//! - This service ([`floor`]): it never shows less than it showed itself, nor less than outcomes were published of while it ran,
+//!   by which any service may have answered. Both are kept in memory and compared, too: for a database that lost
+//!   `furthest_positions` along with the rest, or a replica that lags, whose furthest positions are as old as its rows. A
+//!   service that starts after such a loss knows nothing of before; nothing in the system would tell it.
+//!
+//! **What a replica cannot know.** What is decided and not published yet, or was published before this service began to follow:
+//! there it may show what the replica has, and take a used key for a new one, which the fold then finds to be used.
 //!
 //! Whoever finds a partition of its concern before one of these waits as long as its request may, all with the one poller of
 //! [`crate::waiting`], then says so: a 503 that names partition, position and furthest position. It never shows what it read.
@@ -37,6 +41,7 @@ use tracing::instrument;
 
 use self::floor::Reported;
 use crate::list_cursor::{OrderCursor, StockCursor};
+use crate::published::Furthest;
 use crate::reader::{Concern, OrderRow, ReadError, Reader, Snapshot, StockRow, UnderId};
 use crate::waiting::{Waited, Waits};
 
@@ -72,9 +77,15 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// `held` counts the reads that could not be answered at once.
-    pub(crate) fn new(reader: Reader, waits: Arc<Waits>, partition_count: i32, held: Counter) -> Self {
-        Self { reader, waits, reported: Reported::new(partition_count), partition_count, held }
+    /// `published` is what the outcomes say; `held` counts the reads that could not be answered at once.
+    pub(crate) fn new(
+        reader: Reader,
+        waits: Arc<Waits>,
+        partition_count: i32,
+        published: Arc<Furthest>,
+        held: Counter,
+    ) -> Self {
+        Self { reader, waits, reported: Reported::new(partition_count, published), partition_count, held }
     }
 
     /// Every row under an order's id, by partition and line.

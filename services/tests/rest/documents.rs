@@ -13,7 +13,7 @@ async fn health_readiness_metrics() {
     assert_eq!((ready.status, &ready.json()["ready"]), (200, &true.into()), "{ready:?}");
     let names: Vec<_> =
         ready.json()["parts"].as_array().expect("parts").iter().map(|part| part["name"].clone()).collect();
-    assert_eq!(names, ["kafka", "database"]);
+    assert_eq!(names, ["kafka", "database", "reader"]);
     assert_eq!(post(&router, "/orders", &[], ORDER).await.status, 202);
     assert_eq!(post(&router, "/orders", &[], "{}").await.status, 422);
     assert_eq!(get(&router, "/nowhere").await.status, 404);
@@ -34,6 +34,9 @@ async fn health_readiness_metrics() {
         "order_service_undecodable_outcomes_total 0",
         "order_service_projection_polls_total 0",
         "order_service_held_reads_total 0",
+        "order_service_dead_connections_total 0",
+        "order_service_reader_lag_records 0",
+        "order_service_reader_lag_seconds 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }

@@ -146,3 +146,42 @@ async fn the_database_away_and_back() {
     }
     assert_eq!(world.records(), records);
 }
+
+/// A server that was started anew, a KILL, an idle limit of somebody between, a firewall that forgot: however many kept connections
+/// are dead, or silent, no read fails that a new one answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_and_silent_kept_connections_fail_no_read() {
+    let world = World::new().await;
+    let admin = variable("LEDGER_TEST_ADMIN_DATABASE_URL");
+    let (login, host) = admin.trim_end_matches('/').rsplit_once('@').expect("a login");
+    let proxy = Proxy::to(host.to_owned()).await;
+    let url = format!("{login}@{}/{}", proxy.address, world.database);
+    let router = world.router(&["--reader-database-url", &url, "--database-timeout-ms", "2000"]).await;
+    for line in [Line::Cut, Line::Forgotten] {
+        let mut reads = JoinSet::new();
+        for _ in 0..200 {
+            let router = router.clone();
+            reads.spawn(async move { get(&router, "/stock").await.status });
+        }
+        assert!(reads.join_all().await.iter().all(|status| *status == 200));
+        let kept = proxy.open_count();
+        assert!(kept >= 3, "{kept} kept connections, which are needed to tell");
+        proxy.set(line);
+        if line == Line::Cut {
+            eventually("all are closed", async || (proxy.open_count() == 0).then_some(())).await;
+            proxy.set(Line::Open);
+        }
+        let started = Instant::now();
+        for nth in 0..2 * kept {
+            for uri in ["/stock", "/users/alice/orders"] {
+                let answer = get(&router, uri).await;
+                assert_eq!(answer.status, 200, "{line:?}, {nth}: {answer:?}");
+            }
+        }
+        // One statement finds out, after half its time; what else was idle is not tried.
+        assert!(started.elapsed() < Duration::from_secs(3), "{line:?}: {:?}", started.elapsed());
+        assert_eq!(get(&router, "/readyz").await.status, 200);
+    }
+    assert_eq!(metric(&router, "order_service_dead_connections_total").await, 2);
+    assert_eq!(metric(&router, "order_service_database_errors_total").await, 0);
+}

@@ -21,18 +21,18 @@ use crate::setting::{LIMIT, PARTITIONS, Setting, order, partition_of, product_in
 const LIMITS: Limits = Limits { records: 100, bytes: 1 << 20 };
 
 /// A writer of one partition, fed by hand.
-struct Fed {
+pub(crate) struct Fed {
     intake: Arc<Intake>,
-    shared: Arc<Shared>,
-    resyncs: Receiver<Resync>,
-    running: JoinHandle<Result<(), WriterError>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) resyncs: Receiver<Resync>,
+    pub(crate) running: JoinHandle<Result<(), WriterError>>,
     partition: i32,
-    product: String,
+    pub(crate) product: String,
     epoch: u64,
 }
 
 impl Fed {
-    fn start(setting: &Setting, url: DatabaseUrl, partition: i32) -> Self {
+    pub(crate) fn start(setting: &Setting, url: DatabaseUrl, partition: i32) -> Self {
         let shared = Arc::new(Shared::new(PARTITIONS));
         let intake = Arc::new(Intake::new(LIMITS));
         let (resync, resyncs) = channel();
@@ -59,7 +59,7 @@ impl Fed {
         self.intake.tell(Control::Assigned { partition, epoch, start_offset });
     }
 
-    fn feed(&self, from: i64, values: &[String]) {
+    pub(crate) fn feed(&self, from: i64, values: &[String]) {
         assert_eq!(partition_of(&self.product), self.partition);
         let key = Some(self.product.as_bytes());
         for (offset, value) in (from..).zip(values) {
@@ -69,7 +69,7 @@ impl Fed {
     }
 
     /// Waits until all that was fed is done or dropped.
-    async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         let (done, settled) = tokio::sync::oneshot::channel();
         self.intake.tell(Control::Barrier(done));
         tokio::time::timeout(LIMIT, settled).await.expect("in time").expect("settled");
@@ -84,7 +84,7 @@ impl Fed {
         .expect("a thread")
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.intake.tell(Control::Stop);
         self.running.await.expect("ended").expect("without an error");
     }

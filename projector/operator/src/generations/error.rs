@@ -89,7 +89,7 @@ impl GenerationsError {
             Self::Cursor(error) => error.is_unreachable(),
             Self::Log(error) => error.is_unreachable(),
             Self::Store(error) => error.is_unreachable(),
-            Self::SwapUnknown(_) => true,
+            Self::SwapUnknown(error) => fault_of(error) == Fault::ConnectionLost,
             Self::NotWrittenDown { cause, .. } => cause.is_unreachable(),
             Self::Sql { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
             _ => false,

@@ -137,10 +137,15 @@ impl Guard {
     }
 
     /// Gives it back. What fails here ends with the connection all the same.
-    pub async fn release(mut self) {
+    pub async fn release(self) {
         if self.in_doubt {
             return;
         }
+        // A server that went silent must not keep the command from ending; the guard ends with the connection.
+        let _ = tokio::time::timeout(ANSWER_LIMIT, self.give_back()).await;
+    }
+
+    async fn give_back(mut self) {
         // The lock first, so that nobody finds it held without a row; the next holder's row is not ours to delete.
         drop(self.connection.execute("DO RELEASE_LOCK(CONCAT('ledger.rebuild.', DATABASE()))").await);
         drop(self.connection.execute("DELETE FROM generation_guard WHERE connection_id = CONNECTION_ID()").await);

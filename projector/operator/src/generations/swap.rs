@@ -24,6 +24,9 @@ use super::shadow;
 
 /// The number under which tables go whose positions never named a generation.
 const NOTHING_FOLDED: i32 = 0;
+/// Longest that the RENAME is waited for. It waits for locks as long as it is told, and then takes milliseconds; the server gives the
+/// guard of a holder that is cut off away after twice this.
+const RENAME_LIMIT: Duration = Duration::from_secs(60);
 /// MariaDB's numbers of a lock that was not got in time, and of a deadlock: both pass.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
@@ -156,7 +159,7 @@ async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, live: &Li
     let (statements, began) = (MoveStatements::new(&Tables::live()), Instant::now());
     for position in &live.positions {
         match statements.ensure_furthest(connection, topic, position.partition).await {
-            Err(error) if error.is_retryable() && !error.is_unreachable() => {
+            Err(error) if error.fault() == Some(Fault::Retry) => {
                 return Err(GenerationsError::Busy { attempts: 1, seconds: began.elapsed().as_secs() });
             }
             done => done?,
@@ -225,7 +228,9 @@ async fn rename(connection: &mut MySqlConnection, old: i32, plan: &Plan<'_>) -> 
     let text = rename_text(old, plan.target, plan.wait_seconds);
     let began = Instant::now();
     ledger_failpoints::reach(FailPoint::SwapRenames);
-    match connection.execute(AssertSqlSafe(text)).await {
+    // Whoever is left without an answer does not know whether it swapped, and drops the connection with the guard.
+    let renamed = tokio::time::timeout(RENAME_LIMIT, connection.execute(AssertSqlSafe(text))).await;
+    match renamed.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())) {
         Ok(_) => {
             ledger_failpoints::reach(FailPoint::SwapRenamed);
             Ok(began.elapsed())
@@ -234,7 +239,9 @@ async fn rename(connection: &mut MySqlConnection, old: i32, plan: &Plan<'_>) -> 
             Err(GenerationsError::Busy { attempts: 1, seconds: began.elapsed().as_secs() })
         }
         // The statement may still be waiting for its locks, and go through after we are gone.
-        Err(error) if fault_of(&error) == Fault::ConnectionLost => Err(GenerationsError::SwapUnknown(error)),
+        Err(error) if matches!(fault_of(&error), Fault::ConnectionLost | Fault::Ended) => {
+            Err(GenerationsError::SwapUnknown(error))
+        }
         Err(error) => Err(sql("swapping the tables")(error)),
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use backon::{ConstantBuilder, Retryable};
-use ledger_database::{DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
+use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, fault_of, number_of};
 use ledger_fold::log_safety::LogRefusal;
 use ledger_store::StoreError;
 use ledger_store::log_check::LogCheckError;
@@ -63,7 +63,7 @@ impl LedgerReader {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if !matches!(fault_of(&failed), Fault::ConnectionLost | Fault::Retry) || started.elapsed() > PATIENCE {
+            if !fault_of(&failed).passes() || started.elapsed() > PATIENCE {
                 return Err(ImportError::Query(failed));
             }
             tracing::warn!(error = %failed, "the database did not answer a look-up: asking again");

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use ledger_database::schema_version::SchemaVersionError;
-use ledger_database::{DatabaseError, Fault, fault_of, number_of};
+use ledger_database::{DatabaseError, Fault, Refusal, fault_of, number_of};
 use ledger_kafka::KafkaUseError;
 use ledger_kafka::replay::ReplayError;
 use ledger_store::StoreError;
@@ -96,18 +96,15 @@ pub enum RebuildCause {
     Part(String),
 }
 
-/// MariaDB's numbers of a full disk: ER_DISK_FULL, ER_RECORD_FILE_FULL, and ER_TEMP_FILE_WRITE_FAILURE.
-const DISK_FULL: &[u16] = &[1021, 1114, 1878];
 /// Its numbers for an error of the operating system, whose own number is in the text.
 const SYSTEM_ERROR: &[u16] = &[3, 20, 29, 1005, 1026, 1030];
 /// ENOSPC and EDQUOT, as MariaDB words them.
 const NO_SPACE: &[&str] = &["No space left on device", "errno: 28", "Got error 28", "Disk quota exceeded", "error 122"];
-const DENIED: &[u16] = &[1044, 1142, 1143, 1227, 1370];
 
 impl RebuildCause {
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::GuardLost { .. } => true,
+            Self::GuardLost { cause } => fault_of(cause) == Fault::ConnectionLost,
             Self::Generations(error) => error.is_unreachable(),
             Self::Start(error) => error.is_unreachable(),
             Self::Cursor(RelayError::Kafka(error)) => error.is_unreachable(),
@@ -124,12 +121,15 @@ impl RebuildCause {
     pub(super) fn named(self, user: &str) -> Self {
         let Some(cause) = self.database() else { return self };
         let (number, text) = (number_of(cause), cause.to_string());
-        let one_of = |numbers: &[u16]| number.is_some_and(|number| numbers.contains(&number));
-        if one_of(DENIED) {
-            return Self::MissingRight { user: user.to_owned(), cause: text };
+        if number.is_some_and(|number| SYSTEM_ERROR.contains(&number)) {
+            let is_full = NO_SPACE.iter().any(|words| text.contains(words));
+            return if is_full { Self::DiskFull { cause: text } } else { self };
         }
-        let full = one_of(SYSTEM_ERROR) && NO_SPACE.iter().any(|words| text.contains(words));
-        if one_of(DISK_FULL) || full { Self::DiskFull { cause: text } } else { self }
+        match fault_of(cause) {
+            Fault::Refused(Refusal::Denied) => Self::MissingRight { user: user.to_owned(), cause: text },
+            Fault::Refused(Refusal::NoRoom) => Self::DiskFull { cause: text },
+            _ => self,
+        }
     }
 
     /// The database's error, where it is one.

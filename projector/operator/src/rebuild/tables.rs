@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use ledger_database::Tables;
-use ledger_database::{DatabaseUrl, Fault, fault_of};
+use ledger_database::{DatabaseUrl, Fault, Limit, Silence, WORK_LIMIT, Watched, fault_of};
 use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_store::positions::{self, Origin, PositionStatements, StoredPosition};
@@ -95,27 +95,28 @@ pub(super) async fn add_keys(
     bar: &Bar,
     stop: &CancellationToken,
 ) -> Result<(), RebuildCause> {
-    let mut connection = ledger_database::connect(url).await?;
+    let mut connection = Watched::open(url).await?;
     let (live, built) = (Tables::live(), Tables::of_generation(generation));
     for (live, table) in growing(&live).into_iter().zip(growing(&built)) {
         add_keys_of(url, &mut connection, live, table, bar, stop).await?;
         // The server's picture of the table is of when it was empty, and plans follow it.
-        run(&mut connection, "taking statistics", format!("ANALYZE TABLE `{table}`")).await?;
+        long(&mut connection, "taking statistics", format!("ANALYZE TABLE `{table}`")).await?;
     }
     Ok(())
 }
 
 async fn add_keys_of(
     url: &DatabaseUrl,
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     live: &str,
     table: &str,
     bar: &Bar,
     stop: &CancellationToken,
 ) -> Result<(), RebuildCause> {
     loop {
-        let expected = keys(connection, live).await?;
-        let found = keys(connection, table).await?;
+        let limit = Limit::Of(WORK_LIMIT);
+        let read = connection.run(limit, |connection| keys_of_both(connection, live, table));
+        let (expected, found) = read.await.map_err(silent("reading how a table was made"))??;
         if let Some(unknown) = found.iter().find(|key| !expected.contains(key)) {
             return Err(RebuildCause::UnknownKeys { table: table.to_owned(), keys: unknown.clone() });
         }
@@ -140,15 +141,12 @@ async fn add_keys_of(
 /// Runs a long statement, while another connection looks how far it is, and ends it at a stop.
 async fn watched(
     url: &DatabaseUrl,
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     text: String,
     bar: &Bar,
     stop: &CancellationToken,
 ) -> Result<(), RebuildCause> {
-    let id: i64 = sqlx::query_scalar("SELECT CAST(CONNECTION_ID() AS SIGNED)")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(sql("adding indexes"))?;
+    let id = connection.id();
     let mut watcher = ledger_database::connect(url).await?;
     let watch = async {
         let mut is_killed = false;
@@ -169,7 +167,7 @@ async fn watched(
         }
     };
     let altered = tokio::select! {
-        done = run(connection, "adding indexes", text) => done,
+        done = long(connection, "adding indexes", text) => done,
         never = watch => never,
     };
     if stop.is_cancelled() { altered.map_err(|_| RebuildCause::Stopped) } else { altered }
@@ -201,6 +199,14 @@ fn without_keys(made: &str) -> Vec<String> {
     lines.filter(|line| !keys.contains(line)).collect()
 }
 
+async fn keys_of_both(
+    connection: &mut MySqlConnection,
+    live: &str,
+    table: &str,
+) -> Result<(Vec<String>, Vec<String>), RebuildCause> {
+    Ok((keys(connection, live).await?, keys(connection, table).await?))
+}
+
 /// The secondary keys of a table, as they stand in SHOW CREATE TABLE.
 async fn keys(connection: &mut MySqlConnection, table: &str) -> Result<Vec<String>, RebuildCause> {
     Ok(keys_in(&made(connection, table).await?))
@@ -222,6 +228,15 @@ fn name_of(key: &str) -> Option<&str> {
     let start = key.find('`')?;
     let length = key.get(start + 1..)?.find('`')?;
     key.get(start..start + length + 2)
+}
+
+/// As [`run`], for as long as the server says that it works on it.
+async fn long(connection: &mut Watched, step: &'static str, text: String) -> Result<(), RebuildCause> {
+    connection.run(Limit::WhileWorkedOn, |connection| run(connection, step, text)).await.map_err(silent(step))?
+}
+
+fn silent(step: &'static str) -> impl Fn(Silence) -> RebuildCause {
+    move |silence| sql(step)(silence.into())
 }
 
 async fn run(connection: &mut MySqlConnection, step: &'static str, text: String) -> Result<(), RebuildCause> {
