@@ -21,7 +21,7 @@ fn open_transaction(setting: &Setting, name: &str, values: &[String]) -> BasePro
         .set("bootstrap.servers", setting.variable("LEDGER_KAFKA_BROKERS"))
         .set("transactional.id", format!("{}-{name}", setting.name))
         // Should the test die, the broker ends it.
-        .set("transaction.timeout.ms", "60000")
+        .set("transaction.timeout.ms", "120000")
         .create()
         .expect("a producer");
     producer.init_transactions(LIMIT).expect("begun");
@@ -60,9 +60,27 @@ fn offsets(partition: &Value) -> [i64; 4] {
     ["nextOffset", "stableOffset", "endOffset", "lag"].map(|name| partition[name].as_i64().expect("a number"))
 }
 
-fn check_nothing_left(partition: &Value, offsets_expected: [i64; 4]) {
-    assert_eq!(offsets(partition), offsets_expected);
+/// The broker writes the marks of a transaction a moment after it has answered to its end.
+fn check_nothing_left(setting: &Setting, expected: [i64; 4]) {
+    let begun = Instant::now();
+    let mut partition = told(setting);
+    while offsets(&partition) != expected {
+        assert!(begun.elapsed() < LIMIT, "expected {expected:?}: {partition}");
+        partition = told(setting);
+    }
     assert_eq!((partition["lagSeconds"].as_f64(), &partition["blockedSince"]), (Some(0.0), &Value::Null));
+}
+
+/// Waits until the last stable offset and the high watermark are these.
+async fn until_ends(setting: &Setting, stable: i64, high: i64) {
+    let (kafka, topic) = (setting.kafka(), setting.topic("orders"));
+    let wait = move || {
+        let (begun, inspector) = (Instant::now(), LogInspector::new(&kafka).expect("valid"));
+        while inspector.watermarks(&topic, PARTITION).expect("Kafka answers") != (Watermarks { low: 0, stable, high }) {
+            assert!(begun.elapsed() < LIMIT, "the ends are not {stable} and {high}");
+        }
+    };
+    tokio::task::spawn_blocking(wait).await.expect("as expected");
 }
 
 fn metric(body: &str, name: &str) -> Option<f64> {
@@ -111,7 +129,7 @@ async fn an_open_transaction_is_told_and_once_it_is_aborted_nothing_is_left() {
     open.abort_transaction(LIMIT).expect("aborted");
     setting.folded_to(PARTITION, 5).await;
     // Behind the last record is the transaction's mark, at which no position ever stands.
-    check_nothing_left(&told(&setting), [5, 6, 6, 0]);
+    check_nothing_left(&setting, [5, 6, 6, 0]);
     for (name, value) in [("lag_records", 0.0), ("lag_seconds", 0.0), ("blocked_seconds", 0.0), ("end_offset", 6.0)] {
         until_metric(&projector, name, value);
     }
@@ -134,10 +152,10 @@ async fn marks_and_aborted_records_at_the_end_are_no_lag_with_a_projector_or_wit
     open_transaction(&setting, "aborted", &orders(2..5)).abort_transaction(LIMIT).expect("aborted");
     // 0 receipt, 1 order, 2 its mark, 3 to 5 aborted, 6 their mark.
     setting.folded_to(PARTITION, 2).await;
-    check_nothing_left(&told(&setting), [2, 7, 7, 0]);
+    check_nothing_left(&setting, [2, 7, 7, 0]);
     until_metric(&projector, "lag_records", 0.0);
     assert_eq!(projector.stop().0, 0);
-    check_nothing_left(&told(&setting), [2, 7, 7, 0]);
+    check_nothing_left(&setting, [2, 7, 7, 0]);
 
     // Nobody folds: what comes now is left, and the marks before it do not count.
     append(&setting, 6..8).await;
@@ -153,7 +171,7 @@ async fn marks_and_aborted_records_at_the_end_are_no_lag_with_a_projector_or_wit
     let projector = setting.project();
     until_metric(&projector, "end_offset", 11.0);
     until_metric(&projector, "lag_records", 0.0);
-    check_nothing_left(&told(&setting), [9, 11, 11, 0]);
+    check_nothing_left(&setting, [9, 11, 11, 0]);
     let (_, body) = get(projector.address, "/status").expect("an answer");
     let body: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!((&body["lag"], offsets(&body["partitions"][1])), (&json!(0), [9, 11, 11, 0]));
@@ -217,16 +235,16 @@ async fn both_ends_and_the_first_record_are_what_the_broker_has() {
     let aborted = open_transaction(&setting, "aborted", &orders(3..5));
     let open = open_transaction(&setting, "open", &orders(5..6));
     aborted.abort_transaction(LIMIT).expect("aborted");
+    until_ends(&setting, 4, 6).await;
     append(&setting, 6..7).await;
     // 0 and 1 orders, 2 and 3 aborted, 4 open, 5 the mark of the aborted ones, 6 an order.
     let (kafka, topic) = (setting.kafka(), setting.topic("orders"));
-    let inspector = LogInspector::new(&kafka).expect("valid");
-    let (asked, of) = (inspector.clone(), topic.clone());
     let facts = move || {
-        let marks = asked.watermarks_of(&of, &[0, PARTITION]).expect("Kafka answers");
+        let asked = LogInspector::new(&kafka).expect("valid");
+        let marks = asked.watermarks_of(&topic, &[0, PARTITION]).expect("Kafka answers");
         let first = |from, to, records| {
             let range = LogRange { partition: PARTITION, from, to };
-            let found = first_records(&kafka, &of, &[range], records, LIMIT).expect("Kafka answers");
+            let found = first_records(&kafka, &topic, &[range], records, LIMIT).expect("Kafka answers");
             match found.get(&PARTITION) {
                 Some(Left::Record(FirstRecord { offset, millis })) => {
                     assert!(millis.is_some());
@@ -244,11 +262,14 @@ async fn both_ends_and_the_first_record_are_what_the_broker_has() {
         assert_eq!(first(4, 7, Records::Written), Ok(4));
         assert_eq!(first(2, 2, Records::Committed), Err(Left::Nothing));
         open.abort_transaction(LIMIT).expect("aborted");
-        let after = asked.watermarks(&of, PARTITION).expect("Kafka answers");
-        assert_eq!(after, Watermarks { low: 0, stable: 8, high: 8 });
+        let begun = Instant::now();
+        let ended = Watermarks { low: 0, stable: 8, high: 8 };
+        while asked.watermarks(&topic, PARTITION).expect("Kafka answers") != ended {
+            assert!(begun.elapsed() < LIMIT, "the mark is not written");
+        }
         assert_eq!(first(2, 8, Records::Committed), Ok(6));
         assert_eq!(first(7, 8, Records::Committed), Err(Left::Nothing));
-        let missing = asked.with_timeout(Duration::from_secs(2)).watermarks_of(&of, &[77]);
+        let missing = asked.with_timeout(Duration::from_secs(2)).watermarks_of(&topic, &[77]);
         assert!(missing.is_err(), "{missing:?}");
     };
     tokio::task::spawn_blocking(facts).await.expect("as expected");

@@ -162,7 +162,7 @@ impl World {
             .set("bootstrap.servers", &self.brokers)
             .set("transactional.id", format!("{topic}-open"))
             // Should the test die, the broker ends it.
-            .set("transaction.timeout.ms", "60000")
+            .set("transaction.timeout.ms", "120000")
             .create()
             .expect("a producer");
         producer.init_transactions(LIMIT).expect("Kafka answers");
