@@ -92,7 +92,8 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdent
     check_log(inspector, &topics.orders, stored).await?;
     let (asked, topics) = (inspector.clone(), topics.clone());
     let RelayTopics { orders, outcomes, dead_letters, cursors } = topics;
-    ask(move || log_check::tell_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors])).await?;
+    let clocks = ask(move || log_check::writers_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors]));
+    clocks.await?.iter().for_each(|clock| tracing::warn!("{clock}"));
     Ok(identity)
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
 use ledger_database::Tables;
+use ledger_fold::listed::listed_at;
 use ledger_fold::{
     BatchFold, Decision, MovementRow, OrderRow, Parked, Partition, PartitionState, Prior, conflict_detail,
 };
@@ -160,7 +161,8 @@ impl Look {
         differences: &mut Differences,
     ) -> Result<(), StoreError> {
         let id = order.order_id().as_uuid();
-        let row = OrderRow { offset: record.offset, order: order.clone(), decision: Decision::Confirmed };
+        let listed_at = listed_at(order.placed_at(), record.time_ms);
+        let row = OrderRow { offset: record.offset, order: order.clone(), decision: Decision::Confirmed, listed_at };
         let expected = expected::order(record.partition, &row);
         match self.lookups.orders.rows(connection, record.partition, &[id]).await?.remove(&id) {
             None => differences.missing(&ORDERS, &expected),
