@@ -103,13 +103,14 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector, health: &Health) -
     log_check::check_complete(&topics.orders, &stored).map_err(LogCheckError::from)?;
     check_fold(&stored, start.mixed_folds)?;
     check_log(inspector, &topics.orders, stored, health).await?;
-    until_kafka_answers(health, StartError::passes, async || {
+    let clocks = until_kafka_answers(health, StartError::passes, async || {
         let (asked, topics) = (inspector.clone(), topics.clone());
         let RelayTopics { orders, outcomes, dead_letters, cursors } = topics;
-        let tell = ask(move || log_check::tell_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors]));
-        Ok(tell.await?)
+        let clocks = ask(move || log_check::writers_clocks(&asked, &[&orders, &outcomes, &dead_letters, &cursors]));
+        Ok(clocks.await?)
     })
     .await?;
+    clocks.iter().for_each(|clock| tracing::warn!("{clock}"));
     Ok(identity)
 }
 

@@ -77,17 +77,16 @@ pub fn check(inspector: &LogInspector, topic: &str, stored: &[StoredPosition]) -
     Ok(())
 }
 
-/// Tells which of `topics` have their records timed by each writer's own clock. That loses nothing, so it refuses nothing. Blocks.
+/// Which of `topics` have their records timed by each writer's own clock. That loses nothing, so it refuses nothing. Blocks.
 ///
 /// # Errors
 /// Why it cannot be known.
-pub fn tell_clocks(inspector: &LogInspector, topics: &[&str]) -> Result<(), LogCheckError> {
+pub fn writers_clocks(inspector: &LogInspector, topics: &[&str]) -> Result<Vec<WrongSetting>, LogCheckError> {
+    let mut found = Vec::new();
     for topic in topics {
-        if let Err(clock) = check_clock(topic, &inspector.settings(topic)?) {
-            tracing::warn!("{clock}");
-        }
+        found.extend(check_clock(topic, &inspector.settings(topic)?).err());
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Whether there is one position for each partition that the positions themselves speak of.
