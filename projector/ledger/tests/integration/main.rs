@@ -2,6 +2,7 @@
 
 mod as_of;
 mod dead_letters;
+mod found;
 mod generations;
 mod idle;
 mod import;

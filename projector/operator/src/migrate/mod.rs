@@ -1,12 +1,18 @@
 //! Everything that must be there before the first order: database, users, tables, rights, topics. Each step creates what
-//! is missing and leaves what is right alone, so that running it again changes nothing. It must never drop or alter data.
+//! is missing and leaves what is right alone, so that running it again changes nothing. All that can be checked is checked before
+//! the first step. It must never drop or alter data, but for positions of tables whose rows are lost; nor change how a user logs in.
 //!
-//! Reading order: [`options`], [`run()`] (the steps), [`users`], [`tables`], [`grants`], [`report`]; the topics are in `ledger_kafka`.
+//! Reading order: [`options`], [`run()`] (the steps), `checks`, [`users`], [`tables`], `lost` (tables that are gone), `retired`,
+//! `observable`, [`grants`], [`report`]; the topics are in `ledger_kafka`.
 
+mod checks;
 pub mod error;
 pub mod grants;
+mod lost;
+mod observable;
 pub mod options;
 pub mod report;
+mod retired;
 mod run;
 pub mod tables;
 pub mod users;
