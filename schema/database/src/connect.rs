@@ -167,8 +167,25 @@ fn named(url: &DatabaseUrl, error: sqlx::Error) -> DatabaseError {
     }
 }
 
-/// The plugin that the server wants and the client does not know. The client has only words for it.
+/// The plugin that the server wants and the client does not know. The client has only words for it, and its own line after them.
 fn wanted_plugin(error: &sqlx::Error) -> Option<String> {
     let sqlx::Error::Protocol(says) = error else { return None };
-    says.strip_prefix("unknown authentication plugin: ").map(str::to_owned)
+    says.strip_prefix("unknown authentication plugin: ")?.split_whitespace().next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_of_logging_in_that_the_client_lacks_is_named() {
+        let url = DatabaseUrl::parse("mysql://reader:secret@db.example/ledger").expect("valid");
+        let error = |says: &str| sqlx::Error::Protocol(says.to_owned());
+        let named = named(&url, error("unknown authentication plugin: client_ed25519 (sqlx_mysql::protocol::auth:36)"));
+        let says = "the database server at db.example:3306 wants user reader to log in by client_ed25519, which this program cannot: \
+                    expected mysql_native_password; give it that by `ALTER USER`, or name another user";
+        assert_eq!((named.to_string().as_str(), named.is_retryable()), (says, false));
+        assert_eq!(wanted_plugin(&error("another")), None);
+        assert_eq!(wanted_plugin(&sqlx::Error::RowNotFound), None);
+    }
 }
