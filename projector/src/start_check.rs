@@ -1,8 +1,10 @@
-//! Checks before a projector joins the group. In order: the database answers and its schema is ours, Kafka answers and its
+//! Checks before a projector joins the group. In order: the database answers, its schema is ours, and its settings and
+//! tables are as they must be; Kafka answers and its
 //! topics are there, the tables are of our version of the fold, the log is the one that they were folded from. Nothing is
 //! changed when one fails; the last step creates positions for a log that nothing was folded from. While Kafka answers that it
 //! will answer later (leaders move, some brokers are away) it is waited for; where no broker answers at all, the start is over.
 
+use ledger_database::requirements::{self, RequirementError, Role};
 use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{DatabaseError, DatabaseUrl};
 use ledger_fold::log_safety::LogIdentity;
@@ -10,16 +12,13 @@ use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
 use ledger_store::generations::allot_number;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, Origin, StoredPosition};
-use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError, at};
+use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
 use crate::health::Health;
 use crate::relay::{self, RelayError, RelayTopics};
 use crate::starting::until_kafka_answers;
-
-/// What one statement may need: the largest record that is kept, with its headers.
-pub const NEEDED_PACKET_BYTES: u64 = ledger_store::parked::MAX_STATEMENT_BYTES as u64;
 
 /// The projector may not start.
 #[derive(Debug, Error)]
@@ -37,10 +36,9 @@ pub enum StartError {
     Cursor(#[from] RelayError),
     #[error(transparent)]
     Schema(#[from] SchemaVersionError),
-    #[error(
-        "the database server's max_allowed_packet is too small for large records: expected at least {expected}, found {found}"
-    )]
-    PacketTooSmall { expected: u64, found: u64 },
+    /// A setting or a table is not as it must be: all of them.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
 }
 
 impl StartError {
@@ -50,6 +48,7 @@ impl StartError {
             Self::Kafka(error) => error.is_unreachable(),
             Self::Log(error) => error.is_unreachable(),
             Self::Cursor(error) => error.is_unreachable(),
+            Self::Requirement(error) => error.is_unreachable(),
             _ => false,
         }
     }
@@ -84,7 +83,7 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector, health: &Health) -
     let Start { topics, .. } = *start;
     let mut connection = ledger_database::connect(start.database).await?;
     schema_version::check(&mut connection).await?;
-    check_packet(&mut connection).await?;
+    check_database(&mut connection, Role::Projector).await?;
     drop(connection);
     let identity = identity(inspector, topics, health).await?;
     // Anew: Kafka may have been waited for, and a connection that nobody uses is closed by the server.
@@ -179,14 +178,13 @@ async fn check_log(
     .await
 }
 
-/// A statement above the server's limit ends the connection, and nothing distinguishes that from an outage.
-pub async fn check_packet(connection: &mut MySqlConnection) -> Result<(), StartError> {
-    let found: u64 = sqlx::query_scalar("SELECT CAST(@@max_allowed_packet AS UNSIGNED)")
-        .fetch_one(connection)
-        .await
-        .map_err(at("reading max_allowed_packet"))?;
-    if found < NEEDED_PACKET_BYTES {
-        return Err(StartError::PacketTooSmall { expected: NEEDED_PACKET_BYTES, found });
+/// Whether settings and tables of the database are as `role` needs them. What is only worth a warning is logged.
+///
+/// # Errors
+/// [`RequirementError`], with all that is wrong.
+pub async fn check_database(connection: &mut MySqlConnection, role: Role) -> Result<(), RequirementError> {
+    for warning in requirements::check(connection, role).await? {
+        tracing::warn!(%warning, "the database could be better");
     }
     Ok(())
 }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger_database::{DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
+use ledger_database::requirements::{self, RequirementError, Role};
+use ledger_database::{DatabaseError, DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, PropertiesError, ask};
 use ledger_schema::log::{AnotherLog, LogIdentity};
 use ledger_schema::topic_settings::{Keeps, WrongSetting};
@@ -39,6 +40,9 @@ pub enum StartError {
     AnotherLog(#[from] AnotherLog),
     #[error(transparent)]
     LosesRecords(#[from] WrongSetting),
+    /// A column is not as it must be, or that cannot be known: all of them.
+    #[error("the database at {address}: {cause}")]
+    Unfit { address: String, cause: RequirementError },
     #[error("the projection was made from topic {expected}, and --orders-topic is {found}")]
     OtherTopic { expected: String, found: String },
     #[error("address {address} cannot be served on: {cause}")]
@@ -60,6 +64,7 @@ impl StartError {
                 3
             }
             Self::DatabaseUnreachable { .. } => 3,
+            Self::Unfit { cause, .. } if cause.is_unreachable() => 3,
             _ => 1,
         }
     }
@@ -144,7 +149,7 @@ pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> 
         .map_err(|problem| StartError::DatabaseUrl { problem })?;
     let address = url.server().to_owned();
     let options = ReaderOptions {
-        url,
+        url: url.clone(),
         connections: settings.database_connections,
         timeout: settings.database_timeout(),
         orders_topic: Arc::from(settings.orders_topic.as_str()),
@@ -155,8 +160,26 @@ pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> 
         Ok(Tables { identities: reader.identities().await?, folded: reader.next_offsets().await? })
     };
     match tables.await {
-        Ok(tables) => Ok((reader, tables)),
-        Err(error) => Err(database_error(address, error)),
+        Ok(tables) => check_columns(&url, address).await.map(|()| (reader, tables)),
+        // The pool's errors have only words for a way of authentication that the client does not know.
+        Err(error) => match ledger_database::connect(&url).await {
+            Err(plugin @ DatabaseError::Plugin { .. }) => {
+                Err(StartError::DatabaseRefused { address, cause: plugin.to_string() })
+            }
+            _ => Err(database_error(address, error)),
+        },
+    }
+}
+
+/// The columns that are read are what they should be: with another collation, ids that differ would be one.
+async fn check_columns(url: &DatabaseUrl, address: String) -> Result<(), StartError> {
+    let mut connection = match ledger_database::connect(url).await {
+        Ok(connection) => connection,
+        Err(error) => return Err(StartError::DatabaseUnreachable { address, cause: error.to_string() }),
+    };
+    match requirements::check(&mut connection, Role::Reader).await {
+        Ok(_) => Ok(()),
+        Err(cause) => Err(StartError::Unfit { address, cause }),
     }
 }
 

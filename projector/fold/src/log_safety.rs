@@ -22,7 +22,7 @@ pub enum LogRefusal {
     )]
     EndGone { topic: String, partition: i32, expected: i64, found: i64 },
     #[error(
-        "the positions of topic {topic} are incomplete: expected one for each of {expected} partitions, found {found}"
+        "the positions of topic {topic} are incomplete: expected one for each of {expected} partitions, found {found}; run `ledger migrate`, then `ledger rebuild`"
     )]
     IncompletePositions { topic: String, expected: i32, found: usize },
     #[error("the positions belong to topic {found}, expected {expected}")]

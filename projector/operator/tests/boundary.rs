@@ -23,7 +23,8 @@ fn the_running_service_changes_no_table() {
     }
     assert!(found.len() > 30, "the sources were not found: {found:?}");
     for file in found {
-        let text = std::fs::read_to_string(&file).expect("a source").to_uppercase();
+        // How a table was made may be read.
+        let text = std::fs::read_to_string(&file).expect("a source").to_uppercase().replace("SHOW CREATE TABLE", "");
         for statement in ["RENAME TABLE", "DROP TABLE", "ALTER TABLE", "CREATE TABLE", "TRUNCATE"] {
             assert!(!text.contains(statement), "{} holds {statement}", file.display());
         }

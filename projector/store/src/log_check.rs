@@ -23,7 +23,10 @@ pub enum LogCheckError {
     Kafka(#[from] KafkaUseError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("table {table} has rows, and there are no positions of topic {topic}: nobody can know what was folded")]
+    #[error(
+        "table {table} has rows, and there are no positions of topic {topic}: nobody can know what was folded; `ledger rebuild` makes all \
+         tables anew"
+    )]
     RowsWithoutPositions { table: &'static str, topic: String },
     #[error("topic {topic} must have as many partitions as {orders_topic}: expected {expected}, found {found}")]
     OutputPartitionCount { topic: String, orders_topic: String, expected: i32, found: i32 },

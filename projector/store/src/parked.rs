@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ledger_database::requirements::NEEDED_PACKET_BYTES;
 use ledger_fold::Parked;
 use ledger_kafka::record::OwnedRecord;
 
@@ -17,6 +18,7 @@ pub const MAX_KEPT_HEADER_BYTES: usize = 1024 * 1024;
 /// What a statement of one record may need at most, and so what the server's `max_allowed_packet` has to allow. In it go the largest
 /// record that the log takes, its headers as text, and what is kept of a larger one that an old topic holds compressed.
 pub const MAX_STATEMENT_BYTES: usize = 32 * 1024 * 1024;
+const _: () = assert!(MAX_STATEMENT_BYTES as u64 <= NEEDED_PACKET_BYTES);
 /// The statement's text and the protocol's own fields.
 const STATEMENT_OWN_BYTES: usize = 4 * 1024;
 /// Longest detail, in bytes: far below what TEXT holds. (A detail may quote a key.)

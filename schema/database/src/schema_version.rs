@@ -39,7 +39,14 @@ pub async fn check(connection: &mut MySqlConnection) -> Result<(), SchemaVersion
         return Err(SchemaVersionError::Interrupted { version: *version });
     }
     let expected = MIGRATOR.iter().map(|migration| migration.version).max().expect("the program has migrations");
-    match rows.last().map(|(version, _)| *version) {
+    let last = rows.last().map(|(version, _)| *version);
+    // A table that was lost is brought back by the migrations that made it: one that died in between leaves gaps.
+    let is_there = |version: i64| rows.iter().any(|(found, _)| *found == version);
+    let gap = MIGRATOR.iter().map(|migration| migration.version).find(|version| !is_there(*version));
+    if let Some(version) = gap.filter(|gap| last.is_some_and(|last| *gap < last)) {
+        return Err(SchemaVersionError::Interrupted { version });
+    }
+    match last {
         None => Err(SchemaVersionError::NotMigrated),
         Some(found) if found < expected => Err(SchemaVersionError::Older { expected, found }),
         Some(found) if found > expected => Err(SchemaVersionError::Newer { expected, found }),

@@ -3,13 +3,26 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use sqlx::mysql::MySqlConnectOptions;
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection};
-use url::Url;
+use url::{Host, Url};
 
 /// How many SQL texts a connection keeps prepared. More than this program has, so that none is ever closed: closing one
 /// costs a round trip with Nagle's delay.
 const STATEMENT_CACHE_CAPACITY: usize = 512;
+
+/// What an option of the URL would do, where it is known and not taken.
+const REFUSED_OPTIONS: [(&[&str], &str); 4] = [
+    (&["charset", "collation"], "every session sets it to utf8mb4, and another one would damage ids: leave it out"),
+    (&["timezone", "time-zone"], "every session sets it to UTC: leave it out"),
+    (
+        &["ssl-ca", "sslca", "ssl-cert", "sslcert", "ssl-key", "sslkey"],
+        "this build has no TLS, so it would not be used",
+    ),
+    (&["statement-cache-capacity"], "the program sets it itself: leave it out"),
+];
+/// The options that are taken.
+const TAKEN_OPTIONS: &str = "ssl-mode (DISABLED or PREFERRED) and socket (a path)";
 
 /// `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, checked.
 #[derive(Clone)]
@@ -29,22 +42,31 @@ impl DatabaseUrl {
         if !matches!(url.scheme(), "mysql" | "mariadb") {
             return Err("the scheme must be mysql".to_owned());
         }
+        if url.fragment().is_some() {
+            return Err("a `#` in it must be written as %23".to_owned());
+        }
         let decoded = |part: &str| percent_decode_str(part).decode_utf8().map(|text| text.into_owned());
         let user = decoded(url.username()).map_err(|_| "the user is not UTF-8".to_owned())?;
         // A URL without a password is a login without one, and without a port the server's own port.
         let password = decoded(url.password().unwrap_or("")).map_err(|_| "the password is not UTF-8")?;
-        let host = url.host_str().ok_or("it names no host")?;
+        let shown_host = url.host_str().ok_or("it names no host")?;
         let port = url.port().unwrap_or(3306);
         let database = decoded(url.path().trim_start_matches('/')).map_err(|_| "the database is not UTF-8")?;
-        let options = MySqlConnectOptions::from_url(&url).map_err(|_| "an option is not known")?;
-        Ok(Self {
+        // Put together here and not by the client, which passes over an option that it does not know.
+        let options = MySqlConnectOptions::new()
+            .host(&host(&url, shown_host))
+            .port(port)
+            .username(&user)
+            .password(&password)
+            .statement_cache_capacity(STATEMENT_CACHE_CAPACITY)
             // Statements may hold passwords (CREATE USER) and are far too many to log.
-            options: options.statement_cache_capacity(STATEMENT_CACHE_CAPACITY).disable_statement_logging(),
-            server: format!("{host}:{port}"),
-            user,
-            password,
-            database: (!database.is_empty()).then_some(database),
-        })
+            .disable_statement_logging();
+        let mut options = with_query(options, &url)?;
+        if !database.is_empty() {
+            options = options.database(&database);
+        }
+        let server = format!("{shown_host}:{port}");
+        Ok(Self { options, server, user, password, database: (!database.is_empty()).then_some(database) })
     }
 
     /// `HOST:PORT`.
@@ -70,7 +92,8 @@ impl DatabaseUrl {
     pub fn with_database(&self, database: Option<&str>) -> Self {
         let mut other = self.clone();
         other.database = database.map(str::to_owned);
-        let fresh = MySqlConnectOptions::new()
+        // A database cannot be taken out of the client's options again.
+        let mut fresh = MySqlConnectOptions::new()
             .host(other.options.get_host())
             .port(other.options.get_port())
             .username(&other.user)
@@ -78,6 +101,9 @@ impl DatabaseUrl {
             .ssl_mode(other.options.get_ssl_mode())
             .statement_cache_capacity(STATEMENT_CACHE_CAPACITY)
             .disable_statement_logging();
+        if let Some(socket) = other.options.get_socket() {
+            fresh = fresh.socket(socket);
+        }
         other.options = match database {
             Some(database) => fresh.database(database),
             None => fresh,
@@ -101,6 +127,38 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// The host as it is looked up: an IPv6 address stands in brackets only in the URL.
+fn host(url: &Url, shown: &str) -> String {
+    match url.host() {
+        Some(Host::Ipv6(address)) => address.to_string(),
+        _ => shown.to_owned(),
+    }
+}
+
+/// Takes the URL's options: an option that would not be used is refused, so that nobody believes in it.
+fn with_query(mut options: MySqlConnectOptions, url: &Url) -> Result<MySqlConnectOptions, String> {
+    for (name, value) in url.query_pairs() {
+        match (&*name, &*value) {
+            ("ssl-mode" | "sslmode", "DISABLED") => options = options.ssl_mode(MySqlSslMode::Disabled),
+            ("ssl-mode" | "sslmode", "PREFERRED") => options = options.ssl_mode(MySqlSslMode::Preferred),
+            ("ssl-mode" | "sslmode", _) => {
+                return Err(format!("option {name}: expected DISABLED or PREFERRED, since this build has no TLS"));
+            }
+            ("socket", path) if !path.is_empty() => options = options.socket(path),
+            (known, _) => return Err(refusal(known)),
+        }
+    }
+    Ok(options)
+}
+
+fn refusal(name: &str) -> String {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+    match REFUSED_OPTIONS.iter().find(|(names, _)| names.contains(&name)) {
+        Some((_, why)) => format!("option {shown}: {why}"),
+        None => format!("option {shown} is not known; expected none, or {TAKEN_OPTIONS}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +169,53 @@ mod tests {
         assert_eq!((url.user(), url.password(), url.server()), ("us@er", "p'\\/w", "db.example:23306"));
         assert_eq!(url.database(), Some("ledger"));
         assert_eq!(url.with_database(None).database(), None);
+    }
+
+    #[test]
+    fn an_ipv6_address_is_looked_up_without_its_brackets() {
+        for (text, host, server) in [
+            ("mysql://u:p@[::1]:3306/db", "::1", "[::1]:3306"),
+            ("mysql://u:p@[2001:db8::7]/db", "2001:db8::7", "[2001:db8::7]:3306"),
+            ("mysql://u:p@127.0.0.1:23306/db", "127.0.0.1", "127.0.0.1:23306"),
+            ("mysql://u:p@db.example/db", "db.example", "db.example:3306"),
+        ] {
+            let url = DatabaseUrl::parse(text).expect(text);
+            assert_eq!((url.options.get_host(), url.server()), (host, server));
+            assert_eq!(url.with_database(None).options.get_host(), host);
+        }
+    }
+
+    #[test]
+    fn an_option_is_taken_or_refused_by_name() {
+        for (query, says) in [
+            (
+                "charset=latin1",
+                "option charset: every session sets it to utf8mb4, and another one would damage ids: leave it out",
+            ),
+            ("collation=x", "option collation: every session sets it"),
+            ("timezone=%2B08:00", "option timezone: every session sets it to UTC"),
+            ("ssl-ca=/none", "option ssl-ca: this build has no TLS, so it would not be used"),
+            ("sslkey=/none", "option sslkey: this build has no TLS"),
+            ("ssl-mode=REQUIRED", "option ssl-mode: expected DISABLED or PREFERRED, since this build has no TLS"),
+            ("ssl-mode=preferred", "option ssl-mode: expected DISABLED or PREFERRED"),
+            ("statement-cache-capacity=7", "option statement-cache-capacity: the program sets it itself"),
+            (
+                "nosuch=1",
+                "option nosuch is not known; expected none, or ssl-mode (DISABLED or PREFERRED) and socket (a path)",
+            ),
+            ("ssl-mode=DISABLED&Charset=utf8", "option Charset is not known"),
+            ("socket=", "option socket is not known"),
+        ] {
+            let problem = DatabaseUrl::parse(&format!("mysql://u:p@h/d?{query}")).expect_err(query);
+            assert!(problem.starts_with(says), "{problem}");
+        }
+        let problem = DatabaseUrl::parse("mysql://u:p@h/d#part").expect_err("refused");
+        assert_eq!(problem, "a `#` in it must be written as %23");
+        let url = DatabaseUrl::parse("mysql://u:p@h/d?ssl-mode=DISABLED&socket=/run/x.sock").expect("valid");
+        for url in [url.with_database(None), url] {
+            assert!(matches!(url.options.get_ssl_mode(), MySqlSslMode::Disabled));
+            assert_eq!(url.options.get_socket().and_then(|path| path.to_str()), Some("/run/x.sock"));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod another_log;
 mod as_of;
 mod dead_letters;
+mod found;
 mod generations;
 mod idle;
 mod import;

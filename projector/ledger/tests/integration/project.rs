@@ -240,7 +240,8 @@ async fn inv_9_positions_of_another_topic_are_refused() {
     setting.execute("DELETE FROM positions").await;
     let topic = setting.topic("orders");
     let says = format!(
-        "ledger: table stock has rows, and there are no positions of topic {topic}: nobody can know what was folded"
+        "ledger: table stock has rows, and there are no positions of topic {topic}: nobody can know what was folded; \
+         `ledger rebuild` makes all tables anew"
     );
     assert_eq!(setting.refused(&[]), (1, says));
     setting

@@ -2,7 +2,7 @@
 //! for, and what is refused.
 
 mod disaster;
-mod flow;
+pub(crate) mod flow;
 mod interrupted;
 mod outbox;
 mod refused;
@@ -17,7 +17,7 @@ use crate::published::{all_published, client};
 use crate::setting::{Append, LIMIT, PARTITIONS, Projector, Setting, code, order, product_in, receipt, stderr};
 
 /// Checksums of the rows of all tables that the fold writes, by table; and the positions.
-async fn contents(setting: &Setting) -> Vec<String> {
+pub(crate) async fn contents(setting: &Setting) -> Vec<String> {
     let sql = "CHECKSUM TABLE orders, stock, stock_movements, dead_letters EXTENDED";
     let rows = sqlx::query(sql).fetch_all(&mut setting.database().await).await.expect("checksums");
     let checksum = |row: &sqlx::mysql::MySqlRow| {
@@ -35,7 +35,7 @@ async fn contents(setting: &Setting) -> Vec<String> {
 }
 
 /// Generation of the live tables.
-async fn generation(setting: &Setting) -> i64 {
+pub(crate) async fn generation(setting: &Setting) -> i64 {
     setting.number("SELECT CAST(MAX(generation) AS SIGNED) FROM positions").await
 }
 
@@ -61,7 +61,7 @@ async fn indexes(setting: &Setting) -> Vec<String> {
 
 /// Of everything that a log can hold: confirmed and rejected orders, repeated ones, conflicts, receipts, and records that are
 /// parked. `start` keeps ids of several calls apart. The last record of each partition has an outcome.
-async fn fill(setting: &Setting, start: u128) {
+pub(crate) async fn fill(setting: &Setting, start: u128) {
     for partition in 0..PARTITIONS {
         let id = |n: u128| start + u128::from(partition.unsigned_abs()) * 1000 + n;
         let (bar, rare) = (product_in(partition, "bar"), product_in(partition, "rare"));
@@ -86,7 +86,7 @@ async fn fill(setting: &Setting, start: u128) {
 }
 
 /// A ledger with [`fill`], folded and published.
-async fn filled(purpose: &str) -> (Setting, Projector) {
+pub(crate) async fn filled(purpose: &str) -> (Setting, Projector) {
     let setting = Setting::migrated(purpose);
     let projector = setting.project();
     fill(&setting, 1).await;
@@ -95,13 +95,13 @@ async fn filled(purpose: &str) -> (Setting, Projector) {
 }
 
 /// End of a partition of the log.
-fn end(setting: &Setting, partition: i32) -> i64 {
+pub(crate) fn end(setting: &Setting, partition: i32) -> i64 {
     let asker: BaseConsumer = client(setting).create().expect("a client");
     asker.fetch_watermarks(&setting.topic("orders"), partition, LIMIT).expect("Kafka answers").1
 }
 
 /// Waits until everything appended so far is folded and published.
-async fn folded(setting: &Setting) {
+pub(crate) async fn folded(setting: &Setting) {
     for partition in 0..PARTITIONS {
         setting.folded_to(partition, end(setting, partition)).await;
     }
@@ -113,7 +113,7 @@ fn summary(output: &Output) -> Value {
 }
 
 /// Runs `ledger rebuild`, checks its exit code and outcome, and gives the summary.
-fn rebuild(setting: &Setting, args: &[&str], exit: i32, outcome: &str) -> Value {
+pub(crate) fn rebuild(setting: &Setting, args: &[&str], exit: i32, outcome: &str) -> Value {
     let output = setting.ledger(&[&["rebuild"], args].concat());
     assert_eq!(code(&output), exit, "{}", stderr(&output));
     let summary = summary(&output);

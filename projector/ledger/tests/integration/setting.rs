@@ -42,11 +42,14 @@ pub(crate) struct Append<'a> {
 impl Setting {
     /// Names only; nothing exists yet.
     pub(crate) fn new(purpose: &str) -> Self {
-        let variable =
-            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"));
+        Self::on(purpose, &test_variable("LEDGER_TEST_ADMIN_DATABASE_URL"))
+    }
+
+    /// As [`Self::new`], on another database server; `admin_url` ends with a slash.
+    pub(crate) fn on(purpose: &str, admin_url: &str) -> Self {
         let name = format!("{purpose}_{}", &uuid::Uuid::now_v7().simple().to_string()[18..]);
-        let brokers = variable("LEDGER_TEST_KAFKA_BROKERS");
-        let admin_url = variable("LEDGER_TEST_ADMIN_DATABASE_URL");
+        let brokers = test_variable("LEDGER_TEST_KAFKA_BROKERS");
+        let admin_url = admin_url.to_owned();
         let server = admin_url.rsplit_once('@').expect("user@host").1.trim_end_matches('/').to_owned();
         // A password that has to be quoted, in SQL and in a URL.
         let url = |role: &str| format!("mysql://{role}_{name}:a%27b%5C%20c@{server}/{name}");
@@ -386,6 +389,10 @@ impl Drop for Projector {
         let _ = self.child.wait();
         let _ = std::fs::remove_file(&self.log);
     }
+}
+
+fn test_variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`"))
 }
 
 /// An address that was free a moment ago.

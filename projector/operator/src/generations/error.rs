@@ -1,6 +1,7 @@
 //! Why something about generations was refused or failed. Each error says what an operator can do; none of them leaves the
 //! live tables half changed.
 
+use ledger_database::requirements::RequirementError;
 use ledger_database::schema_version::SchemaVersionError;
 use ledger_database::{DatabaseError, Fault, fault_of};
 use ledger_kafka::KafkaUseError;
@@ -10,10 +11,15 @@ use ledger_store::log_check::LogCheckError;
 use projector::relay::RelayError;
 use thiserror::Error;
 
+use super::holder_connection::HolderConnection;
+
 #[derive(Debug, Error)]
 pub enum GenerationsError {
-    #[error("refused: {0} holds the guard of the generations; only one such command runs at a time")]
-    Guarded(Holder),
+    #[error(
+        "refused: {holder} holds the guard of the generations{connection}; only one such command runs at a time. If its host is \
+         gone, `KILL {}`, by the owner's login or an administrator's, frees it", holder.connection_id
+    )]
+    Guarded { holder: Box<Holder>, connection: HolderConnection },
     #[error("generation {generation} is not known; `ledger generations list` shows which are")]
     Unknown { generation: i32 },
     #[error("nothing was folded from topic {topic} yet: there is no generation to go back from")]
@@ -39,7 +45,7 @@ pub enum GenerationsError {
     )]
     Positions { generation: i32, expected: String, found: String },
     #[error(
-        "the live tables would become generation {generation}, and tables of that name are there: {tables}; drop them, they belong to nothing"
+        "the live tables would become generation {generation}, and tables of that name are there: {tables}; `ledger generations drop {generation}` drops them, they belong to nothing"
     )]
     NameTaken { generation: i32, tables: String },
     #[error(
@@ -66,6 +72,9 @@ pub enum GenerationsError {
     Sql { step: &'static str, cause: sqlx::Error },
     #[error(transparent)]
     Schema(#[from] SchemaVersionError),
+    /// A setting or a table is not as it must be: all of them.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -84,6 +93,7 @@ impl GenerationsError {
 
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::Requirement(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Cursor(error) => error.is_unreachable(),

@@ -13,6 +13,7 @@ use ledger_store::generations::{Work, holder};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 
 use super::error::{GenerationsError, sql};
+use super::holder_connection::HolderConnection;
 
 /// How long the guard is waited for: the server may just be noticing that its last holder died.
 const WAIT: Duration = Duration::from_secs(1);
@@ -166,7 +167,8 @@ async fn lock(connection: &mut MySqlConnection) -> Result<(), GenerationsError> 
         }
         // Nobody: its holder ended between the two questions.
         if let Some(holder) = holder(connection).await? {
-            return Err(GenerationsError::Guarded(holder));
+            let seen = HolderConnection::read(connection, holder.connection_id).await.map_err(sql(TAKING))?;
+            return Err(GenerationsError::Guarded { holder: Box::new(holder), connection: seen });
         }
     }
     Err(GenerationsError::NoGuard)

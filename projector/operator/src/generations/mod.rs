@@ -33,6 +33,7 @@ pub mod barrier;
 pub mod drop;
 pub mod error;
 pub mod guard;
+mod holder_connection;
 pub mod list;
 pub mod record;
 mod report;
@@ -42,3 +43,4 @@ pub mod swap;
 
 pub use error::GenerationsError;
 pub use guard::Guard;
+pub use holder_connection::HolderConnection;

@@ -186,3 +186,9 @@ pub(super) async fn dropped(connection: &mut MySqlConnection, generation: i32) -
         .map(drop)
         .map_err(sql(WRITING))
 }
+
+/// Writes down that tables that were kept cannot be rolled back to any more.
+pub(crate) async fn retired(connection: &mut MySqlConnection, new: &New<'_>) -> Result<(), GenerationsError> {
+    ensure_live(connection, new).await?;
+    dropped(connection, new.generation).await
+}

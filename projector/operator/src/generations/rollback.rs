@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
+use ledger_database::requirements::Role;
+use ledger_database::schema_version;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use ledger_store::generations::Work;
@@ -14,6 +16,7 @@ use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{PositionStatements, StoredPosition};
 use ledger_store::{FOLD_VERSION, MixedFolds};
 use projector::relay::{CursorReader, RelayError, RelayTopics};
+use projector::start_check;
 use serde::Serialize;
 
 use super::barrier::{self, Publishers};
@@ -88,6 +91,7 @@ impl Rollback {
     pub async fn prepare(options: RollbackOptions) -> Result<Self, GenerationsError> {
         let RollbackOptions { owner, kafka, topics, to, mixed_folds, patience } = options;
         let topic = topics.orders.clone();
+        check_database(&owner).await?;
         let mut guard = Guard::take(&owner, Work::Rollback).await?;
         let live = ledger_store::generations::live(guard.connection(), &topic).await?;
         let live = live.ok_or_else(|| GenerationsError::NothingLive { topic: topic.clone() })?;
@@ -192,6 +196,13 @@ impl Rollback {
         check_log(&self.publishers.kafka, &self.topics, &self.identity, stands.clone()).await?;
         Ok(stands)
     }
+}
+
+/// Whether the database is as the RENAME needs it.
+async fn check_database(owner: &DatabaseUrl) -> Result<(), GenerationsError> {
+    let mut connection = ledger_database::connect(owner).await?;
+    schema_version::check(&mut connection).await?;
+    Ok(start_check::check_database(&mut connection, Role::Owner).await?)
 }
 
 /// The newest generation before the live one whose tables are there.

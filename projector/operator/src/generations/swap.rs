@@ -199,6 +199,18 @@ fn check_positions(generation: i32, plan: &Plan<'_>, positions: &[StoredPosition
     Ok(check_complete(plan.topic, positions).map_err(LogCheckError::from)?)
 }
 
+/// Whether the live tables will be able to take their own number's names: asked before anything is built, and once more at the swap.
+///
+/// # Errors
+/// [`GenerationsError::NameTaken`], or the database's.
+pub(crate) async fn check_names(connection: &mut MySqlConnection, live: Option<&Live>) -> Result<(), GenerationsError> {
+    match live {
+        // One that an earlier run swapped in has no such tables, or is refused where that is looked at.
+        Some(_) => Ok(()),
+        None => free_names(connection, NOTHING_FOLDED).await,
+    }
+}
+
 /// Makes sure that the live tables can take their own number's names.
 async fn free_names(connection: &mut MySqlConnection, old: i32) -> Result<(), GenerationsError> {
     if old == NOTHING_FOLDED {

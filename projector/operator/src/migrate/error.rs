@@ -1,10 +1,15 @@
 //! Why a migration did not end. What was done before it stays.
 
+use ledger_database::requirements::RequirementError;
+use ledger_database::schema_version::SchemaVersionError;
 use ledger_database::{DatabaseError, Fault, fault_of};
 use ledger_kafka::{KafkaUseError, TopicsError};
 use ledger_store::StoreError;
+use ledger_store::log_check::LogCheckError;
 use projector::relay::RelayError;
 use thiserror::Error;
+
+use crate::generations::GenerationsError;
 
 /// A step failed. What was done before it stays; running `migrate` again continues from there.
 #[derive(Debug, Error)]
@@ -28,6 +33,15 @@ pub enum MigrateError {
     Tables(#[from] sqlx::migrate::MigrateError),
     #[error("grants.sql, line {line}: expected `GRANT .. ON .. TO ledger_..;`, found `{found}`")]
     GrantsFile { line: usize, found: String },
+    /// A setting, a table or a user is not as it must be: all of them.
+    #[error(transparent)]
+    Requirement(#[from] RequirementError),
+    #[error(transparent)]
+    Schema(#[from] SchemaVersionError),
+    #[error(transparent)]
+    Generations(#[from] GenerationsError),
+    #[error(transparent)]
+    Log(#[from] LogCheckError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
     #[error(transparent)]
@@ -46,6 +60,9 @@ impl MigrateError {
             Self::Sql { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
             Self::Store(error) => error.is_unreachable(),
             Self::LogEnd(error) => error.is_unreachable(),
+            Self::Requirement(error) => error.is_unreachable(),
+            Self::Generations(error) => error.is_unreachable(),
+            Self::Log(error) => error.is_unreachable(),
             Self::Kafka(error) | Self::Topics(TopicsError::Kafka(error)) => error.is_unreachable(),
             _ => false,
         }

@@ -14,6 +14,8 @@ pub enum StepOutcome {
     /// Done again; the server does not say whether it was there.
     Ensured,
     Skipped,
+    /// It works, and not as well as it could.
+    Warning,
 }
 
 /// One line of the report.

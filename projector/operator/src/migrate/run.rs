@@ -1,16 +1,11 @@
-//! The steps of a migration, in their order: the topics that are there are checked, then database and users, tables, rights,
-//! and the topics that are missing.
+//! The steps of a migration, in their order: what is checked before, database and users, topics, tables, rights.
 
-use ledger_kafka::{LogInspector, ask};
-use ledger_store::positions;
-use projector::relay::ends_of_log;
-use sqlx::MySqlConnection;
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
 use super::report::{MigrateReport, Step, StepOutcome};
 use super::topics::Topics;
-use super::{grants, tables, users};
+use super::{checks, grants, observable, tables, users};
 
 /// Runs all steps.
 ///
@@ -19,7 +14,7 @@ use super::{grants, tables, users};
 pub async fn run(options: &MigrateOptions) -> Result<MigrateReport, MigrateError> {
     let database = database_name(options)?;
     let topics = Topics::check(options).await?;
-    let mut steps = Vec::new();
+    let mut steps = checks::before(options, &database).await?;
     match &options.admin {
         Some(admin) => steps.extend(users::create(admin, &database, options).await?),
         None => steps.push(Step::new("database and users", StepOutcome::Skipped, "no administrator's URL was given")),
@@ -27,31 +22,13 @@ pub async fn run(options: &MigrateOptions) -> Result<MigrateReport, MigrateError
     // The owner's own login where there is one: then its rights are proved to suffice.
     let owner = options.owner.as_ref().or(options.admin.as_ref()).ok_or(MigrateError::NoDatabase)?;
     let mut connection = ledger_database::connect(&owner.with_database(Some(&database))).await?;
-    steps.extend(tables::migrate(&mut connection).await?);
-    steps.extend(grants::grant(&mut connection, options).await?);
+    // Before the tables: where some are lost, the log says what may have been observed of them.
     steps.extend(topics.create(options).await?);
-    steps.extend(observable(&mut connection, options).await?);
+    steps.extend(tables::migrate(&mut connection, options).await?);
+    steps.extend(grants::grant(&mut connection, options).await?);
+    steps.extend(observable::ensure(&mut connection, options).await?);
+    steps.extend(checks::after(&mut connection).await?);
     Ok(MigrateReport { steps })
-}
-
-/// Where nothing is folded yet the database may be one that was lost, and a restored one may be older than what was observed of
-/// it: whatever the log holds counts as observed, so that reads wait until the tables are as far (INV-13). On a new system the log
-/// is empty, and there is nothing to say.
-async fn observable(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Option<Step>, MigrateError> {
-    let topic = &options.topics.orders;
-    if !options.restored && !positions::read(connection, topic).await?.is_empty() {
-        return Ok(None);
-    }
-    let (inspector, name) = (LogInspector::new(&options.kafka)?, topic.clone());
-    let identity = ask(move || inspector.identity(&name)).await?;
-    let ends = ends_of_log(&options.kafka, &options.topics, &identity).await?;
-    let records: i64 = ends.iter().sum();
-    if records == 0 {
-        return Ok(None);
-    }
-    positions::raise_furthest(connection, topic, &ends).await?;
-    let note = format!("reads wait until the {records} records of {topic} are folded");
-    Ok(Some(Step::new("furthest positions", StepOutcome::Ensured, note)))
 }
 
 /// The one database that the URLs name.

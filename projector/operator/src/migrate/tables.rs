@@ -1,12 +1,15 @@
 //! Tables, by the migrations of `schema/migrations`, each one statement that may be run again. sqlx marks a migration as
 //! begun before it runs it, and refuses to continue when it finds one that did not end. Since each statement is atomic and
-//! idempotent, the mark is simply taken away here and the migration run again.
+//! idempotent, the mark is simply taken away here and the migration run again. Tables that were lost are made anew in the same way.
+//! Read next: `lost.rs`.
 
 use ledger_database::migrations::MIGRATOR;
 use sqlx::migrate::Migrate;
 use sqlx::{Executor, MySqlConnection};
 
 use super::error::MigrateError;
+use super::lost::{self, Lost};
+use super::options::MigrateOptions;
 use super::report::{Step, StepOutcome};
 
 /// How long another migration is waited for.
@@ -16,9 +19,9 @@ const LOCK_WAIT_SECONDS: u32 = 60;
 ///
 /// # Errors
 /// A migration that fails, or one that was changed after it had been run.
-pub async fn migrate(connection: &mut MySqlConnection) -> Result<Vec<Step>, MigrateError> {
+pub async fn migrate(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     lock(connection).await?;
-    let done = migrate_locked(connection).await;
+    let done = migrate_locked(connection, options).await;
     // Whether that is answered makes no difference: the lock ends with the connection at the latest.
     let _ = connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await;
     done
@@ -34,18 +37,22 @@ async fn lock(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
     if got == Some(1) { Ok(()) } else { Err(MigrateError::Locked { waited_seconds: LOCK_WAIT_SECONDS }) }
 }
 
-async fn migrate_locked(connection: &mut MySqlConnection) -> Result<Vec<Step>, MigrateError> {
+async fn migrate_locked(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     connection.ensure_migrations_table(&MIGRATOR.table_name).await?;
     sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
         .execute(&mut *connection)
         .await
         .map_err(MigrateError::sql("taking the mark of an interrupted migration away"))?;
     let before = connection.list_applied_migrations(&MIGRATOR.table_name).await?;
+    let applied: Vec<i64> = before.iter().map(|applied| applied.version).collect();
+    let mut steps = Lost::find(connection, &applied).await?.prepare(connection, options).await?;
     MIGRATOR.run_direct(None, connection, false).await?;
     let step = |migration: &sqlx::migrate::Migration| {
         let applied = before.iter().any(|applied| applied.version == migration.version);
         let outcome = if applied { StepOutcome::Unchanged } else { StepOutcome::Created };
         Step::new(format!("migration {:04}", migration.version), outcome, migration.description.to_string())
     };
-    Ok(MIGRATOR.iter().map(step).collect())
+    steps.extend(MIGRATOR.iter().map(step));
+    steps.extend(lost::rows(connection, options).await?);
+    Ok(steps)
 }

@@ -1,12 +1,16 @@
 //! Database and users, by the administrator's login. Passwords come from the role URLs and are put into statements, since
 //! CREATE USER takes no parameters; they must never reach a log or an error.
 
+use ledger_database::requirements::Problem;
 use ledger_database::{DatabaseUrl, number_of};
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
 use super::report::{Step, StepOutcome};
+
+/// What this program can log in by.
+const NATIVE: &str = "mysql_native_password";
 
 /// Creates what is missing: the database, the users of the roles whose URLs are given, the owner's rights.
 ///
@@ -37,21 +41,60 @@ async fn create_database(connection: &mut MySqlConnection, database: &str) -> Re
         "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         quoted_name(database)
     );
-    let exists: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = ?)")
-            .bind(database)
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(MigrateError::sql("looking for the database"))?;
+    let exists = database_exists(connection, database).await?;
     connection.execute(AssertSqlSafe(text)).await.map_err(MigrateError::sql("creating the database"))?;
     Ok(Step::new(format!("database {database}"), created(!exists), ""))
+}
+
+/// Whether the database is there, as far as the login may know.
+pub(super) async fn database_exists(connection: &mut MySqlConnection, database: &str) -> Result<bool, MigrateError> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = ?)")
+        .bind(database)
+        .fetch_one(connection)
+        .await
+        .map_err(MigrateError::sql("looking for the database"))
 }
 
 fn created(new: bool) -> StepOutcome {
     if new { StepOutcome::Created } else { StepOutcome::Unchanged }
 }
 
-/// Creates the user of a URL, or gives an existing one the URL's password.
+/// Users of the URLs that are there, cannot log in, and log in by something else than a password of the server's own kind: to set
+/// that password would change how they do.
+pub(super) async fn other_plugins(
+    connection: &mut MySqlConnection,
+    options: &MigrateOptions,
+) -> Result<Vec<Problem>, MigrateError> {
+    let mut problems = Vec::new();
+    for url in [&options.owner, &options.projector, &options.reader].into_iter().flatten() {
+        let user = url.user();
+        // Several ways may be given to one user: the first is here, the others are in a list.
+        let found: Option<(Option<String>, bool)> = sqlx::query_as(
+            "SELECT JSON_VALUE(Priv, '$.plugin'), JSON_EXISTS(Priv, '$.auth_or') FROM mysql.global_priv \
+             WHERE user = ? AND host = '%'",
+        )
+        .bind(user)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(MigrateError::sql(format!("looking for user {user}")))?;
+        let Some((plugin, has_others)) = found else { continue };
+        let plugin = plugin.filter(|plugin| !plugin.is_empty()).unwrap_or_else(|| NATIVE.to_owned());
+        let is_native = plugin == NATIVE && !has_others;
+        if !is_native && ledger_database::connect(&url.with_database(None)).await.is_err() {
+            let found = if has_others { format!("{plugin}, among others") } else { plugin };
+            let remedy = format!(
+                "it is not changed unasked: give it that by `ALTER USER {} IDENTIFIED VIA {NATIVE} USING PASSWORD('..')`, \
+                 or name another user in its URL",
+                quoted_user(user)
+            );
+            problems.push(Problem::new(format!("user {user}"), format!("a login by {NATIVE}"), found, remedy));
+        }
+    }
+    Ok(problems)
+}
+
+/// Creates the user of a URL, or gives an existing one the URL's password: its login is by a password already
+/// ([`other_plugins`]).
 async fn create_user(connection: &mut MySqlConnection, url: &DatabaseUrl) -> Result<Step, MigrateError> {
     let user = url.user();
     let what = format!("user {user}");

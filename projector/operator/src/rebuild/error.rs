@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use ledger_database::requirements::RequirementError;
 use ledger_database::schema_version::SchemaVersionError;
 use ledger_database::{DatabaseError, Fault, Refusal, fault_of, number_of};
 use ledger_kafka::KafkaUseError;
@@ -140,7 +141,8 @@ impl RebuildCause {
             | Self::Generations(GenerationsError::Store(StoreError::Database { cause, .. }))
             | Self::Writer(WriterError::Store(StoreError::Database { cause, .. }))
             | Self::Compare(CompareError::Store(StoreError::Database { cause, .. }))
-            | Self::Start(StartError::Store(StoreError::Database { cause, .. })) => Some(cause),
+            | Self::Start(StartError::Store(StoreError::Database { cause, .. }))
+            | Self::Start(StartError::Requirement(RequirementError::Sql(cause))) => Some(cause),
             _ => None,
         }
     }
@@ -166,6 +168,12 @@ impl From<KafkaUseError> for RebuildCause {
 
 impl From<DatabaseError> for RebuildCause {
     fn from(error: DatabaseError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+impl From<RequirementError> for RebuildCause {
+    fn from(error: RequirementError) -> Self {
         Self::Start(error.into())
     }
 }

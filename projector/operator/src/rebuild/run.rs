@@ -1,6 +1,7 @@
 //! A rebuild from its beginning to its end: what may refuse it, the guard, the build. It must never change anything before all
 //! that can refuse it was looked at.
 
+use ledger_database::requirements::Role;
 use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{NO_SUCH_TABLE, number_of};
 use ledger_fold::log_safety::{LogIdentity, LogRefusal};
@@ -19,7 +20,7 @@ use super::ends::EndReader;
 use super::error::{Left, RebuildCause, RebuildError, sql};
 use super::options::RebuildOptions;
 use super::report::Summary;
-use crate::generations::{GenerationsError, Guard};
+use crate::generations::{GenerationsError, Guard, swap};
 
 /// Rebuilds, until it is done or `stop`.
 ///
@@ -62,6 +63,7 @@ async fn begin<'a>(
         let refusal = LogRefusal::PositionsOfAnotherTopic { expected: topic.clone(), found };
         return Err(LogCheckError::from(refusal).into());
     }
+    swap::check_names(guard.connection(), live.as_ref()).await?;
     let inspector = LogInspector::new(&options.kafka)?;
     let stored = live.as_ref().map(|live| live.positions.clone());
     let identity = inspect(&inspector, &options.topics, stored).await?;
@@ -116,6 +118,7 @@ fn unfolded(identity: &LogIdentity) -> Vec<StoredPosition> {
     (0..identity.partition_count).map(position).collect()
 }
 
+/// The tables are of this version, and everything in the database is as a rebuild needs it, up to the RENAME at its end.
 async fn check_schema(options: &RebuildOptions) -> Result<(), RebuildCause> {
     let mut connection = ledger_database::connect(&options.database).await?;
     match schema_version::check(&mut connection).await {
@@ -131,5 +134,5 @@ async fn check_schema(options: &RebuildOptions) -> Result<(), RebuildCause> {
         }
         checked => checked?,
     }
-    Ok(start_check::check_packet(&mut connection).await?)
+    Ok(start_check::check_database(&mut connection, Role::Owner).await?)
 }

@@ -9,7 +9,7 @@ use super::{PARTITIONS, Setting, contents, folded, generation, order, product_in
 use crate::published::event_ids;
 
 /// Every outcome that is published is there once, in order, and there is one for each order and movement.
-pub(super) fn each_outcome_once(setting: &Setting) {
+pub(crate) fn each_outcome_once(setting: &Setting) {
     for partition in 0..PARTITIONS {
         let ids = event_ids(setting, partition, 1);
         let offsets: Vec<i64> = ids
