@@ -162,12 +162,13 @@ pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> 
     match tables.await {
         Ok(tables) => check_columns(&url, address).await.map(|()| (reader, tables)),
         // The pool's errors have only words for a way of authentication that the client does not know.
-        Err(error) => match ledger_database::connect(&url).await {
+        Err(error @ ReadError::Database(sqlx::Error::Protocol(_))) => match ledger_database::connect(&url).await {
             Err(plugin @ DatabaseError::Plugin { .. }) => {
                 Err(StartError::DatabaseRefused { address, cause: plugin.to_string() })
             }
             _ => Err(database_error(address, error)),
         },
+        Err(error) => Err(database_error(address, error)),
     }
 }
 
@@ -175,7 +176,10 @@ pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> 
 async fn check_columns(url: &DatabaseUrl, address: String) -> Result<(), StartError> {
     let mut connection = match ledger_database::connect(url).await {
         Ok(connection) => connection,
-        Err(error) => return Err(StartError::DatabaseUnreachable { address, cause: error.to_string() }),
+        Err(error) if error.is_unreachable() => {
+            return Err(StartError::DatabaseUnreachable { address, cause: error.to_string() });
+        }
+        Err(error) => return Err(StartError::DatabaseRefused { address, cause: error.to_string() }),
     };
     match requirements::check(&mut connection, Role::Reader).await {
         Ok(_) => Ok(()),
