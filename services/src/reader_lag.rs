@@ -52,16 +52,17 @@ impl ReaderLag {
         while stop.run_until_cancelled(looks.tick()).await.is_some() {
             let published = self.published.now();
             if self.found().followed != published {
-                self.look(published, reader.next_offsets().await);
+                let read = reader.next_offsets().await;
+                self.look(Instant::now(), published, read);
             }
-            let (records, lasting) = self.lag();
+            let (records, lasting) = self.lag(Instant::now());
             metrics.reader_lag_records.set(records as f64);
             metrics.reader_lag_seconds.set(lasting.as_secs_f64());
         }
     }
 
     /// `read` is later than `published`.
-    fn look(&self, published: Box<[i64]>, read: Result<Vec<(i32, i64)>, ReadError>) {
+    fn look(&self, now: Instant, published: Box<[i64]>, read: Result<Vec<(i32, i64)>, ReadError>) {
         let mut found = self.found();
         // A database that does not answer is another part's to tell; how long it has not followed goes on to be counted.
         let Ok(read) = read else { return };
@@ -72,7 +73,7 @@ impl ReaderLag {
         found.behind =
             (0..).zip(&published).map(|(partition, to)| (partition, at(partition), *to)).find(|(_, at, to)| at < to);
         if !found.awaited.as_ref().is_some_and(|(_, awaited)| is_behind(awaited)) {
-            found.awaited = is_behind(&published).then(|| (Instant::now(), published.clone()));
+            found.awaited = is_behind(&published).then(|| (now, published.clone()));
         }
         if found.awaited.is_none() {
             found.followed = published;
@@ -80,9 +81,23 @@ impl ReaderLag {
     }
 
     /// Records that are published and not found, and for how long some have not been.
-    fn lag(&self) -> (i64, Duration) {
+    fn lag(&self, now: Instant) -> (i64, Duration) {
         let found = self.found();
-        (found.records, found.awaited.as_ref().map_or(Duration::ZERO, |(since, _)| since.elapsed()))
+        (found.records, found.awaited.as_ref().map_or(Duration::ZERO, |(since, _)| now.duration_since(*since)))
+    }
+
+    /// Why the service is not ready, if it lags for too long.
+    fn told(&self, now: Instant) -> Result<(), String> {
+        let (records, lasting) = self.lag(now);
+        let Some((partition, at, published)) = self.found().behind else { return Ok(()) };
+        if lasting < TOO_LONG {
+            return Ok(());
+        }
+        Err(format!(
+            "the database that is read has lagged for {} s: {records} records are decided that it does not have (partition \
+             {partition}: published up to {published}, found {at}); a replica that stands, or does not keep up",
+            lasting.as_secs()
+        ))
     }
 
     fn found(&self) -> std::sync::MutexGuard<'_, Found> {
@@ -97,16 +112,7 @@ impl Dependency for ReaderLag {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        let (records, lasting) = self.lag();
-        let Some((partition, at, published)) = self.found().behind else { return Ok(()) };
-        if lasting < TOO_LONG {
-            return Ok(());
-        }
-        Err(format!(
-            "the database that is read has lagged for {} s: {records} records are decided that it does not have (partition \
-             {partition}: published up to {published}, found {at}); a replica that stands, or does not keep up",
-            lasting.as_secs()
-        ))
+        self.told(Instant::now())
     }
 }
 
@@ -115,30 +121,29 @@ mod tests {
     use super::*;
     use ledger_schema::Position;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lag_is_counted_from_when_it_was_first_not_found() {
+    #[test]
+    fn a_lag_is_counted_from_when_it_was_first_not_found() {
         let published = Arc::new(Furthest::new(2));
         let lag = ReaderLag::new(published.clone());
-        let look = |read: &[(i32, i64)]| lag.look(published.now(), Ok(read.to_vec()));
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let look = |seconds, read: &[(i32, i64)]| lag.look(at(seconds), published.now(), Ok(read.to_vec()));
         published.raise(Position { partition: 1, offset: 9 });
-        look(&[(0, 0), (1, 10)]);
-        assert_eq!(lag.lag(), (0, Duration::ZERO));
+        look(0, &[(0, 0), (1, 10)]);
+        assert_eq!(lag.lag(at(0)), (0, Duration::ZERO));
         published.raise(Position { partition: 1, offset: 12 });
-        look(&[(1, 10)]);
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        look(1, &[(1, 10)]);
         // It moves, but has not reached what was published four seconds ago; meanwhile more was.
         published.raise(Position { partition: 0, offset: 99 });
-        look(&[(1, 12)]);
-        assert_eq!(lag.lag(), (101, Duration::from_secs(4)));
-        assert!(lag.probe().await.is_ok(), "a lag of moments");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let said = lag.probe().await.expect_err("not ready");
+        look(5, &[(1, 12)]);
+        assert_eq!(lag.lag(at(5)), (101, Duration::from_secs(4)));
+        assert_eq!(lag.told(at(5)), Ok(()), "a lag of moments");
+        let said = lag.told(at(6)).expect_err("not ready");
         assert!(said.contains("101 records") && said.contains("partition 0: published up to 100, found 0"), "{said}");
         // What was waited for is there; what came later is younger.
-        look(&[(1, 13)]);
-        assert_eq!(lag.lag(), (100, Duration::ZERO));
-        look(&[(0, 100), (1, 13)]);
-        assert_eq!(lag.lag(), (0, Duration::ZERO));
-        assert!(lag.probe().await.is_ok());
+        look(7, &[(1, 13)]);
+        assert_eq!(lag.lag(at(7)), (100, Duration::ZERO));
+        look(8, &[(0, 100), (1, 13)]);
+        assert_eq!((lag.lag(at(9)), lag.told(at(9))), ((0, Duration::ZERO), Ok(())));
     }
 }
