@@ -185,7 +185,10 @@ mod tests {
     fn a_way_of_logging_in_that_the_client_lacks_is_named() {
         let url = DatabaseUrl::parse("mysql://reader:secret@db.example/ledger").expect("valid");
         let error = |says: &str| sqlx::Error::Protocol(says.to_owned());
-        let named = DatabaseError::of(&url, error("unknown authentication plugin: client_ed25519 (sqlx_mysql::protocol::auth:36)"));
+        let named = DatabaseError::of(
+            &url,
+            error("unknown authentication plugin: client_ed25519 (sqlx_mysql::protocol::auth:36)"),
+        );
         let says = "the database server at db.example:3306 wants user reader to log in by client_ed25519, which this program cannot: \
                     expected mysql_native_password; give it that by `ALTER USER`, or name another user";
         assert_eq!((named.to_string().as_str(), named.is_retryable()), (says, false));

@@ -167,6 +167,11 @@ impl Setting {
         MySqlConnection::connect(&format!("{}{}", self.admin_url, self.name)).await.expect("MariaDB answers")
     }
 
+    /// The administrator's URL of this setting's database.
+    pub(crate) fn admin_database_url(&self) -> DatabaseUrl {
+        DatabaseUrl::parse(&format!("{}{}", self.admin_url, self.name)).expect("valid")
+    }
+
     /// A connection as the user of a role.
     pub(crate) async fn database_as(&self, variable: &str) -> MySqlConnection {
         MySqlConnection::connect(&self.variable(variable)).await.expect("MariaDB answers")

@@ -1,6 +1,5 @@
 //! The steps of a migration, in their order: what is checked before, database and users, topics, tables, rights.
 
-
 use super::error::MigrateError;
 use super::options::MigrateOptions;
 use super::report::{MigrateReport, Step, StepOutcome};
