@@ -18,7 +18,7 @@ use crate::{cargo, install, lock, repository};
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// How much, and by which dice.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ChaosArguments {
     /// Orders that are placed, apart from receipts, adjustments and bad input
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
@@ -35,6 +35,9 @@ pub struct ChaosArguments {
     /// Another MariaDB than the system's, as Debian's packages bring it
     #[arg(long, value_name = "VERSION")]
     pub mariadb: Option<MariaDbRelease>,
+    /// Only faults whose name has this in it, as the report names them
+    #[arg(long, value_name = "TEXT")]
+    pub only: Option<String>,
 }
 
 impl ChaosArguments {
@@ -47,7 +50,7 @@ impl ChaosArguments {
 
 /// The run of `cargo xtask test`: every kind of fault once, about two minutes.
 pub const BOUNDED: ChaosArguments =
-    ChaosArguments { orders: 2_500, seed: 1, clients: 16, brokers: BrokerCount::One, mariadb: None };
+    ChaosArguments { orders: 2_500, seed: 1, clients: 16, brokers: BrokerCount::One, mariadb: None, only: None };
 
 /// `cargo xtask chaos`.
 ///
@@ -71,15 +74,15 @@ pub fn run_built(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()>
     let _lock = lock::of_command("chaos")?;
     let servers = arguments.servers();
     servers.start_fresh(interrupt)?;
-    let outcome = inject(&servers, arguments, interrupt);
+    let outcome = inject(&servers, &arguments, interrupt);
     let stopped = servers.stop();
     outcome?;
     stopped?;
     servers.wipe()
 }
 
-fn inject(servers: &Servers, arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()> {
-    let ChaosArguments { orders, seed, clients, brokers, mariadb } = arguments;
+fn inject(servers: &Servers, arguments: &ChaosArguments, interrupt: &Interrupt) -> Result<()> {
+    let ChaosArguments { orders, seed, clients, brokers, mariadb, only } = arguments;
     let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-chaos"))
         .args([
             format!("--orders={orders}"),
@@ -87,7 +90,8 @@ fn inject(servers: &Servers, arguments: ChaosArguments, interrupt: &Interrupt) -
             format!("--clients={clients}"),
             format!("--brokers={brokers}"),
         ])
-        .args(mariadb.map(|release| format!("--mariadb={}", release.version())));
+        .args(mariadb.map(|release| format!("--mariadb={}", release.version())))
+        .args(only.as_ref().map(|only| format!("--only={only}")));
     command.environment = servers.test_environment()?;
     let status = OwnedProcess::spawn_visible("ledger-chaos", &command)?.wait_unless(interrupt, STOP_LIMIT)?;
     let logs = servers.state().logs();

@@ -57,15 +57,15 @@ pub(crate) fn two_dead(system: &mut System, shop: &Shop, random: &mut Random, pr
 
 /// For as long as they are dead. A service that is ready meanwhile would be sent orders that it cannot take.
 fn watch(system: &mut System, shop: &Shop, mut projector_dies: bool) -> Result<()> {
-    let (begin, mut noticed) = (Instant::now(), [None, None]);
+    let (begin, mut noticed): (_, [Option<Duration>; 2]) = (Instant::now(), [None, None]);
     let mut ready_again = [0_u32; 2];
     while begin.elapsed() < DEAD {
         let sick = system.sick_services();
-        for (service, (is_sick, ready)) in sick.iter().map(Option::is_some).zip(&mut ready_again).enumerate() {
-            match noticed.get_mut(service) {
-                Some(noticed @ None) if is_sick => *noticed = Some(begin.elapsed()),
-                Some(Some(_)) if !is_sick => *ready += 1,
-                _ => {}
+        for ((is_sick, noticed), ready) in sick.iter().map(Option::is_some).zip(&mut noticed).zip(&mut ready_again) {
+            if is_sick {
+                noticed.get_or_insert(begin.elapsed());
+            } else if noticed.is_some() {
+                *ready += 1;
             }
         }
         if projector_dies && begin.elapsed() >= PROJECTOR_DIES {

@@ -17,7 +17,6 @@ use crate::{brokers, commands, deaths, outages, rebuilds, stranger};
 /// Above the consumer group's session timeout (6 s): the others take the partitions over.
 const FREEZE: Duration = Duration::from_secs(9);
 const CUTS: usize = 4;
-const CUT_LIMIT: Duration = Duration::from_secs(30);
 /// How long orders come in before the next fault.
 const CALM: Duration = Duration::from_millis(1_500);
 
@@ -76,20 +75,13 @@ fn inject(
             system.part(part).restart()?;
         }
         Fault::Freeze => freeze(system, pace, random)?,
-        Fault::TwoProjectors => {
-            for cleanly in [true, random.percent(50)] {
-                system.start_second()?;
-                system.pass(Duration::from_secs(1))?;
-                system.stop_second(cleanly)?;
-            }
-            return Ok(2);
-        }
+        Fault::TwoProjectors => return join_and_leave(system, random),
         Fault::CutCommit(Cut::Silent) => outages::silent_commit(system, pace)?,
-        Fault::CutCommit(cut) => return cut_connections(system, pace, Target::WritersCommit, &[cut; CUTS]),
+        Fault::CutCommit(cut) => return outages::cut_connections(system, pace, Target::WritersCommit, &[cut; CUTS]),
         Fault::CutRelay => {
             let mut cuts = [Cut::BeforeTheServer, Cut::WhileTheServerWorks, Cut::AfterTheReply];
             random.shuffle(&mut cuts);
-            return cut_connections(system, pace, Target::RelaysStatement, &cuts);
+            return outages::cut_connections(system, pace, Target::RelaysStatement, &cuts);
         }
         Fault::Silence(way) => outages::silence(system, pace, way)?,
         Fault::ReadOnly => outages::read_only(system, shop, pace)?,
@@ -101,6 +93,16 @@ fn inject(
         Fault::Rebuilds => return rebuilds::run(system, random, counts),
     }
     Ok(1)
+}
+
+/// A second projector, twice.
+fn join_and_leave(system: &mut System, random: &mut Random) -> Result<u64> {
+    for cleanly in [true, random.percent(50)] {
+        system.start_second()?;
+        system.pass(Duration::from_secs(1))?;
+        system.stop_second(cleanly)?;
+    }
+    Ok(2)
 }
 
 /// The first projector stands still until the second has its partitions, and wakes as a zombie.
@@ -116,18 +118,4 @@ fn freeze(system: &mut System, pace: &Pace, random: &mut Random) -> Result<()> {
     taken_over?;
     system.pass(Duration::from_secs(1))?;
     system.stop_second(random.percent(50))
-}
-
-pub(crate) fn cut_connections(system: &mut System, pace: &Pace, target: Target, cuts: &[Cut]) -> Result<u64> {
-    let mut times = 0;
-    for cut in cuts {
-        let before = system.scissors.cut_count();
-        system.scissors.arm(target, *cut);
-        let is_cut = |system: &mut System| system.scissors.cut_count() > before;
-        let done = pace.wait_for_orders(system, "a connection to cut", CUT_LIMIT, is_cut);
-        system.scissors.disarm();
-        done?;
-        times += 1;
-    }
-    Ok(times)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use xtask::kafka::Node;
 use xtask::servers::{BrokerCount, Server};
 
@@ -44,7 +45,7 @@ impl Fault {
             Self::Rebuilds => 25,
             Self::TwoBrokers { .. } => 90,
             Self::Silence(_) | Self::CutCommit(Cut::Silent) => 12,
-            Self::OpenTransaction => 10,
+            Self::OpenTransaction => 20,
             _ => 5,
         })
     }
@@ -67,13 +68,26 @@ const BRIEF_BELOW: usize = 10_000;
 
 /// What one round does: every kind once. A brief run leaves two of the three silences out, which take ten seconds each and
 /// end alike; the one at a COMMIT is in it, too.
-pub(crate) fn round(brokers: BrokerCount, order_count: usize) -> Vec<(Fault, &'static str)> {
-    let is_left_out = |fault: Fault| matches!(fault, Fault::Silence(Way::FromServer | Way::ToServer));
+///
+/// # Errors
+/// When no name has `only` in it.
+pub(crate) fn round(
+    brokers: BrokerCount,
+    order_count: usize,
+    only: Option<&str>,
+) -> Result<Vec<(Fault, &'static str)>> {
+    let is_long = |fault: Fault| matches!(fault, Fault::Silence(Way::FromServer | Way::ToServer));
+    let is_wanted = |(fault, name): &(Fault, &str)| match only {
+        Some(only) => name.contains(only),
+        None => order_count >= BRIEF_BELOW || !is_long(*fault),
+    };
     let all = match brokers {
         BrokerCount::One => &ALL[..],
         BrokerCount::Three => &OF_THREE_BROKERS,
     };
-    all.iter().copied().filter(|(fault, _)| order_count >= BRIEF_BELOW || !is_left_out(*fault)).collect()
+    let round: Vec<_> = all.iter().copied().filter(is_wanted).collect();
+    ensure!(!round.is_empty(), "no fault's name has `{}` in it", only.unwrap_or_default());
+    Ok(round)
 }
 
 /// Every kind on one broker, with its name.

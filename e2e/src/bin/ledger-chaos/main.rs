@@ -73,6 +73,9 @@ struct Arguments {
     /// Of the servers that are up: which MariaDB, where it is not the system's
     #[arg(long)]
     mariadb: Option<MariaDbRelease>,
+    /// Only faults whose name has this in it
+    #[arg(long)]
+    only: Option<String>,
 }
 
 impl Arguments {
@@ -137,9 +140,9 @@ async fn interrupted(interrupt: &Interrupt) {
 
 async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> {
     let begin = Instant::now();
-    let Arguments { orders, seed, clients, brokers, .. } = *arguments;
+    let Arguments { orders, seed, clients, brokers, mariadb: _, ref only } = *arguments;
     progress(&format!("{orders} orders by {clients} clients, seed {seed}, brokers: {brokers}"));
-    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers, orders));
+    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers, orders, only.as_deref())?);
     let servers = arguments.servers();
     let ledger = start(&scissors, servers.state().logs()).await?;
     let shop = Arc::new(Shop::new(&ledger, seed, orders)?);

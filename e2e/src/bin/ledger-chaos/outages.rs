@@ -1,5 +1,5 @@
-//! Outages of the database that end by themselves: its connections go silent, or it takes no writes for a time. Nobody is
-//! killed, so no part may end: what cannot be done now is done afterwards.
+//! Outages of the database that end by themselves: its connections are cut or go silent, or it takes no writes for a time.
+//! Nobody is killed, so no part may end: what cannot be done now is done afterwards.
 //!
 //! It must never let an outage last: what is silent is noticed or fails the run, and what was set is set back. Read
 //! `silence` for the connections.
@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use sqlx::MySqlPool;
 
-use crate::faults::cut_connections;
 use crate::pace::Pace;
 use crate::proxy::{Cut, Target};
 use crate::shop::Shop;
@@ -22,6 +21,7 @@ const FOLDED_ON_LIMIT: Duration = Duration::from_secs(60);
 /// A planned switch to another server takes a few seconds.
 const READ_ONLY: Duration = Duration::from_secs(4);
 const ORDERS_MEANWHILE: u64 = 10;
+const CUT_LIMIT: Duration = Duration::from_secs(30);
 
 /// All of the projector's connections at once.
 pub(crate) fn silence(system: &mut System, pace: &Pace, way: Way) -> Result<()> {
@@ -35,6 +35,21 @@ pub(crate) fn silent_commit(system: &mut System, pace: &Pace) -> Result<()> {
     let pool = block_on(system.ledger.database())?;
     cut_connections(system, pace, Target::WritersCommit, &[Cut::Silent])?;
     wait_folded_on(system, pace, &pool)
+}
+
+/// One connection after the other, each at a packet of `target`.
+pub(crate) fn cut_connections(system: &mut System, pace: &Pace, target: Target, cuts: &[Cut]) -> Result<u64> {
+    let mut times = 0;
+    for cut in cuts {
+        let before = system.scissors.cut_count();
+        system.scissors.arm(target, *cut);
+        let is_cut = |system: &mut System| system.scissors.cut_count() > before;
+        let done = pace.wait_for_orders(system, "a connection to cut", CUT_LIMIT, is_cut);
+        system.scissors.disarm();
+        done?;
+        times += 1;
+    }
+    Ok(times)
 }
 
 /// For all users that have no privilege to write nevertheless, which is all but ours.

@@ -96,11 +96,12 @@ pub(crate) async fn keep(way: Way, client: TcpStream, read: &[u8], mut server: T
             () = &mut down => false,
         }
     });
-    match up_is_over.await {
-        Ok(true) => drop(timeout(LEFT_ALONE, down).await),
-        Ok(false) => drop(timeout(UNNOTICED, up).await),
-        Err(_) => {}
-    }
+    // Whether both have closed, or time is over, is the same to us: both sockets close now.
+    let _both_have_closed = match up_is_over.await {
+        Ok(true) => timeout(LEFT_ALONE, down).await.is_ok(),
+        Ok(false) => timeout(UNNOTICED, up).await.is_ok(),
+        Err(_) => false,
+    };
     Ok(())
 }
 
