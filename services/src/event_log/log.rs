@@ -105,6 +105,10 @@ impl EventLog {
         let context = LogProducer { health: health.clone(), appends: appends.clone() };
         let producer = create(&config, context).map_err(settings_refused)?;
         let partition_count = inspector.partition_count(&options.topic)?;
+        // The producer connects, so that its first record is not late: a refusal is certain only when it is quick (`append_fault`).
+        if let Err(error) = producer.client().fetch_metadata(Some(&options.topic), PROBE_LIMIT) {
+            tracing::debug!(%error, "the producer is not connected yet");
+        }
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
