@@ -115,7 +115,8 @@ pub(crate) async fn open_log(
         Keeps::Everything.check(&settings.orders_topic, &found)?;
     }
     let found = Found { identity, is_of_tables: !tables.identities.is_empty(), folded: tables.folded };
-    let log = EventLog::open(options, kafka.inspector.clone(), found, reader.clone(), metrics.clone())?;
+    let (inspector, reader, metrics) = (kafka.inspector.clone(), reader.clone(), metrics.clone());
+    let log = ask(move || EventLog::open(options, inspector, found, reader, metrics)).await?;
     Ok(Arc::new(log))
 }
 

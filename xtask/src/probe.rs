@@ -3,7 +3,7 @@
 //!
 //! It must never start, stop or change what it checks.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,9 +102,9 @@ fn greeted(address: SocketAddr) -> Result<TcpStream> {
 /// As a check.
 pub fn mariadb_version(address: SocketAddr) -> Result<String> {
     const LONGEST: u64 = 64;
-    let version: Vec<u8> =
-        greeted(address)?.take(LONGEST).bytes().take_while(|byte| !matches!(byte, Ok(0))).collect::<Result<_, _>>()?;
-    let version = String::from_utf8_lossy(&version);
+    let mut version = Vec::new();
+    BufReader::new(greeted(address)?.take(LONGEST)).read_until(0, &mut version)?;
+    let version = String::from_utf8_lossy(version.strip_suffix(&[0]).unwrap_or(&version));
     Ok(version.strip_prefix("5.5.5-").unwrap_or(&version).to_owned())
 }
 

@@ -102,7 +102,7 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    /// Ready to append to the log that was found and checked.
+    /// Ready to append to the log that was found and checked. Blocks, a second at most.
     ///
     /// # Errors
     /// [`KafkaUseError`]: bad settings.
@@ -127,6 +127,10 @@ impl EventLog {
         let producer = create(&config, context).map_err(settings_refused)?;
         let Found { identity, is_of_tables, folded } = found;
         let partition_count = identity.partition_count;
+        // The producer connects, so that its first record is not late: a refusal is certain only when it is quick (`append_fault`).
+        if let Err(error) = producer.client().fetch_metadata(Some(&options.topic), PROBE_LIMIT) {
+            tracing::debug!(%error, "the producer is not connected yet");
+        }
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
