@@ -110,7 +110,7 @@ pub(crate) async fn open_log(
         Keeps::Everything.check(&settings.orders_topic, &found)?;
     }
     let found = Found { identity, is_of_tables: !tables.identities.is_empty(), folded: tables.folded };
-    let log = EventLog::open(options, kafka.inspector.clone(), found, reader.clone(), metrics.clone())?;
+    let log = EventLog::open(options, &kafka.inspector, found, reader.clone(), metrics.clone())?;
     Ok(Arc::new(log))
 }
 

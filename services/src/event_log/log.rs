@@ -10,7 +10,6 @@ use ledger_kafka::{
     AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, ProducerLimits, append_fault,
     settings_refused,
 };
-use ledger_schema::log::LogIdentity;
 use ledger_schema::wire::{Event, encode};
 use ledger_schema::{Position, cloudevents, partitioner};
 use rdkafka::ClientConfig;
@@ -20,9 +19,8 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::acknowledged::Acknowledged;
 use super::health::{BrokerHealth, ProducerContext, STATISTICS_INTERVAL};
-use super::watch::LogWatch;
+use super::watch::{Found, LogWatch};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::readiness::Dependency;
@@ -57,22 +55,11 @@ pub(crate) struct EventLogOptions {
     pub(crate) queue_max_kbytes: u32,
 }
 
-/// The log as it was found at start.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) identity: LogIdentity,
-    /// Whether the tables know the log: they do not before the projector's first start.
-    pub(crate) is_of_tables: bool,
-    /// Partition and next offset of what is folded.
-    pub(crate) folded: Vec<(i32, i64)>,
-}
-
 pub(crate) struct EventLog {
     producer: ArcSwap<EventProducer>,
     config: ClientConfig,
     health: Arc<BrokerHealth>,
     watch: LogWatch,
-    acknowledged: Acknowledged,
     topic: String,
     source: String,
     /// Frozen when the topic was made, read once at start.
@@ -87,7 +74,7 @@ impl EventLog {
     /// [`KafkaUseError`]: bad settings.
     pub(crate) fn open(
         options: EventLogOptions,
-        inspector: LogInspector,
+        inspector: &LogInspector,
         found: Found,
         reader: Reader,
         metrics: Arc<Metrics>,
@@ -102,13 +89,11 @@ impl EventLog {
         let config = options.kafka.log_producer(&format!("order-service-{}", options.service_name), &limits);
         let health = Arc::new(BrokerHealth::default());
         let producer = create(&config, &health).map_err(settings_refused)?;
-        let Found { identity, is_of_tables, folded } = found;
-        let partition_count = identity.partition_count;
+        let partition_count = found.identity.partition_count;
         Ok(Self {
             producer: ArcSwap::from_pointee(producer),
             config,
-            watch: LogWatch::new(options.topic.clone(), &inspector, reader, identity, is_of_tables),
-            acknowledged: Acknowledged::new(partition_count, &folded),
+            watch: LogWatch::new(options.topic.clone(), inspector, reader, found),
             health,
             topic: options.topic,
             source: format!("/order-service/{}", options.service_name),
@@ -148,7 +133,7 @@ impl EventLog {
         // Ours to say, and of the count that is frozen: the client would use a partition that somebody added as soon as it
         // hears of it, and nobody folds that.
         let partition = partitioner::partition_of(key.as_bytes(), self.partition_count);
-        let known = self.acknowledged.next_offset(partition);
+        let known = self.watch.acknowledged.next_offset(partition);
         let record = FutureRecord::to(&self.topic).partition(partition).key(key).payload(&payload);
         let record = record.headers(self.headers(event, traceparent));
         // The guard is not held across the wait, so a replaced producer can end.
@@ -229,7 +214,7 @@ impl EventLog {
         if let Some(fault) = self.watch.fault() {
             return Err(self.unknown(fault.to_string()));
         }
-        self.acknowledged.raise(position.partition, position.offset + 1);
+        self.watch.acknowledged.raise(position.partition, position.offset + 1);
         Ok(())
     }
 

@@ -10,4 +10,5 @@ mod health;
 mod log;
 mod watch;
 
-pub(crate) use log::{AppendError, EventLog, EventLogOptions, Found};
+pub(crate) use log::{AppendError, EventLog, EventLogOptions};
+pub(crate) use watch::Found;

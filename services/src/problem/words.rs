@@ -133,7 +133,7 @@ const PAGES: &[ProblemPage] = &[
         UNAVAILABLE,
         503,
         "A server is away",
-        "Kafka or the database cannot be reached, or too much is queued. Nothing was appended.",
+        "Kafka or the database cannot be reached, too much is queued, or the topic is not the log that the ledger was made from (`/readyz` says which). Nothing was appended.",
         "Try again after Retry-After seconds.",
     ),
     page(
