@@ -16,7 +16,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LOOKS_PER_SETTINGS: u32 = 10;
 /// A topic that is missing at so many looks in a row was deleted. A broker that has just started may not know it yet.
 const MISSING_LOOKS: u32 = 5;
-
 /// Longest that a projector that stops waits to know whether the log is the cause.
 const EXPLAIN_LIMIT: Duration = Duration::from_secs(2);
 

@@ -116,7 +116,7 @@ pub(crate) async fn open_log(
     }
     let found = Found { identity, is_of_tables: !tables.identities.is_empty(), folded: tables.folded };
     let (inspector, reader, metrics) = (kafka.inspector.clone(), reader.clone(), metrics.clone());
-    let log = ask(move || EventLog::open(options, inspector, found, reader, metrics)).await?;
+    let log = ask(move || EventLog::open(options, &inspector, found, reader, metrics)).await?;
     Ok(Arc::new(log))
 }
 

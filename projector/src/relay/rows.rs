@@ -100,7 +100,8 @@ pub(super) async fn load(
     cursor: i64,
 ) -> Result<Outstanding, RelayError> {
     let failed = |cause| RelayError::Database { partition, cause };
-    let sizes = sqlx::query_as::<_, Size>(SIZES).bind(partition).bind(topic).bind(partition).bind(cursor).bind(MAX_ROWS);
+    let sizes =
+        sqlx::query_as::<_, Size>(SIZES).bind(partition).bind(topic).bind(partition).bind(cursor).bind(MAX_ROWS);
     let sizes = sizes.fetch_all(&mut *connection).await.map_err(failed)?;
     let fitting = fitting(&sizes);
     let (Some(first), Some(last)) = (fitting.first(), fitting.last()) else { return Ok(Outstanding::nothing()) };

@@ -29,6 +29,11 @@ impl Acknowledged {
         }
     }
 
+    /// The log is another one from here on: what was known of the one before says nothing of it.
+    pub(super) fn forget(&self) {
+        self.next_offsets.iter().for_each(|next_offset| next_offset.store(0, Ordering::Release));
+    }
+
     fn of(&self, partition: i32) -> Option<&AtomicI64> {
         usize::try_from(partition).ok().and_then(|partition| self.next_offsets.get(partition))
     }
@@ -45,5 +50,7 @@ mod tests {
         acknowledged.raise(1, 5);
         acknowledged.raise(0, 2);
         assert_eq!([0, 1].map(|partition| acknowledged.next_offset(partition)), [2, 7]);
+        acknowledged.forget();
+        assert_eq!([0, 1].map(|partition| acknowledged.next_offset(partition)), [0, 0]);
     }
 }

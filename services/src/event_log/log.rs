@@ -10,7 +10,6 @@ use ledger_kafka::{
     AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, NotDelivered, PartitionState,
     ProducerLimits, Refusal, append_fault, ask, settings_refused,
 };
-use ledger_schema::log::LogIdentity;
 use ledger_schema::wire::{Event, encode};
 use ledger_schema::{Position, cloudevents, partitioner};
 use rdkafka::ClientConfig;
@@ -22,11 +21,10 @@ use tokio::sync::oneshot;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
-use super::acknowledged::Acknowledged;
 use super::appends::Appends;
 use super::health::{BrokerHealth, STATISTICS_INTERVAL};
 use super::producer::LogProducer;
-use super::watch::LogWatch;
+use super::watch::{Found, LogWatch};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::readiness::Dependency;
@@ -76,23 +74,12 @@ pub(crate) struct EventLogOptions {
     pub(crate) queue_max_kbytes: u32,
 }
 
-/// The log as it was found at start.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) identity: LogIdentity,
-    /// Whether the tables know the log: they do not before the projector's first start.
-    pub(crate) is_of_tables: bool,
-    /// Partition and next offset of what is folded.
-    pub(crate) folded: Vec<(i32, i64)>,
-}
-
 pub(crate) struct EventLog {
     producer: ArcSwap<EventProducer>,
     config: ClientConfig,
     health: Arc<BrokerHealth>,
     inspector: LogInspector,
     watch: LogWatch,
-    acknowledged: Acknowledged,
     appends: Arc<Appends>,
     topic: String,
     source: String,
@@ -108,7 +95,7 @@ impl EventLog {
     /// [`KafkaUseError`]: bad settings.
     pub(crate) fn open(
         options: EventLogOptions,
-        inspector: LogInspector,
+        inspector: &LogInspector,
         found: Found,
         reader: Reader,
         metrics: Arc<Metrics>,
@@ -125,8 +112,7 @@ impl EventLog {
         let appends = Arc::new(Appends::new(&options.topic));
         let context = LogProducer { health: health.clone(), appends: appends.clone() };
         let producer = create(&config, context).map_err(settings_refused)?;
-        let Found { identity, is_of_tables, folded } = found;
-        let partition_count = identity.partition_count;
+        let partition_count = found.identity.partition_count;
         // The producer connects, so that its first record is not late: a refusal is certain only when it is quick (`append_fault`).
         if let Err(error) = producer.client().fetch_metadata(Some(&options.topic), PROBE_LIMIT) {
             tracing::debug!(%error, "the producer is not connected yet");
@@ -135,8 +121,7 @@ impl EventLog {
             producer: ArcSwap::from_pointee(producer),
             config,
             inspector: inspector.clone(),
-            watch: LogWatch::new(options.topic.clone(), &inspector, reader, identity, is_of_tables),
-            acknowledged: Acknowledged::new(partition_count, &folded),
+            watch: LogWatch::new(options.topic.clone(), inspector, reader, found),
             health,
             appends,
             topic: options.topic,
@@ -177,7 +162,7 @@ impl EventLog {
         // Ours to say, and of the count that is frozen: the client would use a partition that somebody added as soon as it
         // hears of it, and nobody folds that.
         let partition = partitioner::partition_of(key.as_bytes(), self.partition_count);
-        let known = self.acknowledged.next_offset(partition);
+        let known = self.watch.acknowledged.next_offset(partition);
         let (report, reported) = oneshot::channel();
         let record = BaseRecord::with_opaque_to(&self.topic, Box::new(report))
             .partition(partition)
@@ -274,7 +259,7 @@ impl EventLog {
         if let Some(fault) = self.watch.fault() {
             return Err(self.unknown(fault.to_string()));
         }
-        self.acknowledged.raise(position.partition, position.offset + 1);
+        self.watch.acknowledged.raise(position.partition, position.offset + 1);
         Ok(())
     }
 

@@ -12,4 +12,5 @@ mod log;
 mod producer;
 mod watch;
 
-pub(crate) use log::{AppendError, EventLog, EventLogOptions, Found};
+pub(crate) use log::{AppendError, EventLog, EventLogOptions};
+pub(crate) use watch::Found;

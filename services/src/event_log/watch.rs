@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::acknowledged::Acknowledged;
 use crate::reader::Reader;
 
 /// Between two looks: how long an append may reach a topic that was just made anew.
@@ -28,6 +29,16 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// The settings are asked for at every so many looks, and at each while something is wrong.
 const LOOKS_PER_SETTINGS: u32 = 10;
+
+/// The log as it was found at start.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) identity: LogIdentity,
+    /// Whether the tables know the log: they do not before the projector's first start.
+    pub(crate) is_of_tables: bool,
+    /// Partition and next offset of what is folded.
+    pub(crate) folded: Vec<(i32, i64)>,
+}
 
 /// The log as it is known, and what was found last.
 struct Known {
@@ -42,6 +53,8 @@ struct Known {
 
 pub(crate) struct LogWatch {
     topic: String,
+    /// How far the log that is known reaches.
+    pub(super) acknowledged: Acknowledged,
     inspector: LogInspector,
     reader: Reader,
     /// Frozen: the service's tables and waits are made for so many.
@@ -53,18 +66,14 @@ pub(crate) struct LogWatch {
 }
 
 impl LogWatch {
-    /// `identity` is the log's, checked at start; `settings` are the topic's, where they can be read.
-    pub(crate) fn new(
-        topic: String,
-        inspector: &LogInspector,
-        reader: Reader,
-        identity: LogIdentity,
-        is_of_tables: bool,
-    ) -> Self {
+    /// `found` was checked at start.
+    pub(super) fn new(topic: String, inspector: &LogInspector, reader: Reader, found: Found) -> Self {
+        let Found { identity, is_of_tables, folded } = found;
         let partition_count = identity.partition_count;
         let known = Known { identity, is_of_tables, looks: 0, wrong_setting: None, has_told: false };
         Self {
             topic,
+            acknowledged: Acknowledged::new(partition_count, &folded),
             inspector: inspector.with_timeout(LOOK_LIMIT),
             reader,
             partition_count,
@@ -92,7 +101,7 @@ impl LogWatch {
             }
             // Doubts come with every failed append: they hurry a look, and never make one follow the other without a rest.
             let rest = async {
-                tokio::time::sleep(INTERVAL / 20).await;
+                tokio::time::sleep(INTERVAL / 4).await;
                 let _ = timeout(INTERVAL, self.doubt.notified()).await;
             };
             if stop.run_until_cancelled(rest).await.is_none() {
@@ -137,6 +146,9 @@ impl LogWatch {
     async fn ask_tables(&self, known: &mut Known) {
         match self.reader.log_identity().await {
             Ok(Some(identity)) => {
+                if identity.topic_id != known.identity.topic_id {
+                    self.acknowledged.forget();
+                }
                 known.identity = identity;
                 known.is_of_tables = true;
             }

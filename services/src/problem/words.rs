@@ -133,7 +133,7 @@ const PAGES: &[ProblemPage] = &[
         UNAVAILABLE,
         503,
         "A server is away, or refuses",
-        "Kafka or the database cannot be reached, too much is queued, or Kafka refuses what this service appends (its clock or its rights are wrong: /readyz says why). Nothing was appended.",
+        "Kafka or the database cannot be reached, too much is queued, Kafka refuses what this service appends (its clock or its rights are wrong), or the topic is not the log that the ledger was made from (`/readyz` says which). Nothing was appended.",
         "Try again after Retry-After seconds.",
     ),
     page(
