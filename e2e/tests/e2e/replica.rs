@@ -49,7 +49,10 @@ fn a_replica_that_stands_shows_nothing_older_than_what_was_decided() -> Result<(
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         for part in [&mut ledger.service_a, &mut ledger.service_b] {
-            part.restart_as(binary.clone(), &[("LEDGER_READER_DATABASE_URL", &url), ("LEDGER_MAX_WAIT_SECONDS", "2")])?;
+            part.restart_as(
+                binary.clone(),
+                &[("LEDGER_READER_DATABASE_URL", url.as_str()), ("LEDGER_MAX_WAIT_SECONDS", "2")],
+            )?;
             part.wait_ready()?;
         }
         let wait = [("prefer", "wait=2")];

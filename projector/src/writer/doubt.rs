@@ -9,7 +9,7 @@ use ledger_fold::BatchEffects;
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 use ledger_kafka::record::Epoch;
 use ledger_schema::ParkReason;
-use ledger_store::{PartitionBatch, Standing, Store, StoreError};
+use ledger_store::{Loaded, PartitionBatch, Standing, Store, StoreError};
 use tokio::time::Instant;
 
 use super::pending::Pending;
@@ -41,6 +41,11 @@ impl<S: Store> Writer<S> {
             // Once: records that came meanwhile must not wait for this look, and there is a next one.
             Err(error) => self.wait_after(error, &mut backoff()).await,
         }
+    }
+
+    pub(super) async fn loaded(&mut self, partition: i32) -> Result<Loaded, StoreError> {
+        let _asking = self.parts.shared.asks(&self.parts.name);
+        self.parts.store.load(partition).await
     }
 
     async fn stored_positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {

@@ -144,10 +144,7 @@ impl<S: Store> Writer<S> {
     async fn take_over(&mut self, partition: i32, epoch: Epoch, start_offset: i64) -> Flow {
         let mut backoff = backoff();
         while self.parts.shared.is_current(partition, epoch) {
-            let asking = self.parts.shared.asks(&self.parts.name);
-            let loaded = self.parts.store.load(partition).await;
-            drop(asking);
-            match loaded {
+            match self.loaded(partition).await {
                 Ok(loaded) => {
                     self.database_answered();
                     if loaded.standing.next_offset == start_offset {

@@ -109,7 +109,13 @@ impl SilentProxy {
                     self.goes_silent(&mut now, swallow);
                 }
                 read = client.read(&mut to_server) => {
-                    let Ok(length @ 1..) = read else { return };
+                    let Ok(length @ 1..) = read else {
+                        // Our leave is swallowed as well, so the server keeps what the connection holds.
+                        if now.to_server() {
+                            std::future::pending::<()>().await;
+                        }
+                        return;
+                    };
                     if to_server[..length].ends_with(b"\x03COMMIT")
                         && let Some(swallow) = self.at_commit.lock().expect("unshared").take()
                     {
