@@ -14,7 +14,7 @@ pub enum LogRefusal {
     #[error(transparent)]
     Another(#[from] AnotherLog),
     #[error(transparent)]
-    Loses(#[from] WrongSetting),
+    Loses(Box<WrongSetting>),
     #[error("the beginning of topic {topic} partition {partition} is gone: expected first offset 0, found {found}")]
     BeginningGone { topic: String, partition: i32, found: i64 },
     #[error(
@@ -27,6 +27,12 @@ pub enum LogRefusal {
     IncompletePositions { topic: String, expected: i32, found: usize },
     #[error("the positions belong to topic {found}, expected {expected}")]
     PositionsOfAnotherTopic { expected: String, found: String },
+}
+
+impl From<WrongSetting> for LogRefusal {
+    fn from(wrong: WrongSetting) -> Self {
+        Self::Loses(Box::new(wrong))
+    }
 }
 
 /// Compares the log that was found with the one that the positions belong to.

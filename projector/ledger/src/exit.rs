@@ -52,7 +52,7 @@ pub enum CommandError {
     #[error(transparent)]
     AsOf(#[from] AsOfError),
     #[error(transparent)]
-    Rebuild(#[from] RebuildError),
+    Rebuild(Box<RebuildError>),
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
@@ -67,6 +67,12 @@ pub enum CommandError {
     Io(#[from] std::io::Error),
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<RebuildError> for CommandError {
+    fn from(error: RebuildError) -> Self {
+        Self::Rebuild(Box::new(error))
+    }
 }
 
 impl CommandError {
