@@ -138,7 +138,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::consumer::GroupParts;
+    use crate::consumer::group::GroupParts;
     use crate::intake::Limits;
     use crate::relay::RelayError;
     use crate::shared::Shared;

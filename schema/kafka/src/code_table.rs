@@ -7,71 +7,130 @@
 //! is gone) never passes; nor do rights and settings, which somebody has to mend. The appending side names what a broker
 //! answers before it writes, or what the client says of a record that it did not take.
 
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::RDKafkaErrorCode as Code;
 
-use crate::faults::{AppendAnswer, Fault, Refusal};
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No broker answered. The client tries again by itself.
+    NoAnswer,
+    /// Brokers or the group change roles. The client continues at the same place.
+    Passes,
+    /// No such topic or partition, as this broker knows it. A broker that has just started, or has not heard of a new topic,
+    /// says the same for a moment; a topic that is really missing has to be named. Whoever has used the topic already looks
+    /// again for [`TOPIC_PATIENCE`](crate::faults::TOPIC_PATIENCE).
+    NoTopic,
+    /// The offset that was asked for is not in the log.
+    OffsetGone,
+    /// It would be refused again, or nobody knows. Stop with the cause.
+    Other,
+}
+
+impl Fault {
+    /// Whether a client that meets it continues by itself, without a hole in what it delivers.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Passes)
+    }
+}
+
+/// What an answer to one attempt to append says of that attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendAnswer {
+    /// It was refused before anything was written, for this reason.
+    BeforeAppend(Refusal),
+    /// Written or not.
+    Doubt,
+}
+
+/// Why a record was refused, by who has to do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The record's time is outside of what the topic takes: the clock of whoever appends differs from the broker's.
+    Clock,
+    /// The record, or the batch that it was sent in, is larger than the topic takes.
+    TooLarge,
+    /// The user may not append.
+    NotAllowed,
+    /// Too few replicas are in sync (before anything was written). The client tries again by itself.
+    TooFewReplicas,
+    /// There is no room in the client's queue.
+    QueueFull,
+    /// Another record of the same batch was refused: this one alone may be taken.
+    OtherRecord,
+    /// The topic or the broker takes no such record.
+    Invalid,
+}
 
 /// What a code means for whoever consumes or asks, and of an attempt to append.
-pub(crate) fn meaning(code: RDKafkaErrorCode) -> (Fault, AppendAnswer) {
+pub(crate) fn meaning(code: Code) -> (Fault, AppendAnswer) {
     (asking(code), appending(code))
 }
 
-fn asking(code: RDKafkaErrorCode) -> Fault {
-    use RDKafkaErrorCode as Code;
+/// No broker answered.
+const NO_ANSWER: &[Code] = &[
+    Code::BrokerTransportFailure,
+    Code::AllBrokersDown,
+    Code::OperationTimedOut,
+    Code::RequestTimedOut,
+    Code::Resolve,
+    Code::MessageTimedOut,
+    Code::TimedOutQueue,
+    Code::NetworkException,
+    // A broker that dies during the handshake. What is wrong with certificates shows as no answer at a start.
+    Code::SSL,
+];
+
+/// What the client mends by itself, at the same place.
+const PASSES: &[Code] = &[
+    // Leaders and replicas.
+    Code::LeaderNotAvailable,
+    Code::NotLeaderForPartition,
+    Code::ReplicaNotAvailable,
+    Code::BrokerNotAvailable,
+    Code::FencedLeaderEpoch,
+    Code::UnknownLeaderEpoch,
+    Code::OffsetNotAvailable,
+    Code::KafkaStorageError,
+    Code::NotEnoughReplicas,
+    Code::NotEnoughReplicasAfterAppend,
+    Code::ISRInsufficient,
+    Code::ReassignmentInProgress,
+    Code::PreferredLeaderNotAvailable,
+    Code::EligibleLeadersNotAvailable,
+    Code::ListenerNotFound,
+    Code::FetchSessionIdNotFound,
+    Code::InvalidFetchSessionEpoch,
+    // Controllers and brokers.
+    Code::NotController,
+    Code::StaleControllerEpoch,
+    Code::StaleBrokerEpoch,
+    Code::NodeUpdate,
+    Code::DestroyBroker,
+    Code::RebootstrapRequired,
+    Code::WaitCache,
+    Code::Retry,
+    Code::ThrottlingQuotaExceeded,
+    // Groups and transactions.
+    Code::CoordinatorLoadInProgress,
+    Code::CoordinatorNotAvailable,
+    Code::NotCoordinator,
+    Code::WaitingForCoordinator,
+    Code::RebalanceInProgress,
+    Code::IllegalGeneration,
+    Code::UnknownMemberId,
+    Code::MemberIdRequired,
+    Code::AssignmentLost,
+    Code::PollExceeded,
+    Code::UnstableOffsetCommit,
+    Code::ConcurrentTransactions,
+    Code::TransactionCoordinatorFenced,
+    Code::PartitionEOF,
+];
+
+fn asking(code: Code) -> Fault {
     match code {
-        Code::BrokerTransportFailure
-        | Code::AllBrokersDown
-        | Code::OperationTimedOut
-        | Code::RequestTimedOut
-        | Code::Resolve
-        | Code::MessageTimedOut
-        | Code::TimedOutQueue
-        | Code::NetworkException
-        // A broker that dies during the handshake. What is wrong with certificates shows as no answer at a start.
-        | Code::SSL => Fault::NoAnswer,
-        // Leaders and replicas.
-        Code::LeaderNotAvailable
-        | Code::NotLeaderForPartition
-        | Code::ReplicaNotAvailable
-        | Code::BrokerNotAvailable
-        | Code::FencedLeaderEpoch
-        | Code::UnknownLeaderEpoch
-        | Code::OffsetNotAvailable
-        | Code::KafkaStorageError
-        | Code::NotEnoughReplicas
-        | Code::NotEnoughReplicasAfterAppend
-        | Code::ISRInsufficient
-        | Code::ReassignmentInProgress
-        | Code::PreferredLeaderNotAvailable
-        | Code::EligibleLeadersNotAvailable
-        | Code::ListenerNotFound
-        | Code::FetchSessionIdNotFound
-        | Code::InvalidFetchSessionEpoch
-        // Controllers and brokers.
-        | Code::NotController
-        | Code::StaleControllerEpoch
-        | Code::StaleBrokerEpoch
-        | Code::NodeUpdate
-        | Code::DestroyBroker
-        | Code::RebootstrapRequired
-        | Code::WaitCache
-        | Code::Retry
-        | Code::ThrottlingQuotaExceeded
-        // Groups and transactions.
-        | Code::CoordinatorLoadInProgress
-        | Code::CoordinatorNotAvailable
-        | Code::NotCoordinator
-        | Code::WaitingForCoordinator
-        | Code::RebalanceInProgress
-        | Code::IllegalGeneration
-        | Code::UnknownMemberId
-        | Code::MemberIdRequired
-        | Code::AssignmentLost
-        | Code::PollExceeded
-        | Code::UnstableOffsetCommit
-        | Code::ConcurrentTransactions
-        | Code::TransactionCoordinatorFenced
-        | Code::PartitionEOF => Fault::Passes,
+        _ if NO_ANSWER.contains(&code) => Fault::NoAnswer,
+        _ if PASSES.contains(&code) => Fault::Passes,
         Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::UnknownTopic | Code::UnknownPartition => {
             Fault::NoTopic
         }
@@ -80,8 +139,7 @@ fn asking(code: RDKafkaErrorCode) -> Fault {
     }
 }
 
-fn appending(code: RDKafkaErrorCode) -> AppendAnswer {
-    use RDKafkaErrorCode as Code;
+fn appending(code: Code) -> AppendAnswer {
     let refusal = match code {
         Code::InvalidTimestamp => Refusal::Clock,
         Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => Refusal::TooLarge,
@@ -110,10 +168,9 @@ mod tests {
 
     /// Every code, with what it means for whoever asks, and of an attempt to append.
     #[rustfmt::skip]
-    fn table() -> Vec<(RDKafkaErrorCode, Fault, AppendAnswer)> {
+    fn table() -> Vec<(Code, Fault, AppendAnswer)> {
         use AppendAnswer::{BeforeAppend as Before, Doubt};
         use Fault::{NoAnswer, NoTopic, OffsetGone, Other, Passes};
-        use RDKafkaErrorCode as Code;
         use Refusal::{Clock, Invalid, NotAllowed, OtherRecord, QueueFull, TooFewReplicas, TooLarge};
         vec![
             (Code::BadMessage, Other, Doubt),
@@ -307,13 +364,13 @@ mod tests {
     #[test]
     fn what_may_be_a_hole_in_the_log_never_passes() {
         for code in [
-            RDKafkaErrorCode::BadMessage,
-            RDKafkaErrorCode::BadCompression,
-            RDKafkaErrorCode::InvalidMessage,
-            RDKafkaErrorCode::OffsetOutOfRange,
-            RDKafkaErrorCode::LogTruncation,
-            RDKafkaErrorCode::AutoOffsetReset,
-            RDKafkaErrorCode::Unknown,
+            Code::BadMessage,
+            Code::BadCompression,
+            Code::InvalidMessage,
+            Code::OffsetOutOfRange,
+            Code::LogTruncation,
+            Code::AutoOffsetReset,
+            Code::Unknown,
         ] {
             assert!(!asking(code).passes(), "{code:?}");
         }

@@ -8,33 +8,10 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::code_table;
-
-/// What to do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// No broker answered. The client tries again by itself.
-    NoAnswer,
-    /// Brokers or the group change roles. The client continues at the same place.
-    Passes,
-    /// No such topic or partition, as this broker knows it. A broker that has just started, or has not heard of a new topic,
-    /// says the same for a moment; a topic that is really missing has to be named. Whoever has used the topic already looks
-    /// again for [`TOPIC_PATIENCE`].
-    NoTopic,
-    /// The offset that was asked for is not in the log.
-    OffsetGone,
-    /// It would be refused again, or nobody knows. Stop with the cause.
-    Other,
-}
+pub use crate::code_table::{AppendAnswer, Fault, Refusal};
 
 /// How long a topic that was there may be unknown to brokers before it counts as gone.
 pub const TOPIC_PATIENCE: Duration = Duration::from_secs(20);
-
-impl Fault {
-    /// Whether a client that meets it continues by itself, without a hole in what it delivers.
-    pub fn passes(self) -> bool {
-        matches!(self, Self::NoAnswer | Self::Passes)
-    }
-}
 
 /// Sorts an error of the client.
 pub fn fault_of(error: &KafkaError) -> Fault {
@@ -59,34 +36,6 @@ pub fn is_all_brokers_down(error: &KafkaError) -> bool {
 /// Whether a topic, or the client, does not take a record or a batch because of its size.
 pub fn is_too_large(error: &KafkaError) -> bool {
     error.rdkafka_error_code().map(append_answer_of_code) == Some(AppendAnswer::BeforeAppend(Refusal::TooLarge))
-}
-
-/// What an answer to one attempt to append says of that attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AppendAnswer {
-    /// It was refused before anything was written, for this reason.
-    BeforeAppend(Refusal),
-    /// Written or not.
-    Doubt,
-}
-
-/// Why a record was refused, by who has to do something about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The record's time is outside of what the topic takes: the clock of whoever appends differs from the broker's.
-    Clock,
-    /// The record, or the batch that it was sent in, is larger than the topic takes.
-    TooLarge,
-    /// The user may not append.
-    NotAllowed,
-    /// Too few replicas are in sync (before anything was written). The client tries again by itself.
-    TooFewReplicas,
-    /// There is no room in the client's queue.
-    QueueFull,
-    /// Another record of the same batch was refused: this one alone may be taken.
-    OtherRecord,
-    /// The topic or the broker takes no such record.
-    Invalid,
 }
 
 /// Whether a record may have been written, as the client remembers it (`rd_kafka_message_status`).
