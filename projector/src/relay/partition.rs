@@ -149,9 +149,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             self.commits.borrow_and_update();
             meters::relay_cursor(self.partition, cursor);
             let begun = Instant::now();
-            let next = self.publish_next(&producer, &mut connection, &mut cursor, sizing).await?;
-            self.shared.health.publishes(self.partition);
-            match next {
+            match self.publish_next(&producer, &mut connection, &mut cursor, sizing).await? {
                 Next::Nothing => prunable |= self.wait().await,
                 Next::PublishedSome => (*published, prunable) = (true, true),
                 Next::Published => {
@@ -179,7 +177,10 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         self.step.begin("reading the outbox");
         let Outstanding { rows, is_backlog } = self.outbox.load(connection, *cursor).await?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
-        let Some(mut publication) = plan(*cursor, rows) else { return Ok(Next::Nothing) };
+        let Some(mut publication) = plan(*cursor, rows) else {
+            self.shared.health.publishes(self.partition);
+            return Ok(Next::Nothing);
+        };
         let is_cut = sizing.cut(&mut publication);
         self.step.begin("publishing");
         let begun = Instant::now();
@@ -191,6 +192,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         tracing::debug!(partition = self.partition, from, to, entries, "published");
         *cursor = to;
         sizing.published(to);
+        self.shared.health.publishes(self.partition);
         meters::published(entries, begun.elapsed());
         Ok(if is_backlog || is_cut { Next::PublishedSome } else { Next::Published })
     }

@@ -164,13 +164,16 @@ impl<'a> Kept<'a> {
 
     fn within(limit: usize, entry: &'a OutboxEntry<'_>) -> Self {
         let mut kept = Self::whole(entry);
-        let header_bytes: usize = kept.headers.iter().map(EntryHeader::bytes).sum();
+        // As they count in a record, and as they were received, which is what is told.
+        let header_size: usize = kept.headers.iter().map(EntryHeader::bytes).sum();
+        let received = |header: &EntryHeader<'_>| header.name.len() + header.value.as_deref().map_or(0, <[u8]>::len);
+        let header_bytes: usize = kept.headers.iter().map(received).sum();
         let (key_bytes, value_bytes) = (kept.key.map_or(0, <[u8]>::len), kept.value.map_or(0, <[u8]>::len));
-        if key_bytes + value_bytes + header_bytes > limit {
+        if key_bytes + value_bytes + header_size > limit {
             kept.value = None;
             kept.omitted.push(("ledger_value_omitted_bytes", value_bytes));
         }
-        if kept.value.is_none() && key_bytes + header_bytes > limit {
+        if kept.value.is_none() && key_bytes + header_size > limit {
             kept.headers = &[];
             kept.omitted.push(("ledger_headers_omitted_bytes", header_bytes));
         }
@@ -222,9 +225,10 @@ mod tests {
 
     #[test]
     fn what_a_topic_does_not_take_is_left_out_and_named() {
-        check(100, [10, 80, 10], [true, true, true]);
-        check(100, [10, 81, 10], [true, false, true]);
-        check(100, [10, 0, 91], [true, false, false]);
-        check(100, [101, 1, 1], [false, false, false]);
+        // A header counts ten bytes more, for its lengths.
+        check(110, [10, 80, 10], [true, true, true]);
+        check(110, [10, 81, 10], [true, false, true]);
+        check(110, [10, 0, 91], [true, false, false]);
+        check(110, [111, 1, 1], [false, false, false]);
     }
 }
