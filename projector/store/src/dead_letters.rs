@@ -1,7 +1,7 @@
 //! The statement that parks records (INV-8). Read next: `parked.rs`, what is kept of a record.
 
 use ledger_database::Tables;
-use ledger_database::statements::Shaped;
+use ledger_database::statements::{Shaped, cut_by_bytes};
 use ledger_failpoints::FailPoint;
 use sqlx::mysql::MySqlArguments;
 use sqlx::{Arguments, MySqlConnection};
@@ -15,9 +15,6 @@ use crate::parked::{DeadLetter, of_batch};
 pub struct DeadLetterStatements {
     insert: Shaped,
 }
-
-/// Above this many bytes the dead letters of a batch go one to a statement, to stay below `max_allowed_packet`.
-const MAX_SHARED_STATEMENT_BYTES: usize = 4 * 1024 * 1024;
 
 impl DeadLetterStatements {
     pub fn new(tables: &Tables) -> Self {
@@ -41,9 +38,7 @@ impl DeadLetterStatements {
     ) -> Result<(), StoreError> {
         let letters = |one| of_batch(one).map(|letter| (one.effects.partition, letter));
         let rows: Vec<(i32, DeadLetter<'_>)> = batch.iter().flat_map(letters).collect();
-        let size: usize = rows.iter().map(|(_, letter)| letter.size()).sum();
-        let together = if size > MAX_SHARED_STATEMENT_BYTES { 1 } else { rows.len().max(1) };
-        for rows in rows.chunks(together) {
+        for rows in cut_by_bytes(&rows, |(_, letter)| letter.statement_bytes()) {
             let done = self
                 .insert
                 .execute(connection, rows, bind, || ledger_failpoints::reach(FailPoint::StoreDeadLetters))

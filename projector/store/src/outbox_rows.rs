@@ -1,7 +1,7 @@
 //! The outbox's rows on the writer's side: one per batch and partition. Only the live store has it; a rebuild's store cannot
 //! publish anything by construction. Read next: `outbox/`, what a row holds; the projector's `relay/rows.rs`, who reads them.
 
-use ledger_database::statements::Shaped;
+use ledger_database::statements::{Shaped, cut_by_bytes};
 use ledger_failpoints::FailPoint;
 use sqlx::mysql::MySqlArguments;
 use sqlx::{Arguments, MySqlConnection};
@@ -19,9 +19,6 @@ struct OutboxRow {
     entry_count: i32,
     entries: Vec<u8>,
 }
-
-/// Above this many bytes the outbox rows of a batch go one to a statement, to stay below `max_allowed_packet`.
-const MAX_SHARED_STATEMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// The statement on the outbox.
 #[derive(Debug, Clone)]
@@ -48,9 +45,7 @@ impl OutboxStatements {
         batch: &[PartitionBatch<'_>],
     ) -> Result<(), StoreError> {
         let rows = batch.iter().filter_map(|one| outbox_row(one).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let size: usize = rows.iter().map(|row| row.entries.len()).sum();
-        let together = if size > MAX_SHARED_STATEMENT_BYTES { 1 } else { rows.len().max(1) };
-        for rows in rows.chunks(together) {
+        for rows in cut_by_bytes(&rows, |row| row.entries.len()) {
             let done =
                 self.replace.execute(connection, rows, bind, || ledger_failpoints::reach(FailPoint::StoreOutbox)).await;
             done.map_err(at("writing the outbox"))?;

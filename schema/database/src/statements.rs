@@ -64,6 +64,27 @@ impl Shaped {
     }
 }
 
+/// Most bytes of the values in a statement of many rows. A single row may have more, up to what a record may have.
+pub const MAX_SHARED_BYTES: usize = 4 * 1024 * 1024;
+
+/// Cuts `rows` into pieces of at most [`MAX_SHARED_BYTES`] each, so that a statement stays below the server's
+/// `max_allowed_packet`; a row that is larger by itself is a piece of its own. `bytes` are those of a row's values as they are sent.
+pub fn cut_by_bytes<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let mut pieces = Vec::new();
+    while !rows.is_empty() {
+        let mut sum = 0;
+        let fits = |row: &&T| {
+            sum += bytes(row);
+            sum <= MAX_SHARED_BYTES
+        };
+        let count = rows.iter().take_while(fits).count().max(1);
+        let (piece, rest) = rows.split_at(count);
+        pieces.push(piece);
+        rows = rest;
+    }
+    pieces
+}
+
 /// `?, ?, ..`, for a list in parentheses.
 pub fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
@@ -118,6 +139,21 @@ mod tests {
             assert_eq!(sizes, expected);
         }
         assert_eq!(shaped.cut(&[0; 4])[0].0.as_str(), "INSERT INTO t VALUES (?, ?), (?, ?), (?, ?), (?, ?)");
+    }
+
+    #[test]
+    fn large_rows_go_into_statements_of_their_own() {
+        const MOST: usize = MAX_SHARED_BYTES;
+        for (rows, expected) in [
+            (&[][..], &[][..]),
+            (&[MOST * 3], &[1]),
+            (&[1, 2, 3], &[3]),
+            (&[MOST - 1, 1, 1], &[2, 1]),
+            (&[1, MOST, 1, MOST + 1, 0], &[1, 1, 1, 1, 1]),
+        ] {
+            let pieces: Vec<_> = cut_by_bytes(rows, |bytes| *bytes).into_iter().map(<[usize]>::len).collect();
+            assert_eq!(pieces, expected, "{rows:?}");
+        }
     }
 
     #[test]

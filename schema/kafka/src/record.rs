@@ -75,14 +75,11 @@ impl OwnedRecord {
     }
 
     /// Name and value of each header, in order. Names are text by Kafka's protocol; what is not is replaced by U+FFFD.
-    pub fn headers(&self) -> Vec<(String, Option<&[u8]>)> {
+    pub fn headers(&self) -> impl Iterator<Item = (String, Option<&[u8]>)> {
         let start = usize_of(self.key_len.unwrap_or(0)) + usize_of(self.value_len.unwrap_or(0));
         let mut rest = &self.bytes[start..];
-        let mut headers = Vec::new();
-        while let Some((name, value)) = take_header(&mut rest) {
-            headers.push((String::from_utf8_lossy(name).into_owned(), value));
-        }
-        headers
+        std::iter::from_fn(move || take_header(&mut rest))
+            .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), value))
     }
 
     /// Bytes that it holds in memory, for limits.
@@ -137,11 +134,11 @@ mod tests {
             for value in [None, Some(&b""[..]), Some(b"{}")] {
                 let record = OwnedRecord::from_parts(3, 7, 1, key, value, headers);
                 assert_eq!((record.key(), record.value()), (key, value));
-                let found = record.headers();
+                let found: Vec<_> = record.headers().collect();
                 let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), *value)).collect();
                 assert_eq!(found, headers);
             }
         }
-        assert_eq!(OwnedRecord::from_parts(0, 0, 0, None, None, &[]).headers(), Vec::new());
+        assert_eq!(OwnedRecord::from_parts(0, 0, 0, None, None, &[]).headers().count(), 0);
     }
 }

@@ -54,7 +54,23 @@ pub struct EntryHeader<'a> {
     pub value: Option<Cow<'a, [u8]>>,
 }
 
+/// What the protocol adds to a header at most: the lengths of name and value.
+const HEADER_LENGTH_BYTES: usize = 10;
+
+impl EntryHeader<'_> {
+    /// Bytes that it takes in a record.
+    pub fn bytes(&self) -> usize {
+        self.name.len() + self.value.as_deref().map_or(0, <[u8]>::len) + HEADER_LENGTH_BYTES
+    }
+}
+
 impl OutboxEntry<'_> {
+    /// Bytes of key, value and headers as received.
+    pub fn received_bytes(&self) -> usize {
+        let part = |part: &Option<Cow<'_, [u8]>>| part.as_deref().map_or(0, <[u8]>::len);
+        part(&self.key) + part(&self.value) + self.headers.iter().map(EntryHeader::bytes).sum::<usize>()
+    }
+
     /// Identity of the entry: the position of its cause, and which of its entries it is.
     pub fn event_id(&self) -> EventId {
         EventId { cause: Position { partition: self.partition, offset: self.offset }, index: self.index }
