@@ -29,8 +29,8 @@ impl RelayBroker for KafkaBroker {
         Ok(log_check::check_outputs(&self.settings.inspector, orders, &[outcomes, dead_letters, cursors])?)
     }
 
-    async fn open(&self, received_limit: usize) -> Result<Publisher, RelayError> {
-        Publisher::open(Arc::clone(&self.settings), self.partition, received_limit)
+    async fn open(&self) -> Result<Publisher, RelayError> {
+        Publisher::open(Arc::clone(&self.settings), self.partition)
             .map_err(|cause| KafkaUseError::Failed { action: "opening the relay's producer", cause }.into())
     }
 
@@ -46,9 +46,15 @@ impl RelayBroker for KafkaBroker {
 }
 
 /// The table in MariaDB.
-pub(super) struct OutboxTable {
-    pub(super) settings: Arc<RelaySettings>,
-    pub(super) partition: i32,
+pub struct OutboxTable {
+    settings: Arc<RelaySettings>,
+    partition: i32,
+}
+
+impl OutboxTable {
+    pub fn new(settings: Arc<RelaySettings>, partition: i32) -> Self {
+        Self { settings, partition }
+    }
 }
 
 impl OutboxRows for OutboxTable {
