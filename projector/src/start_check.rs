@@ -5,7 +5,7 @@
 use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{DatabaseError, DatabaseUrl};
 use ledger_fold::log_safety::LogIdentity;
-use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, TopicsError, ask, check_uncompressed};
 use ledger_store::generations::allot_number;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, Origin, StoredPosition};
@@ -15,8 +15,8 @@ use thiserror::Error;
 
 use crate::relay::{self, RelayError, RelayTopics};
 
-/// What one statement may need: the largest record that is kept, and the batch that it stands in.
-pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
+/// What one statement may need: the largest record that is kept, with its headers.
+pub const NEEDED_PACKET_BYTES: u64 = ledger_store::parked::MAX_STATEMENT_BYTES as u64;
 
 /// The projector may not start.
 #[derive(Debug, Error)]
@@ -34,6 +34,8 @@ pub enum StartError {
     Cursor(#[from] RelayError),
     #[error(transparent)]
     Schema(#[from] SchemaVersionError),
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
     #[error(
         "the database server's max_allowed_packet is too small for large records: expected at least {expected}, found {found}"
     )]
@@ -47,6 +49,7 @@ impl StartError {
             Self::Kafka(error) => error.is_unreachable(),
             Self::Log(error) => error.is_unreachable(),
             Self::Cursor(error) => error.is_unreachable(),
+            Self::Topics(error) => error.is_unreachable(),
             _ => false,
         }
     }
@@ -83,6 +86,7 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdent
         let generation = GenerationKey::draw(allot_number(&mut connection).await?);
         let origin = Origin { generation, fold_version: FOLD_VERSION };
         check_log(inspector, &topics.orders, unfolded(&identity, origin)).await?;
+        check_uncompressed(start.kafka, &topics.orders).await?;
         let furthest = observable(start, &identity).await?;
         log_check::create_positions(&mut connection, &topics.orders, &identity, origin, &furthest).await?;
         stored = positions::read(&mut connection, &topics.orders).await?;
@@ -90,6 +94,7 @@ pub async fn run(start: &Start<'_>, inspector: &LogInspector) -> Result<LogIdent
     log_check::check_complete(&topics.orders, &stored).map_err(LogCheckError::from)?;
     check_fold(&stored, start.mixed_folds)?;
     check_log(inspector, &topics.orders, stored).await?;
+    check_uncompressed(start.kafka, &topics.orders).await?;
     Ok(identity)
 }
 

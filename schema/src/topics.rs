@@ -17,6 +17,10 @@ pub const CURSORS: &str = "orders.outcomes.cursors";
 /// retrying; far above what the services append (a body is at most 64 KiB).
 pub const MAX_MESSAGE_BYTES: usize = 10 * 1024 * 1024;
 
+/// Of the log, how its broker keeps records, whatever codec a writer used on the way to it: as they are. Then its limit of bytes is
+/// one of what whoever reads it holds in memory. A compressed record is bounded by nothing before it is unpacked.
+pub const COMPRESSION: (&str, &str) = ("compression.type", "uncompressed");
+
 /// A topic as it must be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -28,6 +32,13 @@ pub struct TopicSpec {
 }
 
 impl TopicSpec {
+    /// The log: it never loses a record, and is kept uncompressed.
+    pub fn log(name: &str, partition_count: i32, replication_factor: i32) -> Self {
+        let mut spec = Self::never_expiring(name, partition_count, replication_factor);
+        spec.config.push((COMPRESSION.0, COMPRESSION.1.to_owned()));
+        spec
+    }
+
     /// The topic of the relay's cursors: the last record of each partition is what counts, and it never expires (a
     /// consumer group's offset would, after idle days). Short segments keep it small.
     pub fn cursors(name: &str, partition_count: i32, replication_factor: i32) -> Self {
@@ -67,11 +78,12 @@ mod tests {
 
     #[test]
     fn the_log_never_expires() {
-        let spec = TopicSpec::never_expiring(ORDERS, DEFAULT_PARTITION_COUNT, 3);
+        let spec = TopicSpec::log(ORDERS, DEFAULT_PARTITION_COUNT, 3);
         let value = |name: &str| spec.config.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
         assert_eq!(value("retention.ms"), Some("-1"));
         assert_eq!(value("cleanup.policy"), Some("delete"));
         assert_eq!(value("min.insync.replicas"), Some("2"));
+        assert_eq!(value("compression.type"), Some("uncompressed"));
         assert_eq!(spec.partition_count, 8);
         let single = TopicSpec::never_expiring(ORDERS, 8, 1);
         assert!(single.config.contains(&("min.insync.replicas", "1".to_owned())));

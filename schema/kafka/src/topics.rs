@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use ledger_schema::topics::TopicSpec;
+use ledger_schema::topics::{COMPRESSION, TopicSpec};
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
@@ -29,10 +29,22 @@ pub enum TopicsError {
     Kafka(#[from] KafkaUseError),
     #[error("topic {topic} has the wrong {property}: expected {expected}, found {found}")]
     Wrong { topic: String, property: String, expected: String, found: String },
+    #[error(
+        "topic {topic} has the wrong {property}: expected {expected}, found {found}; without it nothing bounds what a record is unpacked to: \
+         kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics --entity-name {topic} --add-config {property}={expected}"
+    )]
+    Compressed { topic: String, property: &'static str, expected: &'static str, found: String, brokers: String },
     #[error("topic {topic} was not created: {cause}")]
     NotCreated { topic: String, cause: RDKafkaErrorCode },
     #[error("the settings of topic {topic} cannot be read: {cause}")]
     SettingsUnknown { topic: String, cause: RDKafkaErrorCode },
+}
+
+impl TopicsError {
+    /// Whether no broker answered.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Kafka(error) if error.is_unreachable())
+    }
 }
 
 /// Settings of an existing topic that must be as specified, since another value loses records.
@@ -114,21 +126,56 @@ async fn wait_until_served(inspector: &LogInspector, spec: &TopicSpec) -> Result
     }
 }
 
+/// Checks that the broker keeps the log's records uncompressed ([`COMPRESSION`]): who folds it asks before it reads it.
+///
+/// # Errors
+/// [`TopicsError::Compressed`], or why it cannot be known.
+pub async fn check_uncompressed(settings: &KafkaSettings, topic: &str) -> Result<(), TopicsError> {
+    let failed = |cause| use_error(settings.brokers(), "Kafka's administration", cause);
+    let admin: AdminClient<DefaultClientContext> = settings.client("ledger-settings").create().map_err(failed)?;
+    check_compression(settings, topic, &described(settings, &admin, topic).await?)
+}
+
+fn check_compression(settings: &KafkaSettings, topic: &str, found: &ConfigResource) -> Result<(), TopicsError> {
+    let (property, expected) = COMPRESSION;
+    match value_of(found, property) {
+        found if found == expected => Ok(()),
+        found => Err(TopicsError::Compressed {
+            topic: topic.to_owned(),
+            property,
+            expected,
+            found: found.to_owned(),
+            brokers: settings.brokers().to_owned(),
+        }),
+    }
+}
+
+async fn described(
+    settings: &KafkaSettings,
+    admin: &AdminClient<DefaultClientContext>,
+    topic: &str,
+) -> Result<ConfigResource, TopicsError> {
+    let failed = |cause| use_error(settings.brokers(), "reading the topic's settings", cause);
+    let resource = ResourceSpecifier::Topic(topic);
+    let described = admin.describe_configs([&resource], &options()).await.map_err(failed)?;
+    match described.into_iter().next() {
+        Some(Ok(found)) => Ok(found),
+        Some(Err(cause)) => Err(TopicsError::SettingsUnknown { topic: topic.to_owned(), cause }),
+        None => Err(unanswered("reading the topic's settings").into()),
+    }
+}
+
 async fn check_settings(
     settings: &KafkaSettings,
     admin: &AdminClient<DefaultClientContext>,
     spec: &TopicSpec,
 ) -> Result<(), TopicsError> {
-    let failed = |cause| use_error(settings.brokers(), "reading the topic's settings", cause);
-    let resource = ResourceSpecifier::Topic(&spec.name);
-    let described = admin.describe_configs([&resource], &options()).await.map_err(failed)?;
-    let found = match described.into_iter().next() {
-        Some(Ok(found)) => found,
-        Some(Err(cause)) => return Err(TopicsError::SettingsUnknown { topic: spec.name.clone(), cause }),
-        None => return Err(unanswered("reading the topic's settings").into()),
-    };
+    let found = described(settings, admin, &spec.name).await?;
     for (property, expected) in spec.config.iter().filter(|(property, _)| CHECKED.contains(property)) {
         check(property, spec, expected, value_of(&found, property))?;
+    }
+    if spec.config.iter().any(|(property, _)| *property == COMPRESSION.0) {
+        check_compression(settings, &spec.name, &found)?;
     }
     Ok(())
 }

@@ -77,7 +77,8 @@ async fn topics(options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     let RelayTopics { orders, outcomes, dead_letters, cursors } = &options.topics;
     let cursors = TopicSpec::cursors(cursors, options.partitions, replication_factor);
     // The log and the cursors must keep everything for ever; whoever runs the others may let them expire.
-    let specs = [(spec(orders), true), (spec(outcomes), false), (spec(dead_letters), false), (cursors, true)];
+    let log = TopicSpec::log(orders, options.partitions, replication_factor);
+    let specs = [(log, true), (spec(outcomes), false), (spec(dead_letters), false), (cursors, true)];
     let outcomes = ensure_topics(&options.kafka, &inspector, &specs).await?;
     let step = |((spec, _), outcome): (&(TopicSpec, bool), TopicOutcome)| {
         let outcome = match outcome {

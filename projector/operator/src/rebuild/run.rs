@@ -4,13 +4,13 @@
 use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{NO_SUCH_TABLE, number_of};
 use ledger_fold::log_safety::{LogIdentity, LogRefusal};
-use ledger_kafka::{LogInspector, ask};
+use ledger_kafka::{LogInspector, ask, check_uncompressed};
 use ledger_store::generations::Work;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, StoredPosition};
 use ledger_store::{FOLD_VERSION, GenerationKey};
 use projector::relay::{RelayTopics, ends_of_log};
-use projector::start_check;
+use projector::start_check::{self, StartError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -65,6 +65,7 @@ async fn begin<'a>(
     let inspector = LogInspector::new(&options.kafka)?;
     let stored = live.as_ref().map(|live| live.positions.clone());
     let identity = inspect(&inspector, &options.topics, stored).await?;
+    check_uncompressed(&options.kafka, topic).await.map_err(StartError::Topics)?;
     let ends = EndReader {
         kafka: options.kafka.clone(),
         inspector: inspector.clone(),

@@ -1,8 +1,8 @@
 //! Why the tables could not be held against the log. Nothing was changed.
 
 use ledger_fold::log_safety::LogRefusal;
-use ledger_kafka::KafkaUseError;
 use ledger_kafka::replay::ReplayError;
+use ledger_kafka::{KafkaUseError, TopicsError};
 use ledger_store::StoreError;
 use thiserror::Error;
 
@@ -13,6 +13,8 @@ pub enum VerifyError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error(transparent)]
@@ -29,6 +31,7 @@ impl VerifyError {
             Self::Store(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Replay(error) => error.is_unreachable(),
+            Self::Topics(error) => error.is_unreachable(),
             _ => false,
         }
     }

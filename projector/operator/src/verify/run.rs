@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, Watermarks};
-use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, LogInspector, ask, check_uncompressed};
 use serde::Serialize;
 
 use super::difference::Differences;
@@ -92,6 +92,7 @@ pub(super) async fn prepare(options: &VerifyOptions, workers: usize) -> Result<P
     }
     // After the snapshots, so that the log's ends cannot lie before their positions.
     let records = find_ends(&inspector, &options.orders_topic, &mut views).await?;
+    check_uncompressed(&options.kafka, &options.orders_topic).await?;
     Ok(Prepared { identity, views, records })
 }
 
