@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ledger_kafka::record::Epoch;
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// Shared by all parts of a projector.
 #[derive(Debug, Default)]
@@ -15,7 +17,21 @@ pub struct Health {
     stopping: AtomicBool,
     /// Parts that wait for the database, by name.
     waiting: Mutex<BTreeMap<String, Waiting>>,
+    /// Partitions whose outcomes are refused.
+    unpublished: Mutex<BTreeMap<i32, Unpublished>>,
 }
+
+/// Why a relay cannot publish.
+#[derive(Debug)]
+struct Unpublished {
+    since: Instant,
+    cause: String,
+    /// Whether it is known not to pass by itself.
+    is_known: bool,
+}
+
+/// A relay that was refused for so long does not get over it at once: brokers that change roles take less.
+const REFUSED: Duration = Duration::from_secs(10);
 
 /// For what a part waits for the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +71,28 @@ impl Health {
         self.waiting().remove(part).is_some()
     }
 
+    /// A relay was refused; `is_known`: it is certain that it will be again, until somebody changes the topic.
+    pub fn cannot_publish(&self, partition: i32, cause: &str, is_known: bool) {
+        let mut unpublished = self.unpublished();
+        let since = unpublished.get(&partition).map_or_else(Instant::now, |before| before.since);
+        unpublished.insert(partition, Unpublished { since, cause: cause.to_owned(), is_known });
+    }
+
+    /// A relay published, or has nothing to publish.
+    pub fn publishes(&self, partition: i32) {
+        self.unpublished().remove(&partition);
+    }
+
+    /// Which partitions' outcomes are refused, and why the first's are.
+    fn refusal(&self) -> Option<String> {
+        let unpublished = self.unpublished();
+        let counts = |refused: &Unpublished| refused.is_known || refused.since.elapsed() > REFUSED;
+        let refused: Vec<_> = unpublished.iter().filter(|(_, refused)| counts(refused)).collect();
+        let (_, Unpublished { cause, .. }) = refused.first()?;
+        let partitions: Vec<_> = refused.iter().map(|(partition, _)| **partition).collect();
+        Some(format!("the outcomes of partitions {partitions:?} cannot be published: {cause}"))
+    }
+
     /// `loading`: partitions that are ours and not loaded.
     pub(crate) fn readiness(&self, loading: &[i32], is_current: impl Fn(i32, Epoch) -> bool) -> Readiness {
         let mut reasons = Vec::new();
@@ -71,10 +109,15 @@ impl Health {
         if self.waiting().values().any(counts) {
             reasons.push("the database does not answer".to_owned());
         }
+        reasons.extend(self.refusal());
         if !loading.is_empty() {
             reasons.push(format!("partitions {loading:?} are being loaded"));
         }
         Readiness { ready: reasons.is_empty(), reasons }
+    }
+
+    fn unpublished(&self) -> MutexGuard<'_, BTreeMap<i32, Unpublished>> {
+        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Waiting>> {
@@ -102,6 +145,13 @@ mod tests {
             health.waits_for_database("writer-0", Waiting::For(waiting));
             assert_eq!(readiness(&[]).ready, ready);
         }
+        health.cannot_publish(3, "no leader", false);
+        assert!(readiness(&[]).ready, "it may pass");
+        health.cannot_publish(3, "too large", true);
+        let said = "the outcomes of partitions [3] cannot be published: too large";
+        assert_eq!(readiness(&[]).reasons, [said]);
+        health.publishes(3);
+        assert!(readiness(&[]).ready);
         health.stopping();
         assert_eq!(readiness(&[]).reasons, ["stopping"]);
     }

@@ -177,6 +177,7 @@ impl Relays for MemoryRelays {
                 outbox: MemoryOutbox { world: Arc::clone(world), who: who.clone(), partition },
                 partition,
                 commits,
+                shared: Arc::clone(&self.shared),
                 stop: stop.clone(),
                 step: Arc::new(CurrentStep::default()),
             };

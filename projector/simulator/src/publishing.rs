@@ -76,7 +76,7 @@ impl RelayBroker for MemoryBroker {
         Ok(())
     }
 
-    async fn open(&self, _received_limit: usize) -> Result<MemoryProducer, RelayError> {
+    async fn open(&self) -> Result<MemoryProducer, RelayError> {
         self.world.stall(false).await;
         self.step("init_transactions").await?;
         let epoch = lock(&self.world.broker).fence(self.partition);
@@ -112,7 +112,7 @@ impl MemoryProducer {
 }
 
 fn doubt(cause: &str) -> PublishError {
-    PublishError { is_too_large: false, cause: cause.to_owned() }
+    PublishError { too_large: None, cause: cause.to_owned() }
 }
 
 fn said(entry: &OutboxEntry<'_>) -> (i64, Said) {

@@ -84,9 +84,10 @@ impl Relays for RelayGroup {
             let (stop, step) = (CancellationToken::new(), Arc::new(CurrentStep::default()));
             let relay = PartitionRelay {
                 broker: KafkaBroker { settings: Arc::clone(&self.settings), partition },
-                outbox: OutboxTable { settings: Arc::clone(&self.settings), partition },
+                outbox: OutboxTable::new(Arc::clone(&self.settings), partition),
                 partition,
                 commits,
+                shared: Arc::clone(&self.shared),
                 stop: stop.clone(),
                 step: Arc::clone(&step),
             };

@@ -14,10 +14,12 @@
 //! transaction stood, the cursor tells. The outbox is read before a Kafka transaction begins and pruned after it is committed: no
 //! SQL runs inside one, so neither side ever waits for the other.
 //!
-//! Reading order: [`plan`] (what to publish), [`cursor`], [`publisher`] (the transaction), [`rows`] (the outbox's SQL),
+//! Reading order: [`plan`] (what to publish), [`sizing`] (how much at once), [`cursor`], [`publisher`] (the transaction), [`delivery`]
+//! (what became of its records), [`rows`] (the outbox's SQL),
 //! [`seam`] (Kafka and outbox, as the loop sees them) and [`servers`] (as they are), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
+mod delivery;
 mod ends;
 mod error;
 mod fence;
@@ -30,6 +32,7 @@ mod rows;
 mod seam;
 mod servers;
 mod settings;
+mod sizing;
 mod step;
 
 pub use cursor::CursorReader;
@@ -40,6 +43,7 @@ pub use group::{OnRefusal, RelayGroup, Relays};
 pub use partition::PartitionRelay;
 pub use plan::Publication;
 pub use rows::{Outstanding, PlainRow};
-pub use seam::{OutboxRows, PublishError, RelayBroker, RelayProducer};
+pub use seam::{OutboxRows, PublishError, RelayBroker, RelayProducer, TooLarge};
+pub use servers::OutboxTable;
 pub use settings::{RelaySettings, RelayTopics};
 pub use step::CurrentStep;

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::error::RelayError;
 use super::plan::plan;
 use super::rows::{Outstanding, PlainRow};
-use super::seam::{OutboxRows, PublishError, RECEIVED_LIMITS, RelayBroker, RelayProducer};
+use super::seam::{OutboxRows, PublishError, RelayBroker, RelayProducer, TooLarge};
+use super::sizing::{Sizing, Verdict};
 use super::step::CurrentStep;
 use crate::meters;
+use crate::shared::Shared;
 
 /// The outbox is looked at this often without being nudged: rows that another projector left are found by it.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
@@ -40,8 +42,11 @@ const STEADY: Duration = Duration::from_secs(60);
 enum Stop {
     /// Something was in doubt: begin anew.
     Doubt(String),
-    /// The same, and a topic takes no record of that size.
-    TooLarge(String),
+    /// The same, of a publication. The topics or brokers that refuse it may do so for good.
+    Unpublished {
+        cause: String,
+        too_large: Option<TooLarge>,
+    },
     Refused(RelayError),
 }
 
@@ -66,6 +71,8 @@ pub struct PartitionRelay<B, O> {
     pub partition: i32,
     /// Changes with every commit of the partition.
     pub commits: watch::Receiver<i64>,
+    /// Told what cannot be published.
+    pub shared: Arc<Shared>,
     pub stop: CancellationToken,
     pub step: Arc<CurrentStep>,
 }
@@ -78,18 +85,18 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
     pub async fn run(mut self) -> Result<(), RelayError> {
         let mut backoff = Backoff::new(FIRST_BACKOFF, MAX_BACKOFF);
         let mut logged = String::new();
-        let [mut received_limit, smaller @ ..] = RECEIVED_LIMITS;
-        let mut smaller = smaller.into_iter();
+        let mut sizing = Sizing::default();
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
             let mut published = false;
-            let cause = match self.session(received_limit, &mut published).await {
+            let cause = match self.session(&mut sizing, &mut published).await {
                 Ok(()) => break,
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Doubt(cause)) => cause,
-                Err(Stop::TooLarge(cause)) => {
-                    // With the smallest limit it is tried again: the topic may be mended.
-                    received_limit = smaller.next().unwrap_or(received_limit);
+                Err(Stop::Unpublished { cause, too_large }) => {
+                    let verdict = too_large.map(|refusal| sizing.refused(&refusal));
+                    let is_known = verdict == Some(Verdict::Blocked);
+                    self.shared.health.cannot_publish(self.partition, &cause, is_known);
                     cause
                 }
             };
@@ -106,19 +113,20 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             }
             self.pause("waiting before it begins anew", backoff.next_wait()).await;
         }
+        self.shared.health.publishes(self.partition);
         meters::relay_ended(self.partition);
         Ok(())
     }
 
     /// Start-up in the order that the argument needs (fence, read the cursor, publish), then publication after publication,
     /// until it is stopped. The database is reached first: while it is away there is nothing to fence anybody for.
-    async fn session(&mut self, received_limit: usize, published: &mut bool) -> Result<(), Stop> {
+    async fn session(&mut self, sizing: &mut Sizing, published: &mut bool) -> Result<(), Stop> {
         self.step.begin("connecting to the database");
         let mut connection = self.outbox.connect().await?;
         self.step.begin("checking the topics");
         self.broker.check_topics().await?;
         self.step.begin("opening its producer");
-        let producer = self.broker.open(received_limit).await?;
+        let producer = self.broker.open().await?;
         // In this order. Who swaps tables sets the barrier, then fences: a relay that opened its producer before the fence is
         // fenced, one that opened it after the fence sees the barrier. So nothing is published between fence and RENAME.
         while self.outbox.swap_is_under_way(&mut connection).await? {
@@ -141,7 +149,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             self.commits.borrow_and_update();
             meters::relay_cursor(self.partition, cursor);
             let begun = Instant::now();
-            match self.publish_next(&producer, &mut connection, &mut cursor).await? {
+            match self.publish_next(&producer, &mut connection, &mut cursor, sizing).await? {
                 Next::Nothing => prunable |= self.wait().await,
                 Next::PublishedSome => (*published, prunable) = (true, true),
                 Next::Published => {
@@ -164,22 +172,29 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         producer: &B::Producer,
         connection: &mut O::Connection,
         cursor: &mut i64,
+        sizing: &mut Sizing,
     ) -> Result<Next, Stop> {
         self.step.begin("reading the outbox");
         let Outstanding { rows, is_backlog } = self.outbox.load(connection, *cursor).await?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
-        let Some(publication) = plan(*cursor, rows) else { return Ok(Next::Nothing) };
+        let Some(mut publication) = plan(*cursor, rows) else {
+            self.shared.health.publishes(self.partition);
+            return Ok(Next::Nothing);
+        };
+        let is_cut = sizing.cut(&mut publication);
         self.step.begin("publishing");
         let begun = Instant::now();
-        producer.publish(&publication).await.map_err(|PublishError { is_too_large, cause }| {
-            let cause = format!("publishing from {cursor} to {}: {cause}", publication.next_offset);
-            if is_too_large { Stop::TooLarge(cause) } else { Stop::Doubt(cause) }
-        })?;
         let (from, to, entries) = (*cursor, publication.next_offset, publication.entries.len());
+        producer.publish(&publication).await.map_err(|PublishError { too_large, cause }| match too_large {
+            Some(_) => Stop::Unpublished { cause, too_large },
+            None => Stop::Unpublished { cause: format!("publishing from {from} to {to}: {cause}"), too_large },
+        })?;
         tracing::debug!(partition = self.partition, from, to, entries, "published");
-        *cursor = publication.next_offset;
-        meters::published(publication.entries.len(), begun.elapsed());
-        Ok(if is_backlog { Next::PublishedSome } else { Next::Published })
+        *cursor = to;
+        sizing.published(to);
+        self.shared.health.publishes(self.partition);
+        meters::published(entries, begun.elapsed());
+        Ok(if is_backlog || is_cut { Next::PublishedSome } else { Next::Published })
     }
 
     async fn prune(&self, connection: &mut O::Connection, cursor: i64) -> Result<(), Stop> {

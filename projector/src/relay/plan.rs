@@ -1,7 +1,15 @@
 //! What to publish: a pure decision from the cursor and the outbox rows that lie after it.
 
+use ledger_schema::topics::MAX_MESSAGE_BYTES;
 use ledger_store::outbox::OutboxEntry;
 
+/// What a record has beside key, value and headers as received: our headers, of which a dead letter's detail is the longest, and
+/// the protocol's own fields.
+const OWN_BYTES: usize = 6 * 1024;
+/// Most bytes of a dead letter's key, value and headers as received. The first fits the topic as `ledger migrate` makes it, and so
+/// whatever the log takes but for its last kilobytes; the others are tried when a topic, made or changed by somebody else, refuses
+/// that one as too large.
+pub(super) const RECEIVED_LIMITS: [usize; 4] = [MAX_MESSAGE_BYTES - OWN_BYTES, 512 * 1024, 64 * 1024, 2 * 1024];
 /// A decoded outbox row: what the records before `next_offset`, since the row's first, have to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DecodedRow<'a> {
@@ -15,13 +23,15 @@ pub struct Publication<'a> {
     pub entries: Vec<OutboxEntry<'a>>,
     /// What the cursor will say: everything before this offset is published.
     pub next_offset: i64,
+    /// Most bytes of a dead letter's key, value and headers as received; what is above is left out, and told.
+    pub received_limit: usize,
 }
 
 /// Puts rows, in order of `first_offset`, into one transaction. Batches that a rebuild cut otherwise overlap: what lies before
 /// the cursor, or was taken from an earlier row, is passed over by its own position. `None` when nothing lies after the
 /// cursor.
 pub(super) fn plan(cursor: i64, rows: Vec<DecodedRow<'_>>) -> Option<Publication<'_>> {
-    let mut publication = Publication { entries: Vec::new(), next_offset: cursor };
+    let mut publication = Publication { entries: Vec::new(), next_offset: cursor, received_limit: RECEIVED_LIMITS[0] };
     for row in rows {
         let reached = publication.next_offset;
         publication.entries.extend(row.entries.into_iter().filter(|entry| entry.offset >= reached));

@@ -9,12 +9,13 @@ use ledger_kafka::{DroppedAside, QuietContext};
 use ledger_schema::cloudevents;
 use ledger_schema::topics::MAX_MESSAGE_BYTES;
 use ledger_store::outbox::{EntryContent, EntryHeader, OutboxEntry};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Headers, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use rdkafka::util::Timeout;
 
 use super::cursor::Cursor;
+use super::delivery::{self, Handed};
 use super::fence;
 use super::plan::Publication;
 use super::seam::{PublishError, RelayProducer};
@@ -24,8 +25,6 @@ use super::settings::RelaySettings;
 const TRANSACTION_TIMEOUT_MS: &str = "40000";
 /// A delivery that took longer leaves no time to commit.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
-/// What a record has beside them: our headers, of which the detail is the longest, and the protocol's own fields.
-const OWN_BYTES: usize = 6 * 1024;
 /// `ce_source` of outcomes: the same from every projector, since the event id is unique within it.
 const SOURCE: &str = "/ledger/projector";
 /// Freeing a report takes microseconds.
@@ -36,35 +35,26 @@ const INIT_LIMIT: Duration = Duration::from_secs(30);
 const IN_FLIGHT: usize = 50_000;
 const IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
 const QUEUE_KBYTES: &str = "65536";
-/// librdkafka's default.
-const BATCH_BYTES: usize = 1_000_000;
 
 /// A producer that has fenced every earlier one of its partition.
 pub(super) struct Publisher {
     producer: DroppedAside<FutureProducer<QuietContext>>,
     settings: Arc<RelaySettings>,
     partition: i32,
-    received_limit: usize,
 }
 
 impl Publisher {
-    /// Makes the producer and calls `init_transactions`. Blocks. `received_limit` is one of `RECEIVED_LIMITS` (`seam.rs`).
+    /// Makes the producer and calls `init_transactions`. Blocks.
     ///
     /// # Errors
     /// Any: throw away and try again.
-    pub(super) fn open(
-        settings: Arc<RelaySettings>,
-        partition: i32,
-        received_limit: usize,
-    ) -> Result<Self, KafkaError> {
+    pub(super) fn open(settings: Arc<RelaySettings>, partition: i32) -> Result<Self, KafkaError> {
         let mut config = settings.kafka.client("ledger-relay");
         config
             .set("transactional.id", fence::transactional_id(&settings.topics.cursors, partition))
             .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)
             .set("message.timeout.ms", DELIVERY_TIMEOUT_MS)
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
-            // A topic limits whole batches, not only records.
-            .set("batch.size", BATCH_BYTES.min(received_limit + OWN_BYTES).to_string())
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
@@ -76,23 +66,23 @@ impl Publisher {
         let producer = DroppedAside::new(producer);
         producer.init_transactions(INIT_LIMIT)?;
         ledger_failpoints::reach(FailPoint::RelayFenced);
-        Ok(Self { producer, settings, partition, received_limit })
+        Ok(Self { producer, settings, partition })
     }
 
     /// One Kafka transaction: the entries in order, then the cursor. Blocks until it is committed.
     ///
     /// # Errors
     /// Any: the outcome is unknown. Throw the producer away and read the cursor.
-    async fn commit(&self, publication: &Publication<'_>) -> Result<(), KafkaError> {
+    async fn commit(&self, publication: &Publication<'_>) -> Result<(), PublishError> {
         let settings = &*self.settings;
         self.producer.begin_transaction()?;
         ledger_failpoints::reach(FailPoint::RelayBegun);
         let (mut handed, mut bytes) = (Vec::new(), 0);
         for entry in &publication.entries {
-            handed.push(self.send_entry(entry)?);
+            handed.push(self.send_entry(entry, publication.received_limit)?);
             bytes += entry.value.as_deref().map_or(0, <[u8]>::len);
             if handed.len() >= IN_FLIGHT || bytes >= IN_FLIGHT_BYTES {
-                await_all(std::mem::take(&mut handed)).await?;
+                delivery::await_all(std::mem::take(&mut handed)).await?;
                 bytes = 0;
             }
         }
@@ -101,9 +91,10 @@ impl Publisher {
         let cursor = Cursor::new(&settings.topic_id, self.partition, publication.next_offset);
         let (key, value) = (self.partition.to_string(), cursor.encode());
         let record = FutureRecord::to(&settings.topics.cursors).partition(self.partition).key(&key).payload(&value);
-        handed.push(self.producer.send_result(record).map_err(|(error, _)| error)?);
+        let sent = self.producer.send_result(record).map_err(|(error, _)| error)?;
         ledger_failpoints::reach(FailPoint::RelayCursorSent);
-        await_all(handed).await?;
+        delivery::await_all(handed).await?;
+        delivery::outcome_of(sent.await)?;
         self.await_reports_gone();
         ledger_failpoints::reach(FailPoint::RelayDelivered);
         self.producer.commit_transaction(Timeout::Never)?;
@@ -111,24 +102,28 @@ impl Publisher {
         Ok(())
     }
 
-    fn send_entry(&self, entry: &OutboxEntry<'_>) -> Result<DeliveryFuture, KafkaError> {
-        let settings = &*self.settings;
+    fn send_entry<'a>(&'a self, entry: &'a OutboxEntry<'_>, received_limit: usize) -> Result<Handed<'a>, PublishError> {
+        let topics = &self.settings.topics;
         let event_id = entry.event_id().to_string();
         let (topic, kept, headers) = match &entry.content {
             EntryContent::Outcome { event_type, subject } => {
-                (&settings.topics.outcomes, Kept::whole(entry), outcome_headers(&event_id, event_type, subject))
+                (&topics.outcomes, Kept::whole(entry), outcome_headers(&event_id, event_type, subject))
             }
             EntryContent::DeadLetter { reason, detail } => {
-                let kept = Kept::within(self.received_limit, entry);
+                let kept = Kept::within(received_limit, entry);
                 let headers = dead_letter_headers(&kept, &event_id, reason, detail);
-                (&settings.topics.dead_letters, kept, headers)
+                (&topics.dead_letters, kept, headers)
             }
         };
+        let bytes = sent_bytes(&kept, &headers);
         let mut record: FutureRecord<'_, [u8], [u8]> =
             FutureRecord::to(topic).partition(entry.partition).headers(headers);
         record.key = kept.key;
         record.payload = kept.value;
-        self.producer.send_result(record).map_err(|(error, _)| error)
+        match self.producer.send_result(record) {
+            Ok(future) => Ok(Handed { future: Some(future), entry, topic, bytes }),
+            Err((error, _)) => Err(delivery::refused_at_once(error, entry, topic, bytes)),
+        }
     }
 
     /// Waits until the client counts nothing as in flight. The last delivery is reported a moment before its report is freed; a commit
@@ -142,20 +137,8 @@ impl Publisher {
 
 impl RelayProducer for Publisher {
     async fn publish(&self, publication: &Publication<'_>) -> Result<(), PublishError> {
-        Ok(self.commit(publication).await?)
+        self.commit(publication).await
     }
-}
-
-async fn await_all(handed: Vec<DeliveryFuture>) -> Result<(), KafkaError> {
-    for delivery in handed {
-        match delivery.await {
-            Ok(Ok(_)) => {}
-            Ok(Err((error, _))) => return Err(error),
-            // The producer was dropped with the message in it.
-            Err(_) => return Err(KafkaError::MessageProduction(RDKafkaErrorCode::PurgeInflight)),
-        }
-    }
-    Ok(())
 }
 
 fn outcome_headers(event_id: &str, event_type: &str, subject: &str) -> OwnedHeaders {
@@ -181,14 +164,16 @@ impl<'a> Kept<'a> {
 
     fn within(limit: usize, entry: &'a OutboxEntry<'_>) -> Self {
         let mut kept = Self::whole(entry);
-        let header_bytes: usize =
-            kept.headers.iter().map(|header| header.name.len() + header.value.as_deref().map_or(0, <[u8]>::len)).sum();
+        // As they count in a record, and as they were received, which is what is told.
+        let header_size: usize = kept.headers.iter().map(EntryHeader::bytes).sum();
+        let received = |header: &EntryHeader<'_>| header.name.len() + header.value.as_deref().map_or(0, <[u8]>::len);
+        let header_bytes: usize = kept.headers.iter().map(received).sum();
         let (key_bytes, value_bytes) = (kept.key.map_or(0, <[u8]>::len), kept.value.map_or(0, <[u8]>::len));
-        if key_bytes + value_bytes + header_bytes > limit {
+        if key_bytes + value_bytes + header_size > limit {
             kept.value = None;
             kept.omitted.push(("ledger_value_omitted_bytes", value_bytes));
         }
-        if kept.value.is_none() && key_bytes + header_bytes > limit {
+        if kept.value.is_none() && key_bytes + header_size > limit {
             kept.headers = &[];
             kept.omitted.push(("ledger_headers_omitted_bytes", header_bytes));
         }
@@ -198,6 +183,12 @@ impl<'a> Kept<'a> {
         }
         kept
     }
+}
+
+/// Key, value and headers of a record as it is sent.
+fn sent_bytes(kept: &Kept<'_>, headers: &OwnedHeaders) -> usize {
+    let headers: usize = headers.iter().map(|header| header.key.len() + header.value.map_or(0, <[u8]>::len)).sum();
+    kept.key.map_or(0, <[u8]>::len) + kept.value.map_or(0, <[u8]>::len) + headers
 }
 
 /// The headers as received, then ours.
@@ -234,9 +225,10 @@ mod tests {
 
     #[test]
     fn what_a_topic_does_not_take_is_left_out_and_named() {
-        check(100, [10, 80, 10], [true, true, true]);
-        check(100, [10, 81, 10], [true, false, true]);
-        check(100, [10, 0, 91], [true, false, false]);
-        check(100, [101, 1, 1], [false, false, false]);
+        // A header counts ten bytes more, for its lengths.
+        check(110, [10, 80, 10], [true, true, true]);
+        check(110, [10, 81, 10], [true, false, true]);
+        check(110, [10, 0, 91], [true, false, false]);
+        check(110, [111, 1, 1], [false, false, false]);
     }
 }

@@ -1,17 +1,15 @@
 //! What a relay's session needs of Kafka and of the outbox, and nothing more: the running relay has the Kafka client and
 //! MariaDB, the simulator has both in memory. It must never hold an order of steps: that is `partition.rs`.
 
+use std::fmt;
 use std::future::Future;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use ledger_schema::EventId;
+use rdkafka::error::KafkaError;
 
 use super::error::RelayError;
 use super::plan::Publication;
 use super::rows::Outstanding;
-
-/// Most bytes of a dead letter's key, value and headers as received. The first fits the topic as `ledger migrate` makes it; the
-/// others are tried one after the other when a topic, made by somebody else, refuses that as too large.
-pub(super) const RECEIVED_LIMITS: [usize; 4] = [8 * 1024 * 1024, 512 * 1024, 64 * 1024, 2 * 1024];
 
 /// Kafka, for the relay of one partition.
 pub trait RelayBroker {
@@ -21,7 +19,7 @@ pub trait RelayBroker {
     fn check_topics(&self) -> impl Future<Output = Result<(), RelayError>>;
 
     /// `init_transactions`: fences every earlier producer of the partition, and ends what it left open.
-    fn open(&self, received_limit: usize) -> impl Future<Output = Result<Self::Producer, RelayError>>;
+    fn open(&self) -> impl Future<Output = Result<Self::Producer, RelayError>>;
 
     /// The last committed cursor; never beyond the log's end.
     fn read_cursor(&self) -> impl Future<Output = Result<i64, RelayError>>;
@@ -36,15 +34,37 @@ pub trait RelayProducer {
 /// It is unknown whether a transaction stands.
 #[derive(Debug)]
 pub struct PublishError {
-    /// A topic takes no record of that size.
-    pub is_too_large: bool,
+    /// What a topic did not take because of its size, where that is why.
+    pub too_large: Option<TooLarge>,
     pub cause: String,
+}
+
+/// Records of one topic that it does not take: one by itself, or some that were sent in one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLarge {
+    pub topic: String,
+    pub first: EventId,
+    pub last: EventId,
+    pub count: usize,
+    pub is_outcome: bool,
+    /// Of the first: key, value and headers as they were sent.
+    pub bytes: usize,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { topic, first, last, count, bytes, .. } = self;
+        let what = if self.is_outcome { "outcome" } else { "dead letter" };
+        if *count > 1 {
+            return write!(f, "topic {topic} does not take the {count} records {first} to {last} in one batch");
+        }
+        write!(f, "topic {topic} does not take {what} {first} of {bytes} bytes: raise its max.message.bytes")
+    }
 }
 
 impl From<KafkaError> for PublishError {
     fn from(error: KafkaError) -> Self {
-        let is_too_large = error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge);
-        Self { is_too_large, cause: error.to_string() }
+        Self { too_large: None, cause: error.to_string() }
     }
 }
 

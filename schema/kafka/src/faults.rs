@@ -70,6 +70,12 @@ pub fn is_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
+/// Whether a topic, or the client, does not take a record or a batch because of its size.
+pub fn is_too_large(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(error.rdkafka_error_code(), Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge))
+}
+
 /// Where an append failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendStep {
@@ -140,6 +146,17 @@ mod tests {
             [(RDKafkaErrorCode::AllBrokersDown, true), (RDKafkaErrorCode::BrokerTransportFailure, false)]
         {
             assert_eq!(is_all_brokers_down(&KafkaError::Global(code)), is_it, "{code}");
+        }
+    }
+
+    #[test]
+    fn too_large_is_two_codes() {
+        for (code, is_it) in [
+            (RDKafkaErrorCode::MessageSizeTooLarge, true),
+            (RDKafkaErrorCode::MessageBatchTooLarge, true),
+            (RDKafkaErrorCode::PurgeQueue, false),
+        ] {
+            assert_eq!(is_too_large(&KafkaError::MessageProduction(code)), is_it, "{code}");
         }
     }
 

@@ -17,8 +17,8 @@ pub mod topics;
 
 pub use disposal::DroppedAside;
 pub use error::{KafkaUseError, settings_refused, use_error};
-pub use faults::{AppendFault, AppendStep, Fault, append_fault, fault_of, is_all_brokers_down};
+pub use faults::{AppendFault, AppendStep, Fault, append_fault, fault_of, is_all_brokers_down, is_too_large};
 pub use inspector::{LogInspector, QuietContext, ask, log_line};
 pub use service_clients::ProducerLimits;
 pub use settings::{KAFKA_TIMEOUT, KafkaSettings, PropertiesError};
-pub use topics::{TopicOutcome, TopicsError, ensure_topics};
+pub use topics::{TopicOutcome, TopicsError, check_uncompressed, ensure_topics};

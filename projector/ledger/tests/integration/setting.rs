@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::log::LogIdentity;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -200,6 +200,14 @@ impl Setting {
         }
     }
 
+    /// Sets a topic to exactly these settings; the broker's defaults are the rest.
+    pub(crate) async fn alter_topic(&self, topic: &str, settings: &[(&str, &str)]) {
+        let config = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let config = settings.iter().fold(config, |config, (key, value)| config.set(key, value));
+        let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+    }
+
     pub(crate) async fn delete_topic(&self, topic: &str) {
         let deleted = self.admin().delete_topics(&[topic], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
@@ -386,6 +394,18 @@ pub(crate) fn last_line(output: &Output) -> String {
 
 pub(crate) fn partition_of(key: &str) -> i32 {
     ledger_schema::partitioner::partition_of(key.as_bytes(), PARTITIONS)
+}
+
+/// Bytes that do not compress, the same for the same length.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
 }
 
 /// A product that lies in `partition`, whatever `prefix` is.
