@@ -253,7 +253,7 @@ mod tests {
     /// As Kafka reads it: the last line of a name holds.
     fn value<'a>(properties: &'a str, name: &str) -> Option<&'a str> {
         let pairs = properties.lines().filter_map(|line| line.split_once('='));
-        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).last()
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next_back()
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl OwnServer {
         }
         let address = ports::free_address()?;
         let credentials = Credentials::load_or_generate(&state.credentials(), address)?;
-        let settings = MariaDbSettings { address, buffer_pool_mib: 64 };
+        let settings = MariaDbSettings { address, buffer_pool_mib: 64, release: None };
         let command = mariadb::prepare(&state, settings, &credentials)?;
         let command = command.args(options.iter().copied());
         let process = OwnedProcess::spawn(mariadb::NAME, &command, &state.log(mariadb::NAME))?;
