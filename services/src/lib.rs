@@ -29,3 +29,5 @@ pub mod start;
 mod state;
 mod submission;
 mod waiting;
+
+pub use event_log::LogFacts;

@@ -14,6 +14,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::event_log::LogFacts;
 use crate::metrics::Metrics;
 use crate::published::Furthest;
 use crate::reader::Reader;
@@ -50,8 +51,20 @@ impl Service {
     /// # Errors
     /// [`StartError`]; nothing was changed anywhere.
     pub async fn start(settings: Settings, stop: CancellationToken) -> Result<Self, StartError> {
+        Self::start_with(settings, stop, None).await
+    }
+
+    /// As [`Self::start`], with `facts` in place of what Kafka says of the log: for brokers that do not know topic ids.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub async fn start_with(
+        settings: Settings,
+        stop: CancellationToken,
+        facts: Option<Arc<dyn LogFacts>>,
+    ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(ROUTES));
-        let kafka = Kafka::new(&settings)?;
+        let kafka = Kafka::new(&settings, facts)?;
         let (reader, tables) = open_reader(&settings, &metrics).await?;
         let log = open_log(&settings, &kafka, &reader, tables, &metrics).await?;
         let partition_count = log.partition_count();

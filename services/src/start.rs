@@ -13,7 +13,7 @@ use ledger_schema::log::{AnotherLog, LogIdentity};
 use ledger_schema::topic_settings::{Keeps, WrongSetting};
 use thiserror::Error;
 
-use crate::event_log::{EventLog, EventLogOptions, Found};
+use crate::event_log::{EventLog, EventLogOptions, Found, LOOK_LIMIT, LogFacts};
 use crate::metrics::Metrics;
 use crate::outcomes::{FollowError, Follower, FollowerOptions};
 use crate::reader::{ReadError, Reader, ReaderOptions};
@@ -76,13 +76,24 @@ pub(crate) struct Kafka {
     settings: KafkaSettings,
     /// Waits for an answer as long as a start may.
     inspector: LogInspector,
+    /// About the log: at the start, and later.
+    at_start: Arc<dyn LogFacts>,
+    later: Arc<dyn LogFacts>,
 }
 
 impl Kafka {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, StartError> {
+    /// `facts` in place of what Kafka says of the log.
+    pub(crate) fn new(settings: &Settings, facts: Option<Arc<dyn LogFacts>>) -> Result<Self, StartError> {
         let kafka = settings.kafka()?;
         let inspector = LogInspector::new(&kafka)?.with_timeout(settings.startup_timeout());
-        Ok(Self { settings: kafka, inspector })
+        let (at_start, later) = match facts {
+            Some(facts) => (facts.clone(), facts),
+            None => {
+                let later = inspector.with_timeout(LOOK_LIMIT);
+                (Arc::new(inspector.clone()) as Arc<dyn LogFacts>, Arc::new(later) as Arc<dyn LogFacts>)
+            }
+        };
+        Ok(Self { settings: kafka, inspector, at_start, later })
     }
 }
 
@@ -103,10 +114,10 @@ pub(crate) async fn open_log(
         queue_max_messages: settings.queue_max_messages,
         queue_max_kbytes: settings.queue_max_kbytes,
     };
-    let (inspector, topic) = (kafka.inspector.clone(), settings.orders_topic.clone());
+    let (facts, topic) = (kafka.at_start.clone(), settings.orders_topic.clone());
     let (identity, topic_settings) = ask(move || {
-        let identity = inspector.identity(&topic)?;
-        Ok::<_, KafkaUseError>((identity, inspector.settings(&topic)))
+        let identity = facts.identity(&topic)?;
+        Ok::<_, KafkaUseError>((identity, facts.settings(&topic)))
     })
     .await?;
     check_identity(settings, &identity, &tables.identities)?;
@@ -114,7 +125,8 @@ pub(crate) async fn open_log(
     if let Ok(found) = topic_settings {
         Keeps::Everything.check(&settings.orders_topic, &found)?;
     }
-    let found = Found { identity, is_of_tables: !tables.identities.is_empty(), folded: tables.folded };
+    let (facts, is_of_tables) = (kafka.later.clone(), !tables.identities.is_empty());
+    let found = Found { facts, identity, is_of_tables, folded: tables.folded };
     let (inspector, reader, metrics) = (kafka.inspector.clone(), reader.clone(), metrics.clone());
     let log = ask(move || EventLog::open(options, &inspector, found, reader, metrics)).await?;
     Ok(Arc::new(log))

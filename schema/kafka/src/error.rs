@@ -4,7 +4,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 use thiserror::Error;
 
-use crate::faults::{Fault, fault_of};
+use crate::faults::{Fault, code_of, fault_of};
 
 /// Kafka could not be used.
 #[derive(Debug, Error)]
@@ -46,7 +46,7 @@ impl KafkaUseError {
 
 /// Sorts an error of the client: what says that no broker answered, and the rest.
 pub fn use_error(brokers: &str, action: &'static str, cause: KafkaError) -> KafkaUseError {
-    match (fault_of(&cause), cause.rdkafka_error_code()) {
+    match (fault_of(&cause), code_of(&cause)) {
         (Fault::NoAnswer, Some(code)) => {
             KafkaUseError::Unreachable { brokers: brokers.to_owned(), cause: code.to_string() }
         }
@@ -86,12 +86,14 @@ mod tests {
             (Code::UnknownTopicOrPartition, false, false, true),
             (Code::TopicAuthorizationFailed, false, false, false),
         ] {
-            let error = use_error("b:1", "asking", KafkaError::MetadataFetch(code));
-            assert_eq!(
-                (error.is_unreachable(), error.passes(), error.is_topic_missing()),
-                (unreachable, passes, topic_missing),
-                "{code}"
-            );
+            for cause in [KafkaError::MetadataFetch(code), KafkaError::AdminOp(code)] {
+                let error = use_error("b:1", "asking", cause);
+                assert_eq!(
+                    (error.is_unreachable(), error.passes(), error.is_topic_missing()),
+                    (unreachable, passes, topic_missing),
+                    "{code}"
+                );
+            }
         }
         let missing = KafkaUseError::MissingTopic { topic: "t".to_owned() };
         assert!(missing.is_topic_missing() && !missing.passes());

@@ -18,7 +18,15 @@ pub fn fault_of(error: &KafkaError) -> Fault {
     match error {
         // The client has given up: whatever the code, nothing more comes.
         KafkaError::MessageConsumptionFatal(_) => Fault::Other,
-        _ => error.rdkafka_error_code().map_or(Fault::Other, fault_of_code),
+        _ => code_of(error).map_or(Fault::Other, fault_of_code),
+    }
+}
+
+/// The code of an error, where it has one. The client's own look-up leaves out what an administrative question was answered.
+pub fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
     }
 }
 

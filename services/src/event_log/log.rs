@@ -112,7 +112,7 @@ impl EventLog {
             producer: ArcSwap::from_pointee(producer),
             config,
             inspector: inspector.clone(),
-            watch: LogWatch::new(options.topic.clone(), inspector, reader, found),
+            watch: LogWatch::new(options.topic.clone(), reader, found),
             health,
             appends,
             topic: options.topic,

@@ -14,4 +14,5 @@ mod ready;
 mod watch;
 
 pub(crate) use log::{AppendError, EventLog, EventLogOptions};
-pub(crate) use watch::Found;
+pub use watch::LogFacts;
+pub(crate) use watch::{Found, LOOK_LIMIT};

@@ -26,13 +26,35 @@ use crate::reader::Reader;
 /// Between two looks: how long an append may reach a topic that was just made anew.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Longest that one look waits for Kafka.
-const LOOK_LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// The settings are asked for at every so many looks, and at each while something is wrong.
 const LOOKS_PER_SETTINGS: u32 = 10;
 
+/// What the service asks Kafka about its log. Blocks.
+pub trait LogFacts: Send + Sync {
+    /// # Errors
+    /// There is no such topic, or why it cannot be known.
+    fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError>;
+
+    /// # Errors
+    /// As of [`Self::identity`].
+    fn settings(&self, topic: &str) -> Result<TopicSettings, KafkaUseError>;
+}
+
+impl LogFacts for LogInspector {
+    fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
+        self.identity(topic)
+    }
+
+    fn settings(&self, topic: &str) -> Result<TopicSettings, KafkaUseError> {
+        self.settings(topic)
+    }
+}
+
 /// The log as it was found at start.
-#[derive(Debug)]
 pub(crate) struct Found {
+    /// Whom the watch asks.
+    pub(crate) facts: Arc<dyn LogFacts>,
     pub(crate) identity: LogIdentity,
     /// Whether the tables know the log: they do not before the projector's first start.
     pub(crate) is_of_tables: bool,
@@ -55,7 +77,7 @@ pub(crate) struct LogWatch {
     topic: String,
     /// How far the log that is known reaches.
     pub(super) acknowledged: Acknowledged,
-    inspector: LogInspector,
+    facts: Arc<dyn LogFacts>,
     reader: Reader,
     /// Frozen: the service's tables and waits are made for so many.
     partition_count: i32,
@@ -67,14 +89,14 @@ pub(crate) struct LogWatch {
 
 impl LogWatch {
     /// `found` was checked at start.
-    pub(super) fn new(topic: String, inspector: &LogInspector, reader: Reader, found: Found) -> Self {
-        let Found { identity, is_of_tables, folded } = found;
+    pub(super) fn new(topic: String, reader: Reader, found: Found) -> Self {
+        let Found { facts, identity, is_of_tables, folded } = found;
         let partition_count = identity.partition_count;
         let known = Known { identity, is_of_tables, looks: 0, wrong_setting: None, has_told: false };
         Self {
             topic,
             acknowledged: Acknowledged::new(partition_count, &folded),
-            inspector: inspector.with_timeout(LOOK_LIMIT),
+            facts,
             reader,
             partition_count,
             known: Mutex::new(known),
@@ -116,8 +138,8 @@ impl LogWatch {
     /// Kafka could not be asked: what was known stands.
     pub(crate) async fn look(&self) -> Result<(), KafkaUseError> {
         let mut known = self.known.lock().await;
-        let (inspector, topic) = (self.inspector.clone(), self.topic.clone());
-        let found = match ask(move || inspector.identity(&topic)).await {
+        let (facts, topic) = (self.facts.clone(), self.topic.clone());
+        let found = match ask(move || facts.identity(&topic)).await {
             Ok(found) => found,
             Err(error @ KafkaUseError::MissingTopic { .. }) => {
                 self.tell(Some(error.to_string()));
@@ -163,8 +185,8 @@ impl LogWatch {
         if !is_due && known.wrong_setting.is_none() {
             return;
         }
-        let (inspector, topic) = (self.inspector.clone(), self.topic.clone());
-        let found: Result<TopicSettings, KafkaUseError> = ask(move || inspector.settings(&topic)).await;
+        let (facts, topic) = (self.facts.clone(), self.topic.clone());
+        let found: Result<TopicSettings, KafkaUseError> = ask(move || facts.settings(&topic)).await;
         match found {
             Ok(settings) => {
                 known.wrong_setting = Keeps::Everything.check(&self.topic, &settings).err();

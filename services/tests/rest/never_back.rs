@@ -114,7 +114,11 @@ async fn nothing_is_appended_by_a_write_that_cannot_be_looked_up() {
     let retry = post(&hasty, "/orders", &[], &used).await;
     assert_eq!((retry.status, &retry.json()["status"], retry.position()), (202, &"confirmed".into(), at));
     assert_eq!(world.records(), 0);
-    assert_eq!(post(&hasty, "/orders", &[], ORDER).await.status, 202, "a new order needs no look-up");
+    // Of a product whose partition is folded as far as the log reaches: before that, an append would speak for another log.
+    let mut others = (0..).map(|nth| format!("tea-{nth}"));
+    let other = others.find(|id| partition_of(id.as_bytes(), PARTITIONS) != at.partition).expect("one");
+    let body = ORDER.replace("chocolate", &other);
+    assert_eq!(post(&hasty, "/orders", &[], &body).await.status, 202, "a new order needs no look-up");
 }
 
 /// The table of furthest positions is lost along with the rest. What one service showed, it still knows.

@@ -68,7 +68,8 @@ async fn another_log_than_the_projection_was_made_from() {
     set_identity(&world, "other", "c", PARTITIONS).await;
     check(&world, &[], 1, &["topic other", &world.topic]).await;
     let world = World::new().await;
-    set_identity(&world, &world.topic, "c", PARTITIONS + 1).await;
+    let identity = world.identity();
+    set_identity(&world, &world.topic, &identity.cluster_id, PARTITIONS + 1).await;
     check(&world, &[], 1, &["expected 5", "found 4"]).await;
     set_identity(&world, &world.topic, "another-cluster", PARTITIONS).await;
     check(&world, &[], 1, &["is in another Kafka cluster", "cluster another-cluster, found"]).await;

@@ -109,8 +109,8 @@ async fn lists_are_in_the_order_of_the_log() {
     assert_eq!(offsets, ["5", "1", "2", "3", "4"]);
     let history = "SELECT COUNT(*) FROM orders WHERE listed_at = placed_at";
     assert_eq!(setting.number(history).await, 1);
-    let soon =
-        "SELECT COUNT(*) FROM orders WHERE listed_at BETWEEN UTC_TIMESTAMP() - INTERVAL 10 MINUTE AND UTC_TIMESTAMP()";
+    let soon = "SELECT COUNT(*) FROM orders \
+                WHERE listed_at BETWEEN UTC_TIMESTAMP(6) - INTERVAL 10 MINUTE AND UTC_TIMESTAMP(6) + INTERVAL 1 SECOND";
     assert_eq!(setting.number(soon).await, 4);
     let output = setting.ledger(&["rebuild", "--yes"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));

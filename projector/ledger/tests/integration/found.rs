@@ -126,11 +126,11 @@ async fn tables_that_somebody_changed_are_named_before_anything_is_done() {
     }
     assert_eq!(setting.number("SELECT COUNT(*) FROM generations").await, 0, "nothing was begun");
     // A column that may be left out, and an index more or less, are no harm.
-    setting.execute("ALTER TABLE orders ADD COLUMN shop INT NOT NULL DEFAULT 1, DROP KEY orders_of_user").await;
+    setting.execute("ALTER TABLE orders ADD COLUMN shop INT NOT NULL DEFAULT 1, DROP KEY orders_listed").await;
     let (exit, _) = told(&setting.ledger(&["migrate"]));
     let output = setting.ledger(&["migrate", "--output", "table"]);
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(exit == 0 && shown.contains("table orders, key orders_of_user") && shown.contains("warning"), "{shown}");
+    assert!(exit == 0 && shown.contains("table orders, key orders_listed") && shown.contains("warning"), "{shown}");
     database.close().await.expect("MariaDB answers");
     setting.finish().await;
 }

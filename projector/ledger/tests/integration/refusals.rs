@@ -83,9 +83,9 @@ async fn rights_passwords_locks_and_limits_of_the_user_are_waited_for() {
         ),
         (format!("ALTER USER {user} ACCOUNT LOCK"), true, format!("ALTER USER {user} ACCOUNT UNLOCK"), "4151"),
         (
-            format!("ALTER USER {user} WITH MAX_UPDATES_PER_HOUR 1"),
+            format!("ALTER USER {user} WITH MAX_QUERIES_PER_HOUR 1"),
             true,
-            format!("ALTER USER {user} WITH MAX_UPDATES_PER_HOUR 0"),
+            format!("ALTER USER {user} WITH MAX_QUERIES_PER_HOUR 0"),
             "1226",
         ),
     ] {

@@ -57,7 +57,8 @@ async fn inv_1_a_connection_that_goes_silent_is_given_up_and_the_batch_is_decide
         };
         let (noticed, reasons) = tokio::time::timeout(LIMIT, watched).await.expect("it is not ready meanwhile");
         assert!(noticed < Duration::from_secs(6), "{noticed:?}");
-        assert!(reasons[0].contains("has waited for an answer of the database for 3 s"), "{reasons:?}");
+        let (waits, gave_up) = ("has waited for an answer of the database for 3 s", "no answer for 3.");
+        assert!(reasons[0].contains(waits) || reasons[0].contains(gave_up), "{reasons:?}");
         fed.settled().await;
         let took = began.elapsed();
         assert!(took < BOUND, "{at_commit} {swallow:?}: {took:?}");

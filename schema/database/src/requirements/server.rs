@@ -80,7 +80,7 @@ fn binary_log(settings: &Settings) -> Option<Problem> {
 
 fn read_only(settings: &Settings) -> Option<Problem> {
     let is_fit = matches!(settings.read_only.as_str(), "0" | "OFF");
-    let remedy = "this server is a replica, or a switch is under way: name the server that writes";
+    let remedy = "the server is read-only (a replica, or a switch is under way): name the one that writes";
     (!is_fit).then(|| Problem::new("read_only", "OFF", "ON", remedy))
 }
 

@@ -8,12 +8,15 @@ pub(crate) use answers::{Answer, call, get, metric, post};
 pub(crate) use tables::OrderLine;
 pub(crate) use topics::{create_topics, send};
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use clap::Parser;
+use ledger_kafka::KafkaUseError;
 use ledger_schema::log::LogIdentity;
+use ledger_schema::topic_settings::TopicSettings;
+use order_service::LogFacts;
 use order_service::service::Service;
 use order_service::settings::Settings;
 use order_service::start::StartError;
@@ -42,6 +45,23 @@ pub(crate) struct World {
     pub(crate) sql: MySqlPool,
     pub(crate) stop: CancellationToken,
     identity: OnceLock<LogIdentity>,
+    /// What a mock cluster does not say of the log.
+    facts: Option<Arc<dyn LogFacts>>,
+}
+
+/// The log of librdkafka's mock cluster, which answers no question about topic ids or settings.
+struct MockFacts;
+
+impl LogFacts for MockFacts {
+    fn identity(&self, _topic: &str) -> Result<LogIdentity, KafkaUseError> {
+        let (cluster_id, topic_id) = ("mock".to_owned(), "mock".to_owned());
+        Ok(LogIdentity { cluster_id, topic_id, partition_count: PARTITIONS })
+    }
+
+    fn settings(&self, _topic: &str) -> Result<TopicSettings, KafkaUseError> {
+        let settings = [("cleanup.policy", "delete"), ("retention.ms", "-1"), ("retention.bytes", "-1")];
+        Ok(settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
 }
 
 impl World {
@@ -54,7 +74,7 @@ impl World {
     }
 
     /// The same with brokers of the caller's.
-    pub(crate) async fn with_kafka(brokers: String, topic: String) -> Self {
+    async fn with_kafka(brokers: String, topic: String) -> Self {
         let admin_url = variable("LEDGER_TEST_ADMIN_DATABASE_URL");
         let database = format!("rest_{}", Uuid::now_v7().simple());
         let options: MySqlConnectOptions = admin_url.parse().expect("a database URL");
@@ -77,12 +97,22 @@ impl World {
         let database_url = format!("{}/{database}", admin_url.trim_end_matches('/'));
         let outcomes_topic = format!("{topic}.outcomes");
         let (stop, identity) = (CancellationToken::new(), OnceLock::new());
-        Self { topic, outcomes_topic, brokers, database, database_url, sql, stop, identity }
+        Self { topic, outcomes_topic, brokers, database, database_url, sql, stop, identity, facts: None }
+    }
+
+    /// With a mock cluster: what it does not say of the log is made up.
+    pub(crate) async fn with_mock(brokers: String, topic: String) -> Self {
+        let mut world = Self::with_kafka(brokers, topic).await;
+        world.facts = Some(Arc::new(MockFacts));
+        world
     }
 
     /// The log's identity when it was first asked for: what the tables say.
     fn known_identity(&self) -> &LogIdentity {
-        self.identity.get_or_init(|| self.identity())
+        self.identity.get_or_init(|| match &self.facts {
+            Some(facts) => facts.identity(&self.topic).expect("made up"),
+            None => self.identity(),
+        })
     }
 
     /// The settings of a service of this world; `more` are flags that win.
@@ -104,7 +134,7 @@ impl World {
     }
 
     pub(crate) async fn start(&self, more: &[&str]) -> Result<Service, StartError> {
-        Service::start(self.settings(more), self.stop.clone()).await
+        Service::start_with(self.settings(more), self.stop.clone(), self.facts.clone()).await
     }
 
     pub(crate) async fn router(&self, more: &[&str]) -> Router {

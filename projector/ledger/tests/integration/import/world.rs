@@ -123,7 +123,10 @@ impl World {
     /// Makes the log refuse every record, as a broker does whose limits somebody changed.
     pub(super) async fn refuse_appends(&self) {
         let topic = self.topic("orders");
-        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("max.message.bytes", "10");
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic))
+            .set("max.message.bytes", "10")
+            .set("retention.ms", "-1")
+            .set("compression.type", "uncompressed");
         let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(altered.iter().all(Result::is_ok), "{altered:?}");
     }

@@ -93,7 +93,7 @@ async fn a_cursor_that_is_no_longer_there_is_refused() {
     assert_eq!(projector.stop().0, 0);
     let topic = setting.topic("cursors");
     setting.delete_topic(&topic).await;
-    setting.create_topic(&topic, PARTITIONS, &[]).await;
+    setting.create_topic(&topic, PARTITIONS, &[("cleanup.policy", "compact")]).await;
     // Where it would end is not known: at the log's end, outcomes would be lost.
     check(&setting, &[], &["has no cursor of partition", UNTOUCHED]).await;
     setting.finish().await;
