@@ -55,7 +55,9 @@ async fn inv_1_a_connection_that_goes_silent_is_given_up_and_the_batch_is_decide
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let (noticed, reasons) = tokio::time::timeout(LIMIT, watched).await.expect("it is not ready meanwhile");
+        let Ok((noticed, reasons)) = tokio::time::timeout(LIMIT, watched).await else {
+            panic!("{at_commit} {swallow:?}: nobody noticed");
+        };
         assert!(noticed < Duration::from_secs(6), "{noticed:?}");
         let (waits, gave_up) = ("has waited for an answer of the database for 3 s", "no answer for 3.");
         assert!(reasons[0].contains(waits) || reasons[0].contains(gave_up), "{reasons:?}");
