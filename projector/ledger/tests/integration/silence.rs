@@ -64,7 +64,8 @@ async fn inv_1_a_connection_that_goes_silent_is_given_up_and_the_batch_is_decide
         });
         match noticed.await.unwrap_or_else(|_| panic!("{at_commit} {swallow:?}: nobody noticed")) {
             Some((noticed, reasons)) => {
-                assert!(noticed < Duration::from_secs(6), "{noticed:?}");
+                // Where it was given up between two looks of this test, the next attempt waits, for the lost one's row.
+                assert!(noticed < Duration::from_secs(10), "{noticed:?}");
                 let (waits, gave_up) = ("has waited for an answer of the database for 3 s", "no answer for 3.");
                 assert!(reasons[0].contains(waits) || reasons[0].contains(gave_up), "{reasons:?}");
             }
