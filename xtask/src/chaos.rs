@@ -50,7 +50,7 @@ impl ChaosArguments {
 
 /// The run of `cargo xtask test`: every kind of fault once, about two minutes.
 pub const BOUNDED: ChaosArguments =
-    ChaosArguments { orders: 6_000, seed: 1, clients: 16, brokers: BrokerCount::One, mariadb: None, only: None };
+    ChaosArguments { orders: 5_000, seed: 1, clients: 16, brokers: BrokerCount::One, mariadb: None, only: None };
 
 /// `cargo xtask chaos`.
 ///

@@ -41,11 +41,11 @@ impl Fault {
     /// How long it takes, about, with recovery and the calm before it: the load is spread over that.
     pub(crate) const fn about(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Deaths => 30,
-            Self::Rebuilds => 25,
+            Self::Deaths => 60,
+            Self::Rebuilds => 50,
             Self::TwoBrokers { .. } => 90,
-            Self::Silence(_) | Self::CutCommit(Cut::Silent) => 12,
-            Self::OpenTransaction => 20,
+            Self::Crash(Server::Kafka(_)) | Self::Both(Server::Kafka(_), _) | Self::OpenTransaction => 16,
+            Self::Freeze | Self::TwoProjectors | Self::Silence(_) | Self::CutCommit(Cut::Silent) => 12,
             _ => 5,
         })
     }
