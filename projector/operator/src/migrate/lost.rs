@@ -228,7 +228,7 @@ mod tests {
         let made: BTreeSet<&str> = MIGRATOR.iter().filter_map(created).collect();
         assert_eq!(made.len(), 11);
         assert!(about.iter().all(|table| made.contains(table)), "{about:?}");
-        assert_eq!(statements_on("positions").count(), 4);
+        assert_eq!(statements_on("positions").count(), 5);
         assert_eq!(statements_on("generation_numbers").count(), 2);
         assert!(
             statements_on("outbox").next().is_some_and(|text| text.starts_with("CREATE TABLE IF NOT EXISTS outbox"))
