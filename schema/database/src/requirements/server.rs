@@ -8,7 +8,7 @@ use super::role::Role;
 /// What one statement may need, in bytes: the largest record that is kept, and the batch that it stands in. The server's default is
 /// half of it, and a session cannot raise it.
 pub const NEEDED_PACKET_BYTES: u64 = 32 * 1024 * 1024;
-/// The first version that has all that is used: `RENAME TABLE .. WAIT`, atomic DDL, and the session's settings.
+/// The first version that has all that is used: a RENAME that waits for a time, atomic DDL, and the session's settings.
 const FIRST_VERSION: (u32, u32) = (10, 11);
 
 /// As the server says them.
