@@ -12,7 +12,8 @@ use crate::interrupt::Interrupt;
 use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
-use crate::servers::{BrokerCount, Servers};
+use crate::server::BrokerCount;
+use crate::servers::Servers;
 use crate::{cargo, install, lock, repository};
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);

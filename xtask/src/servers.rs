@@ -5,15 +5,12 @@
 //! may have three brokers. They never touch the data or the ports of `up`. Read [`crate::by_hand`] for those of single
 //! tests.
 
-use std::env;
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::ValueEnum;
 
 use crate::credentials::Credentials;
 use crate::interrupt::Interrupt;
@@ -22,8 +19,9 @@ use crate::mariadb::{self, MariaDbSettings};
 use crate::mariadb_release::MariaDbRelease;
 use crate::probe::{self, Probe};
 use crate::process::ProcessCommand;
-use crate::process::record::{OWN_PROGRAM, ProcessRecord};
+use crate::process::record::{self, ProcessRecord};
 use crate::progress::Step;
+use crate::server::{BrokerCount, Server};
 use crate::state_dir::StateDir;
 use crate::{atomic_file, jars, parts, ports, repository};
 
@@ -40,46 +38,6 @@ const CONTROLLER_HEAP_MIB: u32 = 192;
 /// All names that a set of servers may run under, in the order in which they are stopped: a broker takes leave of the
 /// controller.
 const NODES: [Node; 5] = [Node::Whole, Node::Broker(1), Node::Broker(2), Node::Broker(3), Node::Controller];
-
-/// How many brokers there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BrokerCount {
-    /// One node alone.
-    #[value(name = "1")]
-    One,
-    /// Three, with a controller that is none of them.
-    #[value(name = "3")]
-    Three,
-}
-
-impl fmt::Display for BrokerCount {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::One => "1",
-            Self::Three => "3",
-        })
-    }
-}
-
-/// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Server {
-    /// The database.
-    MariaDb,
-    /// A broker.
-    Kafka(Node),
-}
-
-impl Server {
-    /// Its name in `log/` and `run/`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MariaDb => mariadb::NAME,
-            Self::Kafka(node) => node.name(),
-        }
-    }
-}
 
 /// Where a pair of servers lives and listens.
 #[derive(Debug, Clone)]
@@ -265,7 +223,7 @@ impl Servers {
     }
 
     fn spawn(&self, name: &str, command: &ProcessCommand) -> Result<Child> {
-        let launcher = launcher()?;
+        let launcher = record::launcher()?;
         let record = ProcessRecord::new(&self.state.run(), name);
         record.spawn(&launcher, command, &self.state.log(name))
     }
@@ -335,12 +293,4 @@ impl Servers {
             variable("LEDGER_TEST_BIN_DIR", repository::binary_dir().display().to_string()),
         ])
     }
-}
-
-/// The xtask binary: our own path, or beside us where another binary uses this library.
-fn launcher() -> Result<PathBuf> {
-    let own = env::current_exe().context("our own path is unknown")?;
-    // The kernel says "xtask (deleted)" once cargo has replaced the file.
-    let is_own = own.file_name().is_some_and(|name| name.to_string_lossy().starts_with("xtask"));
-    Ok(if is_own { PathBuf::from(OWN_PROGRAM) } else { own.with_file_name("xtask") })
 }

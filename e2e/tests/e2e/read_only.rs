@@ -38,7 +38,8 @@ fn a_server_that_is_read_only_for_a_while_is_waited_for() -> Result<()> {
         assert_eq!(code, 1, "{said}");
         assert!(said.contains("read-only") && said.contains("untouched"), "{said}");
         let (code, said) = ledger.run(&["status", "--output", "json"]).await?;
-        assert_eq!((code, &serde_json::from_str::<Value>(&said)?["lag"]), (0, &5.into()));
+        let status: Value = serde_json::from_str(&said)?;
+        assert_eq!((code, &status["lag"], &status["databaseReadOnly"]), (0, &5.into(), &true.into()), "{said}");
         while begun.elapsed() < READ_ONLY {
             assert_eq!(service.get("/stock/quince").await?.status, 200, "reads go on");
             ensure!(ledger.projector.process.is_running(), "the projector ended");
@@ -54,6 +55,8 @@ fn a_server_that_is_read_only_for_a_while_is_waited_for() -> Result<()> {
         }
         until(&projector, "/readyz", |answer| answer.status == 200).await?;
         assert_eq!(service.get("/stock/quince").await?.body["available"], 95);
+        let (_, said) = ledger.run(&["status", "--output", "json"]).await?;
+        assert_eq!(serde_json::from_str::<Value>(&said)?["databaseReadOnly"], false, "{said}");
         let report = audit_at_rest(&ledger).await?;
         assert_eq!(report.confirmed_count, 5, "each once");
         ledger.finish().await?;

@@ -32,6 +32,13 @@ impl Report for Status {
             self.log.refusal.iter().map(|refusal| format!("NOT THE LOG THAT WAS FOLDED, or not whole: {refusal}")),
         );
         lines.extend(self.log.notes.iter().cloned());
+        if self.database_read_only {
+            lines.push(
+                "the database server that was asked is read-only (read_only): as a replica should be; a projector that writes to \
+                 it waits"
+                    .to_owned(),
+            );
+        }
         lines.extend(self.partitions.iter().filter_map(PartitionStatus::blocked).map(|blocked| blocked.to_string()));
         if *fold_version != self.program_fold_version {
             let program = self.program_fold_version;

@@ -4,9 +4,9 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use ledger_store::StoreError;
 use ledger_store::generations::record::{self, Generation, Phase, State};
 use ledger_store::generations::{Holder, Work, holder};
+use ledger_store::{StoreError, at};
 use serde::Serialize;
 use sqlx::MySqlConnection;
 
@@ -38,13 +38,15 @@ pub struct RebuildStatus {
     pub builder: Option<String>,
 }
 
-/// Everything about generations but which is live, which the positions say.
+/// Everything but the positions, which also say what generation is live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) kept: Vec<KeptGeneration>,
     pub(super) rebuild: Option<RebuildStatus>,
     /// Who holds the guard of the generations: a rebuild, a rollback, or somebody who drops one.
     pub(super) working: Option<Holder>,
+    /// Whether the server takes no rows.
+    pub(super) read_only: bool,
 }
 
 /// `live` is the live generation; its own row is passed over, whatever it says: a run may have died right after the swap.
@@ -73,7 +75,16 @@ pub(super) async fn read(
         fold_version: row.fold_version,
         swapped_at: row.swapped_at,
     });
-    Ok(Known { kept: kept.collect(), rebuild, working })
+    Ok(Known { kept: kept.collect(), rebuild, working, read_only: read_only(connection).await? })
+}
+
+/// MariaDB until 11 has a flag here, later ones a word; in both, OFF is what takes rows.
+async fn read_only(connection: &mut MySqlConnection) -> Result<bool, StoreError> {
+    let set: String = sqlx::query_scalar("SELECT CAST(@@GLOBAL.read_only AS CHAR)")
+        .fetch_one(connection)
+        .await
+        .map_err(at("reading whether the server is read-only"))?;
+    Ok(!matches!(set.to_ascii_uppercase().as_str(), "0" | "OFF"))
 }
 
 fn builds(holder: &Holder, row: &Generation) -> bool {

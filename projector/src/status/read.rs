@@ -46,7 +46,7 @@ impl StatusReader {
     /// Adds the ends of the partitions, which are read after the positions, and so not before them. Blocks.
     fn of_positions(self, stored: &[StoredPosition], known: Known) -> Result<Status, StatusError> {
         let Self { kafka, inspector, topic, knowledge, .. } = self;
-        let Known { kept, rebuild, working } = known;
+        let Known { kept, rebuild, working, read_only } = known;
         let Some(first) = stored.first() else { return Err(StatusError::NoPositions { topic, rebuild }) };
         let log = log::find(&inspector, &topic, &first.identity)?;
         let numbers: Vec<i32> = stored.iter().map(|position| position.partition).collect();
@@ -67,6 +67,7 @@ impl StatusReader {
             kept,
             rebuild,
             working,
+            database_read_only: read_only,
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct Status {
     pub partitions: Vec<PartitionStatus>,
     /// Of all partitions.
     pub lag: i64,
+    /// Whether the database server that answered takes no rows: a replica, or a primary whose role was taken away.
+    pub database_read_only: bool,
     /// Of the live tables.
     pub generation: i32,
     /// Of the rules that the live tables were folded by.

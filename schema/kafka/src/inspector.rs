@@ -15,7 +15,7 @@ use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::{KafkaUseError, settings_refused, use_error};
-use crate::faults::{Fault, fault_of, fault_of_code};
+use crate::faults::{Fault, fault_of_code};
 use crate::native::{self, Bound, Described, NativeFault};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
@@ -199,8 +199,8 @@ impl LogInspector {
             let left = self.timeout.saturating_sub(begun.elapsed());
             match native::list_offsets(self.client.client(), topic, partitions, bound, left) {
                 Ok(offsets) => return Ok(offsets),
-                Err(cause) if fault_of(&cause).passes() && left > ASK_AGAIN => std::thread::sleep(ASK_AGAIN),
-                Err(cause) => return Err(use_error(&self.brokers, READING_WATERMARKS, cause)),
+                Err(fault) if fault.passes() && left > ASK_AGAIN => std::thread::sleep(ASK_AGAIN),
+                Err(fault) => return Err(self.unanswered(topic, READING_WATERMARKS, fault)),
             }
         }
     }

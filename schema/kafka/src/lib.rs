@@ -2,7 +2,7 @@
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
 //! Reading order: [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics), [`record`],
-//! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one file with unsafe code.
+//! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one folder with unsafe code.
 
 mod code_table;
 pub mod delivery;

@@ -5,6 +5,7 @@
 //! is no moment in which it runs unrecorded. It must never believe anything but `.identity`: a pid file
 //! that another program changed must not make us end a stranger.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -33,6 +34,17 @@ pub const LAUNCH_COMMAND: &str = "launch";
 
 /// The program that runs, also when cargo has replaced or removed its file meanwhile.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// The xtask binary: our own path, or beside us where another binary uses this library.
+///
+/// # Errors
+/// When the kernel does not say what our own path is.
+pub fn launcher() -> Result<PathBuf> {
+    let own = env::current_exe().context("our own path is unknown")?;
+    // The kernel says "xtask (deleted)" once cargo has replaced the file.
+    let is_own = own.file_name().is_some_and(|name| name.to_string_lossy().starts_with("xtask"));
+    Ok(if is_own { PathBuf::from(OWN_PROGRAM) } else { own.with_file_name("xtask") })
+}
 
 /// Where the record of one process lies.
 #[derive(Debug, Clone)]

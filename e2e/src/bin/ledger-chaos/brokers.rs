@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use xtask::kafka::Node;
-use xtask::servers::Server;
+use xtask::server::Server;
 
 use crate::progress::progress;
 use crate::random::Random;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use xtask::kafka::Node;
-use xtask::servers::{BrokerCount, Server};
+use xtask::server::{BrokerCount, Server};
 
 use crate::proxy::Cut;
 use crate::silence::Way;

@@ -46,7 +46,7 @@ use e2e::ledger::{Ledger, Place, Servers};
 use tokio::task::JoinHandle;
 use xtask::interrupt::Interrupt;
 use xtask::mariadb_release::MariaDbRelease;
-use xtask::servers::BrokerCount;
+use xtask::server::BrokerCount;
 
 use crate::kinds::FaultCounts;
 use crate::pace::Pace;

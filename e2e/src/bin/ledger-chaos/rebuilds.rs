@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sqlx::MySqlPool;
-use xtask::servers::Server;
+use xtask::server::Server;
 
 use crate::deaths;
 use crate::kinds::FaultCounts;

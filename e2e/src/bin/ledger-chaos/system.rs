@@ -17,7 +17,8 @@ use e2e::ledger::{Ledger, Part};
 use xtask::http::HttpClient;
 use xtask::interrupt::Interrupt;
 use xtask::probe::Probe;
-use xtask::servers::{Server, Servers};
+use xtask::server::Server;
+use xtask::servers::Servers;
 
 use crate::proxy::Scissors;
 

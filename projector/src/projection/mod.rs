@@ -2,6 +2,8 @@
 //! few writers, the monitor, HTTP. The first that fails stops all. It must never join the group before the checks passed,
 //! and changes nothing when it is refused.
 
+mod error;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -9,11 +11,8 @@ use std::time::Duration;
 
 use ledger_database::DatabaseUrl;
 use ledger_fold::log_safety::LogIdentity;
-use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector};
-use ledger_store::log_check::LogCheckError;
+use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_store::{LiveStore, MixedFolds};
-use metrics_exporter_prometheus::BuildError;
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -28,10 +27,12 @@ use crate::meters;
 use crate::monitor;
 use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
-use crate::start_check::{self, Start, StartError};
+use crate::start_check::{self, Start};
 use crate::starting::StartingHttp;
 use crate::status::StatusReader;
-use crate::writer::{BatchSettings, Writer, WriterError, WriterParts};
+use crate::writer::{BatchSettings, Writer, WriterParts};
+
+pub use error::ProjectionError;
 
 /// How long the consumer has to hand over and leave the group, and then the writers to end.
 const STOP_WAIT: Duration = Duration::from_secs(7);
@@ -49,40 +50,6 @@ pub struct ProjectionOptions {
     pub batch: BatchSettings,
     /// Whether to continue tables that another version of the fold made.
     pub mixed_folds: MixedFolds,
-}
-
-/// The projector could not start, or cannot continue.
-#[derive(Debug, Error)]
-pub enum ProjectionError {
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Kafka(#[from] KafkaUseError),
-    #[error(transparent)]
-    Consumer(#[from] ConsumerError),
-    #[error(transparent)]
-    Log(#[from] LogCheckError),
-    #[error(transparent)]
-    Writer(#[from] WriterError),
-    #[error(transparent)]
-    Relay(#[from] RelayError),
-    #[error("metrics: {0}")]
-    Metrics(#[from] BuildError),
-    #[error("cannot listen on {address}: {cause}")]
-    Listen { address: SocketAddr, cause: std::io::Error },
-    #[error("a part of the projector ended unexpectedly: {0}")]
-    Part(String),
-}
-
-impl ProjectionError {
-    /// Only at the start: a running projector waits for its servers.
-    pub fn is_unreachable(&self) -> bool {
-        match self {
-            Self::Start(error) => error.is_unreachable(),
-            Self::Kafka(error) => error.is_unreachable(),
-            _ => false,
-        }
-    }
 }
 
 /// Runs until `stop`, or until a part fails.
