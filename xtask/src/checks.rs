@@ -3,6 +3,7 @@
 //! It must never leave a server running: those of the tests are stopped whatever happens, also on Ctrl-C. Read
 //! [`cargo`], [`crate::tools`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
 
+use std::env;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,12 @@ use crate::process::family::Family;
 use crate::servers::Servers;
 use crate::simulate::SimulateArguments;
 use crate::{cargo, chaos, install, lock, progress, simulate, table, tools};
+
+/// How many tests of one binary run at once. They wait for servers most of their time (the integration tests: 374 s for 160 s of
+/// two cores with four, measured), so that is more than there are cores.
+const AT_ONCE: &str = "4";
+/// The variable by which a person says another number.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// The sections that were passed, with the time each took.
 struct Checks {
@@ -99,7 +106,10 @@ impl Checks {
     fn tests(&mut self, filter: &[String]) -> Result<()> {
         let servers = Servers::for_tests().on(self.mariadb);
         self.section("servers for the tests", |interrupt| servers.start_fresh(interrupt))?;
-        let environment = servers.test_environment()?;
+        let mut environment = servers.test_environment()?;
+        if env::var_os(THREADS).is_none() {
+            environment.push((THREADS.to_owned(), AT_ONCE.to_owned()));
+        }
         let mut arguments = vec!["test", "--release", "--workspace"];
         arguments.extend(filter.iter().map(String::as_str));
         let tested = self.cargo("tests", &arguments, &environment);

@@ -22,9 +22,9 @@ pub struct Tool {
     version: &'static str,
 }
 
-/// Licences, sources and bans of all dependencies, as `deny.toml` says. About 150 s of one core to compile.
+/// Licences, sources and bans of all dependencies, as `deny.toml` says. Compiled for longer than it runs.
 pub const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
-/// Dependencies that no source names. About 80 s of one core to compile.
+/// Dependencies that no source names.
 pub const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2" };
 /// Changes of the source that no test notices.
 pub const MUTANTS: Tool = Tool { name: "cargo-mutants", version: "27.1.0" };
@@ -50,8 +50,9 @@ impl Tool {
         let text =
             |path: PathBuf| path.into_os_string().into_string().ok().context("the repository's path is not UTF-8");
         let (root, target) = (text(root)?, text(tools.join("target"))?);
+        // Without optimization: they run for seconds, and compile for minutes.
         let pin = format!("={}", self.version);
-        let words = ["install", "--locked", "--quiet", self.name, "--version", &pin, "--no-track"];
+        let words = ["install", "--locked", "--quiet", self.name, "--version", &pin, "--no-track", "--debug"];
         cargo::run_or_fail(&[&words[..], &["--root", &root, "--target-dir", &target]].concat(), &[], interrupt)?;
         progress::done(&format!("installed {}", self.name), begin.elapsed());
         Ok(program)

@@ -1,13 +1,14 @@
 //! MariaDB, as the projector, the operator's commands and the order services use it. Every connection is opened with the same
 //! options and has the same session settings, also those of the services' pools. It must never hand out a connection whose mode would bend a value instead of refusing it.
 //!
-//! Reading order: [`url`], [`connect()`] and its session settings, [`watched`] (silence is noticed), [`fault`] (what an error means), [`backoff`] (how long is
+//! Reading order: [`url`], [`connect()`] and its session settings, `keepalive` (a dead peer is noticed by the kernel), [`watched`] (silence is noticed), [`fault`] (what an error means), [`backoff`] (how long is
 //! waited after one), [`tables`] (names), [`statements`] (texts with many rows or ids), [`migrations`], [`schema_version`],
 //! [`requirements`] (what a database has to be).
 
 pub mod backoff;
 pub mod connect;
 pub mod fault;
+mod keepalive;
 pub mod migrations;
 pub mod requirements;
 pub mod schema_version;

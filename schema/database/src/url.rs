@@ -7,6 +7,8 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection};
 use url::{Host, Url};
 
+use crate::keepalive;
+
 /// How many SQL texts a connection keeps prepared. More than this program has, so that none is ever closed: closing one
 /// costs a round trip with Nagle's delay.
 const STATEMENT_CACHE_CAPACITY: usize = 512;
@@ -117,7 +119,11 @@ impl DatabaseUrl {
     }
 
     pub(crate) async fn open(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
-        sqlx::MySqlConnection::connect_with(&self.options).await
+        let connection = sqlx::MySqlConnection::connect_with(&self.options).await?;
+        if self.options.get_socket().is_none() {
+            keepalive::keep(self.options.get_port());
+        }
+        Ok(connection)
     }
 }
 

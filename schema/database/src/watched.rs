@@ -1,6 +1,6 @@
 //! A connection whose silence is noticed. A peer that is gone without a word (a cable, a firewall that forgot the connection, a
-//! host that lost its power) answers nothing and closes nothing, and the driver waits for ever: it knows no limit of a statement,
-//! and its socket cannot be reached to set a keepalive. So each piece of work is watched: when no answer came for
+//! host that lost its power) answers nothing and closes nothing, and the driver waits for ever: it knows no limit of a statement.
+//! TCP keepalive (`keepalive.rs`) tells after half a minute that a host is gone, and nothing where a proxy in between still is. So each piece of work is watched: when no answer came for
 //! [`SUSPICIOUS_AFTER`], the server is asked on another connection whether it still works on this one. A statement that the server
 //! works on is waited for (building an index takes minutes); one that it does not work on, though we wait, is given up.
 //!
