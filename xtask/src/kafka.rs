@@ -159,7 +159,8 @@ const LOG4J: &str = "status=error\n\
 /// When the storage cannot be formatted; the message holds what Kafka said.
 pub fn prepare(state: &StateDir, settings: KafkaSettings, cluster: &ClusterId, jars: &Path) -> Result<ProcessCommand> {
     let name = settings.node.name();
-    let log4j = state.run().join("log4j2.properties");
+    // One file of each node: several are prepared at the same time.
+    let log4j = state.run().join(log4j_of(name));
     atomic_file::write(&log4j, LOG4J.as_bytes(), Readers::Everyone)?;
     if !state.data().join(name).is_dir() {
         format_storage(state, settings, cluster, jars)?;
@@ -167,17 +168,21 @@ pub fn prepare(state: &StateDir, settings: KafkaSettings, cluster: &ClusterId, j
     let properties = state.run().join(format!("{name}.properties"));
     atomic_file::write(&properties, settings.properties(&format!("data/{name}")).as_bytes(), Readers::Everyone)?;
     let heap = settings.heap_mib;
-    Ok(java(state, jars)?
+    Ok(java(state, name, jars)?
         .arg(format!("-Xmx{heap}m"))
         .arg(format!("-Xms{}m", heap.min(256)))
         .args(["kafka.Kafka".to_owned(), format!("run/{name}.properties")]))
 }
 
-fn java(state: &StateDir, jars: &Path) -> Result<ProcessCommand> {
+fn log4j_of(name: &str) -> String {
+    format!("{name}-log4j2.properties")
+}
+
+fn java(state: &StateDir, name: &str, jars: &Path) -> Result<ProcessCommand> {
     let class_path = jars.join("*");
     Ok(ProcessCommand::new(install::program("java")?)
         .current_dir(state.root())
-        .arg("-Dlog4j2.configurationFile=run/log4j2.properties")
+        .arg(format!("-Dlog4j2.configurationFile=run/{}", log4j_of(name)))
         .arg("-cp")
         .arg(class_path))
 }
@@ -189,7 +194,7 @@ fn format_storage(state: &StateDir, settings: KafkaSettings, cluster: &ClusterId
     atomic_file::remove_folder(&new)?;
     let properties = settings.properties(&format!("data/{name}.new"));
     fs::write(state.run().join(format!("{name}-format.properties")), properties)?;
-    let command = java(state, jars)?
+    let command = java(state, name, jars)?
         .args(["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t"])
         .arg(&cluster.0)
         .args(["-c".to_owned(), format!("run/{name}-format.properties")]);
