@@ -4,6 +4,9 @@
 //! Nothing is appended to find out, so a service that gets no requests learns nothing: after [`TRIAL_AFTER`] without a failure it
 //! is ready again, and the next failure of the same run ends that at once. One success ends the run. An idle service has no
 //! reports, and so no trouble.
+//!
+//! Between brokers that die and the first failure there are seconds in which the cluster looks whole again: leaders moved, and what is
+//! in flight is not refused yet. So what a probe found wrong is held while records are in flight, until one of them succeeds.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,7 +41,15 @@ pub(super) struct Appends {
     /// Milliseconds from `started` to the last success, or to when nothing was in flight. One relaxed store per success.
     progress_ms: AtomicU64,
     failing: AtomicBool,
-    run: Mutex<Option<Run>>,
+    known: Mutex<Known>,
+}
+
+/// What speaks against appends.
+#[derive(Debug, Default)]
+struct Known {
+    run: Option<Run>,
+    /// What a probe found wrong while records were in flight, none of which has succeeded since.
+    held: Option<String>,
 }
 
 impl Appends {
@@ -48,7 +59,7 @@ impl Appends {
             started: Instant::now(),
             progress_ms: AtomicU64::new(0),
             failing: AtomicBool::new(false),
-            run: Mutex::new(None),
+            known: Mutex::default(),
         }
     }
 
@@ -56,8 +67,14 @@ impl Appends {
     pub(super) fn succeeded(&self) {
         self.progress(Instant::now());
         if self.failing.swap(false, Ordering::AcqRel) {
-            *self.run() = None;
+            *self.known() = Known::default();
         }
+    }
+
+    /// A probe found the log in trouble while records were in flight.
+    pub(super) fn hold(&self, trouble: &str) {
+        self.known().held = Some(trouble.to_owned());
+        self.failing.store(true, Ordering::Release);
     }
 
     /// A record is not, `waited` after it was queued.
@@ -73,9 +90,9 @@ impl Appends {
             AppendFault::Refused(Refusal::TooFewReplicas | Refusal::Invalid) | AppendFault::Unknown => false,
         };
         let words = self.words(failed);
-        let mut run = self.run();
-        let since = run.as_ref().map_or_else(|| now.checked_sub(waited).unwrap_or(now), |run| run.since);
-        *run = Some(Run { since, last: now, concerns_all, words });
+        let mut known = self.known();
+        let since = known.run.as_ref().map_or_else(|| now.checked_sub(waited).unwrap_or(now), |run| run.since);
+        known.run = Some(Run { since, last: now, concerns_all, words });
         self.failing.store(true, Ordering::Release);
     }
 
@@ -83,6 +100,7 @@ impl Appends {
     pub(super) fn look(&self, in_flight: bool) {
         if !in_flight {
             self.progress(Instant::now());
+            self.known().held = None;
         }
     }
 
@@ -92,12 +110,18 @@ impl Appends {
     }
 
     fn trouble_at(&self, now: Instant) -> Option<String> {
-        if let Some(run) = self.run().as_ref()
+        let known = self.known();
+        if let Some(run) = known.run.as_ref()
             && (run.concerns_all || run.last.duration_since(run.since) >= FAILING_FOR)
             && now.duration_since(run.last) < TRIAL_AFTER
         {
             return Some(run.words.clone());
         }
+        if let Some(held) = &known.held {
+            let topic = &self.topic;
+            return Some(format!("{held}; no append to topic {topic} has been acknowledged since"));
+        }
+        drop(known);
         let progress = self.started + Duration::from_millis(self.progress_ms.load(Ordering::Relaxed));
         let stalled = now.saturating_duration_since(progress);
         (stalled >= STALLED_FOR)
@@ -122,8 +146,8 @@ impl Appends {
         self.progress_ms.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn run(&self) -> MutexGuard<'_, Option<Run>> {
-        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,6 +208,21 @@ mod tests {
         appends.failed(&failure(AppendFault::Refused(Refusal::Clock)), Duration::ZERO);
         let trouble = appends.trouble().expect("at once");
         assert!(trouble.starts_with("the clock of this service (20"), "{trouble}");
+    }
+
+    #[test]
+    fn what_a_probe_found_is_held_until_an_append_succeeds_or_none_is_in_flight() {
+        let ends: [(&str, fn(&Appends)); 2] =
+            [("a success", Appends::succeeded), ("nothing in flight", |appends| appends.look(false))];
+        for (end, ends) in ends {
+            let appends = Appends::new("orders");
+            appends.hold("partitions [1] have no leader");
+            appends.look(true);
+            let trouble = appends.trouble().expect("held");
+            assert_eq!(trouble, "partitions [1] have no leader; no append to topic orders has been acknowledged since");
+            ends(&appends);
+            assert_eq!(appends.trouble(), None, "{end}");
+        }
     }
 
     #[test]

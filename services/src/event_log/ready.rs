@@ -60,6 +60,19 @@ impl Dependency for EventLog {
     /// Ready when the topic is whole, each partition has a leader, and appends do not fail. It appends nothing: whether appends
     /// succeed, those of clients tell.
     async fn probe(&self) -> Result<(), String> {
+        let found = self.probe_log().await;
+        if let Err(trouble) = &found
+            && self.appends.trouble().is_none()
+            && self.producer.load().in_flight_count() > 0
+        {
+            self.appends.hold(trouble);
+        }
+        found
+    }
+}
+
+impl EventLog {
+    async fn probe_log(&self) -> Result<(), String> {
         self.watch.look().await.map_err(|error| error.to_string())?;
         if let Some(fault) = self.watch.fault() {
             return Err(fault.to_string());
