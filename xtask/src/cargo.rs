@@ -1,5 +1,5 @@
-//! Runs cargo, as every command here that builds does, and says what is built: what users run, what tests need, and
-//! `ledger` once more with its failpoints.
+//! Runs cargo, as every command here that builds does, and says what is built: what users run, and what checks need, with
+//! failpoints.
 //!
 //! It must never build in another profile than release: the repository has one, so that a fresh clone compiles once.
 //! Read [`crate::checks`] next.
@@ -17,10 +17,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What users run, and what tests need.
 pub const BUILD_BINARIES: [&str; 4] = ["build", "--release", "--workspace", "--bins"];
-/// `ledger` once more, as `ledger-failpoints`. For the whole workspace, so that no dependency gets other features by it and is
-/// compiled again; only the crates with a failpoint in them are.
-pub const BUILD_FAILPOINTS: [&str; 7] =
-    ["build", "--release", "--workspace", "--bin", "ledger-failpoints", "--features", "ledger/failpoints"];
+/// The feature that compiles failpoints in. They do something in `ledger-failpoints` alone, which arms them.
+pub const FAILPOINTS: &str = "ledger/failpoints";
+/// The same with `ledger-failpoints`. For the whole workspace, so that checks compile every crate once: what they run besides has
+/// failpoints that nobody armed. What users run is built without.
+pub const BUILD_FOR_CHECKS: [&str; 6] = ["build", "--release", "--workspace", "--bins", "--features", FAILPOINTS];
 
 /// Runs cargo in a group of its own, so that an interrupt ends it with all that it started.
 ///

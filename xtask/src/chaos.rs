@@ -61,9 +61,7 @@ pub fn run(arguments: ChaosArguments) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
     install::install_missing()?;
-    for arguments in [&cargo::BUILD_BINARIES[..], &cargo::BUILD_FAILPOINTS] {
-        cargo::run_or_fail(arguments, &[], &interrupt)?;
-    }
+    cargo::run_or_fail(&cargo::BUILD_FOR_CHECKS, &[], &interrupt)?;
     run_built(arguments, &interrupt)
 }
 

@@ -54,21 +54,22 @@ impl Checks {
         self.need_component("fmt", "rustfmt")?;
         self.need_component("clippy", "clippy")?;
         self.cargo("format", &["fmt", "--all", "--check"], &[])?;
-        let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
-        self.cargo("lints", &lints, &[])?;
-        self.cargo("lints of failpoints", &[&["clippy"], &cargo::BUILD_FAILPOINTS[1..], &lints[4..]].concat(), &[])?;
+        let strict = ["--", "-D", "warnings"];
+        let all = ["clippy", "--release", "--workspace", "--all-targets", "--features", cargo::FAILPOINTS];
+        self.cargo("lints", &[&all[..], &strict].concat(), &[])?;
+        let without = ["clippy", "--release", "--package", "ledger-failpoints"];
+        self.cargo("lints without failpoints", &[&without[..], &strict].concat(), &[])?;
         // A run of some tests is for those alone.
         let everything = filter.is_empty();
         if everything {
             self.dependencies()?;
         }
-        self.cargo("build", &cargo::BUILD_BINARIES, &[])?;
+        self.cargo("build", &cargo::BUILD_FOR_CHECKS, &[])?;
         if everything {
             self.section("simulator", |interrupt| simulate::run_built(SimulateArguments::checked(), interrupt))?;
         }
         self.tests(filter)?;
         if everything {
-            self.cargo("build with failpoints", &cargo::BUILD_FAILPOINTS, &[])?;
             let arguments = ChaosArguments { mariadb: self.mariadb, ..chaos::BOUNDED };
             self.section("faults", |interrupt| chaos::run_built(arguments, interrupt))?;
         }
@@ -110,7 +111,7 @@ impl Checks {
         if env::var_os(THREADS).is_none() {
             environment.push((THREADS.to_owned(), AT_ONCE.to_owned()));
         }
-        let mut arguments = vec!["test", "--release", "--workspace"];
+        let mut arguments = vec!["test", "--release", "--workspace", "--features", cargo::FAILPOINTS];
         arguments.extend(filter.iter().map(String::as_str));
         let tested = self.cargo("tests", &arguments, &environment);
         let stopped = servers.stop();

@@ -1,5 +1,5 @@
-//! Failpoints: a named point at every line that writes, where a test has the process die as by `kill -9`. They are there in
-//! `ledger-failpoints` alone (feature `armed`); in `ledger` reaching one is nothing at all.
+//! Failpoints: a named point at every line that writes, where a test has the process die as by `kill -9`. They are
+//! armed in `ledger-failpoints` alone (feature `armed`); without the feature, as users build `ledger`, reaching one is nothing at all.
 //!
 //! The variable `FAILPOINTS` sets them at the start, in the words of the crate `fail`, and `kill` besides:
 //! `FAILPOINTS="store.committed=1*off->kill;relay.committed=0.1%kill"`. A name that no point has is refused, since a point that
