@@ -1,17 +1,27 @@
 //! The projector's own HTTP: liveness, readiness, metrics, status. It must never change anything, and answers the probes
-//! also when Kafka and MariaDB do not.
+//! also when Kafka and MariaDB do not. However many ask for the status, it is read once a second.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, Uri, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use ledger_database::DatabaseUrl;
+use ledger_http::words::{self, Word};
+use ledger_http::{Limits, Refusal};
 use ledger_kafka::LogInspector;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::health::{Health, Readiness};
 use crate::shared::Shared;
@@ -28,15 +38,45 @@ pub struct Sources {
     pub status: StatusReader,
 }
 
+/// What the answers of a started projector are made from.
+#[derive(Clone)]
+struct Answers {
+    sources: Sources,
+    status: Arc<StatusCache>,
+}
+
+/// How long the status that was read is answered with. It costs a connection to the database and questions to Kafka.
+const STATUS_AGE: Duration = Duration::from_secs(1);
+/// Longest that a request waits for it.
+const STATUS_LIMIT: Duration = Duration::from_secs(10);
+/// Requests that wait for it at the same time.
+const STATUS_WAITERS: usize = 64;
+
+/// Connections and clients: probes, scrapers and people, none of them many. Idle connections for longer than a scraper's interval.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    idle: Duration::from_secs(75),
+    write: Duration::from_secs(20),
+    stop: Duration::from_secs(2),
+};
+
+/// Answers on `listener` until `stop`.
+pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let refuse = |refusal: Refusal| problem(refusal.word(), &refusal.detail());
+    ledger_http::serve(listener, router, LIMITS, Arc::new(refuse), stop).await;
+}
+
 pub fn router(sources: Sources) -> Router {
+    let status = Arc::new(StatusCache { waiters: Arc::new(Semaphore::new(STATUS_WAITERS)), last: Mutex::new(None) });
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/status", get(status))
+        .route("/status", get(status_of))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(sources)
+        .layer(map_response(not_stored))
+        .with_state(Answers { sources, status })
 }
 
 /// What is answered while the start waits for its servers.
@@ -45,7 +85,15 @@ pub(crate) fn starting_router(health: Arc<Health>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(starting_readyz))
         .fallback(not_started)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response(not_stored))
         .with_state(health)
+}
+
+/// What is true now is not, a moment later.
+async fn not_stored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn starting_readyz(State(health): State<Arc<Health>>) -> Response {
@@ -53,7 +101,8 @@ async fn starting_readyz(State(health): State<Arc<Health>>) -> Response {
 }
 
 async fn not_started() -> Response {
-    problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the projector starts: /readyz says what it waits for")
+    let detail = "the projector starts: /readyz says what it waits for";
+    problem(words::UNAVAILABLE, detail).map(Body::from)
 }
 
 /// The process runs. A projector that cannot continue ends, so there is nothing else to say.
@@ -61,8 +110,8 @@ async fn healthz() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-async fn readyz(State(sources): State<Sources>) -> Response {
-    readiness_answer(sources.shared.readiness())
+async fn readyz(State(answers): State<Answers>) -> Response {
+    readiness_answer(answers.sources.shared.readiness())
 }
 
 fn readiness_answer(readiness: Readiness) -> Response {
@@ -70,32 +119,75 @@ fn readiness_answer(readiness: Readiness) -> Response {
     (code, Json(readiness)).into_response()
 }
 
-async fn metrics(State(sources): State<Sources>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], sources.metrics.render()).into_response()
+async fn metrics(State(answers): State<Answers>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], answers.sources.metrics.render()).into_response()
 }
 
-async fn status(State(sources): State<Sources>) -> Response {
+async fn status_of(State(answers): State<Answers>) -> Response {
+    let Ok(waiter) = answers.status.waiters.clone().try_acquire_owned() else {
+        return problem(words::UNAVAILABLE, "too many requests wait for the status").map(Body::from);
+    };
     // A task of its own: a client that hangs up must not end a query in the middle.
-    let reading = tokio::spawn(async move { sources.status.read().await });
-    match reading.await {
-        Ok(Ok(status)) => Json(status).into_response(),
-        Ok(Err(error)) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &error.to_string()),
-        Err(error) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &error.to_string()),
+    let reading = tokio::spawn(async move {
+        let status = answers.status.fresh(&answers.sources.status).await;
+        drop(waiter);
+        status
+    });
+    let unavailable = |detail: &str| problem(words::UNAVAILABLE, detail).map(Body::from);
+    match timeout(STATUS_LIMIT, reading).await {
+        Ok(Ok(Ok(status))) => ([(header::CONTENT_TYPE, "application/json")], status).into_response(),
+        Ok(Ok(Err(error))) => unavailable(&error),
+        Ok(Err(error)) => unavailable(&error.to_string()),
+        Err(_) => unavailable(&format!("the status was not read within {} s", STATUS_LIMIT.as_secs())),
+    }
+}
+
+/// The status as JSON, or why it cannot be known.
+type ReadStatus = Result<Bytes, String>;
+
+/// The status that was read last.
+struct StatusCache {
+    waiters: Arc<Semaphore>,
+    /// Held while it is read, so that one reading serves all who ask meanwhile.
+    last: Mutex<Option<(Instant, ReadStatus)>>,
+}
+
+impl StatusCache {
+    async fn fresh(&self, reader: &StatusReader) -> ReadStatus {
+        let mut last = self.last.lock().await;
+        if let Some((at, status)) = &*last
+            && at.elapsed() < STATUS_AGE
+        {
+            return status.clone();
+        }
+        let status = match reader.read().await {
+            Ok(status) => serde_json::to_vec(&status).map(Bytes::from).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        *last = Some((Instant::now(), status.clone()));
+        status
     }
 }
 
 async fn not_found(uri: Uri) -> Response {
-    problem(StatusCode::NOT_FOUND, "not-found", &format!("there is nothing at {}", uri.path()))
+    problem(words::NOT_FOUND, &format!("there is nothing at {}", uri.path())).map(Body::from)
 }
 
 async fn method_not_allowed() -> Response {
-    problem(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "only GET is answered here")
+    problem(words::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here").map(Body::from)
 }
 
 /// RFC 9457.
-fn problem(code: StatusCode, word: &str, detail: &str) -> Response {
-    let title = code.canonical_reason().expect("a status code of the standard");
-    let body =
-        json!({ "type": format!("/problems/{word}"), "title": title, "status": code.as_u16(), "detail": detail });
-    (code, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+fn problem(word: Word, detail: &str) -> HttpResponse<Bytes> {
+    let Word { name, status, title } = word;
+    let body = json!({ "type": format!("/problems/{name}"), "title": title, "status": status, "detail": detail });
+    let mut response = HttpResponse::new(Bytes::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).expect("words have statuses of the standard");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }

@@ -51,7 +51,7 @@ pub(crate) async fn until_kafka_answers<T, E: Display>(
 
 /// Liveness and readiness before the start is over.
 pub(crate) struct StartingHttp {
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -64,11 +64,7 @@ impl StartingHttp {
         let listener = TcpListener::from_std(listener.try_clone()?)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, http::starting_router(health))
-                .with_graceful_shutdown(async move { stopped.cancelled().await })
-                .await
-        });
+        let serving = tokio::spawn(http::serve(listener, http::starting_router(health), stopped));
         Ok(Self { serving, stop })
     }
 

@@ -1,4 +1,5 @@
-//! What stands on every answer, whatever it is: `X-Order-Service`, `X-Request-Id`; and what is counted and logged of it.
+//! What stands on every answer, whatever it is: `X-Order-Service`, `X-Request-Id`, `Cache-Control`, and while the service stops
+//! `Connection: close`; and what is counted and logged of it.
 //!
 //! It is also the last place where a bare 404 or 405 (of the vendored pages) becomes a problem.
 
@@ -9,10 +10,11 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ledger_http::Refuse;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 use tracing::Instrument;
 
@@ -22,6 +24,8 @@ use crate::state::{App, Shared};
 
 const X_ORDER_SERVICE: HeaderName = HeaderName::from_static("x-order-service");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What is true now is not, a moment later: nobody may answer with it in our place.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// The outermost layer.
@@ -44,10 +48,31 @@ pub(crate) async fn mark(State(app): State<Shared>, request: Request, next: Next
     }
     tracing::debug!(parent: &span, status = status.as_u16(), "answered");
     app.metrics.route(route.as_ref().map(MatchedPath::as_str)).record(status.as_u16(), started.elapsed());
-    let headers = response.headers_mut();
+    mark_headers(&app, response.headers_mut(), request_id);
+    response
+}
+
+fn mark_headers(app: &App, headers: &mut HeaderMap, request_id: HeaderValue) {
     headers.insert(X_ORDER_SERVICE, app.name.clone());
     headers.insert(X_REQUEST_ID, request_id);
-    response
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
+    // A gateway that keeps connections learns that it is to open others while this service still answers on them.
+    if app.stop.is_cancelled() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// The answer to what came to no route, marked and counted as every other.
+pub(crate) fn refuse(app: Shared) -> Refuse {
+    Arc::new(move |refusal| {
+        let mut response = Problem::NotRouted(refusal).into_bytes();
+        app.metrics.route(None).count(response.status().as_u16());
+        let request_id = request_id(&app, &HeaderMap::new());
+        mark_headers(&app, response.headers_mut(), request_id);
+        response
+    })
 }
 
 /// The client's own id where it is short and printable, else one of ours: unique without a lock and without a system call.

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::reader::{OrderRow, StockRow};
+use crate::reader::{MovementRow, OrderRow, StockRow};
 use crate::submission::Accepted;
 
 /// All but RFC 3986's unreserved characters.
@@ -98,6 +98,33 @@ pub struct StockView {
     pub(crate) position: String,
 }
 
+/// A receipt or an adjustment, and what was decided.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MovementView {
+    #[schema(format = Uuid)]
+    pub(crate) movement_id: String,
+    pub(crate) product_id: String,
+    /// `receipt` or `adjustment`.
+    #[schema(example = "adjustment")]
+    pub(crate) kind: String,
+    /// Pieces that it adds to the stock, or takes from it where it is negative.
+    pub(crate) delta: i64,
+    /// `confirmed` or `rejected`.
+    pub(crate) status: String,
+    /// Why it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Why somebody adjusted, in their words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    /// `PARTITION:OFFSET` of its record in the log.
+    #[schema(example = "3:41")]
+    pub(crate) position: String,
+    #[schema(format = DateTime)]
+    pub(crate) occurred_at: String,
+}
+
 /// A page of a user's orders, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -139,6 +166,22 @@ impl From<StockRow> for StockView {
     }
 }
 
+impl From<MovementRow> for MovementView {
+    fn from(row: MovementRow) -> Self {
+        Self {
+            position: row.position().to_string(),
+            movement_id: row.movement_id.to_string(),
+            product_id: row.product_id,
+            kind: row.kind,
+            delta: row.delta,
+            status: row.status,
+            reason: row.reason,
+            note: row.note,
+            occurred_at: row.occurred_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        }
+    }
+}
+
 impl Accepted {
     fn parts(self) -> (Position, String, Option<String>) {
         match self {
@@ -172,10 +215,18 @@ pub(crate) fn accepted_movement(
 ) -> Response {
     let code = accepted.status(waited);
     let (position, status, reason) = accepted.parts();
-    let location = format!("/stock/{}?after={position}", utf8_percent_encode(product_id.as_str(), IN_PATH));
+    let location = format!("/stock/{}/movements/{movement_id}?after={position}", in_path(product_id));
     let body =
         AcceptedMovement { movement_id: movement_id.to_string(), status, reason, position: position.to_string() };
     located(code, &location, &body)
+}
+
+/// An id as a segment of a path. Of dots alone, it is escaped as well: such a segment would mean a place in the path.
+fn in_path(product_id: &ProductId) -> String {
+    match product_id.as_str() {
+        dots @ ("." | "..") => dots.replace('.', "%2E"),
+        other => utf8_percent_encode(other, IN_PATH).to_string(),
+    }
 }
 
 fn located(code: StatusCode, location: &str, body: &impl Serialize) -> Response {

@@ -20,6 +20,13 @@ impl From<NotRead> for Problem {
             NotRead::TooEarly(Lag::BeforeFurthest { partition, next_offset, furthest }) => {
                 Self::CatchingUp { partition, next_offset, furthest }
             }
+            NotRead::BeyondEnd { named, end } => Self::invalid(
+                "after",
+                format!(
+                    "is beyond the log's end: partition {} ends at {end} (exclusive), found {named}",
+                    named.partition
+                ),
+            ),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! It must never write to the database, never keep state that another service would need, and never answer more than
 //! is known, nor less than was answered before. Reading order: [`service`], then `routes` and `request` (HTTP to domain
 //! values), `submission` (the path of a write), `reads` (reads never go back), `event_log` (Kafka), `reader` (MariaDB),
-//! `waiting`, `outcomes` (what the fold decided). Imports point one way: no module is part of a circle.
+//! `waiting`, `outcomes` (what the fold decided). Connections are `ledger-http`'s. Imports point one way: no module is part of a circle.
 
 mod answer_marks;
 pub mod answers;
@@ -22,12 +22,12 @@ pub mod readiness;
 mod reads;
 mod request;
 mod routes;
-mod serve;
 pub mod service;
 pub mod settings;
 pub mod start;
 mod state;
 mod submission;
+mod trace_context;
 mod waiting;
 
 pub use event_log::LogFacts;

@@ -15,6 +15,7 @@ use crate::problem::ProblemDocument;
 /// An order. `totalPrice`, when given, must be `quantity * unitPrice`.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"userId": "alice", "productId": "chocolate", "quantity": 3, "unitPrice": 250}))]
 pub struct OrderBody {
     #[schema(min_length = 1, max_length = 64, example = "alice")]
     pub user_id: String,
@@ -36,6 +37,7 @@ pub struct OrderBody {
 /// An order of the user in the path.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"productId": "chocolate", "quantity": 3, "unitPrice": 250}))]
 pub struct OrderOfUserBody {
     #[schema(min_length = 1, max_length = 64, example = "chocolate")]
     pub product_id: String,
@@ -67,6 +69,7 @@ pub struct AdjustmentBody {
     /// Not zero.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = -3)]
     pub delta: i64,
+    /// Not blank.
     #[schema(min_length = 1, max_length = 200, example = "three bars melted")]
     pub reason: String,
 }
@@ -75,15 +78,18 @@ pub struct AdjustmentBody {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct WriteParams {
-    /// 1 to 255 printable ASCII characters, scoped by user (orders) or product (movements): the same key gives the same id for ever.
+    /// 1 to 255 printable ASCII characters, taken literally (`"abc"` with quotes and `abc` are two keys), scoped by user (orders) or
+    /// product (movements): the same key gives the same id for ever. It decides the id: an `orderId` that is another one is 422.
     #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
     pub idempotency_key: Option<String>,
     /// `wait=SECONDS`: answer when it is decided (201 or 409; 422 when another request came first under the id), or with
     /// 202 when the time is over. Whoever was answered 201 finds the order or the stock on every service.
     #[param(rename = "Prefer", example = "wait=5")]
     pub prefer: Option<String>,
-    /// W3C Trace Context; travels with the event.
+    /// W3C Trace Context; travels with the event. Dropped where it is not valid, or stands twice.
     pub traceparent: Option<String>,
+    /// W3C Trace Context; travels with the event beside a valid `traceparent`.
+    pub tracestate: Option<String>,
 }
 
 /// Parameters of a list.
@@ -125,7 +131,9 @@ impl IntoResponses for WriteProblems {
             (415, "unsupported-media-type: not application/json"),
             (
                 422,
-                "invalid-field, or idempotency-conflict: another request with other contents came first under this id",
+                "invalid-field, or idempotency-conflict: another request with other contents came first under this id, or the \
+                 key gives another id than the `orderId` that is stated. Two requests with different products that race under one \
+                 id can both be accepted, and both decided (`lines` of the order): an order lies in its product's partition",
             ),
             (
                 503,
@@ -180,7 +188,9 @@ fn header(description: &str) -> Header {
 /// The document before the routes are added.
 pub(crate) fn frame() -> OpenApi {
     let info = InfoBuilder::new().title("Order service").version(env!("CARGO_PKG_VERSION")).description(Some(
-        "Orders and stock over one log. Errors are RFC 9457 problems; GET /problems/{word} explains each.",
+        "Orders and stock over one log. Errors are RFC 9457 problems; GET /problems/{word} explains each. What is not valid HTTP, or \
+         too long, is 400 `bad-request`, 414 `uri-too-long` or 431 `headers-too-large` at every address. Answers of the API are \
+         `Cache-Control: no-store`; those of 1 KiB and more are gzipped for clients that take it.",
     ));
     OpenApiBuilder::new().info(info.build()).build()
 }
@@ -199,6 +209,10 @@ pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
                     response
                         .headers
                         .insert("X-Order-Service".to_owned(), header("The name of the service that answered").into());
+                    response.headers.insert(
+                        "Cache-Control".to_owned(),
+                        header("no-store; no-cache with an ETag for this document and the pages that show it").into(),
+                    );
                     response.headers.insert(
                         "X-Request-Id".to_owned(),
                         header("The client's own, or one that the service made").into(),

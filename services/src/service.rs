@@ -1,6 +1,7 @@
-//! The service's life: start, serve, stop. In a stop the order matters: `/readyz` says no first, then no connection is
-//! accepted, then requests in flight get their answers, then the producer is flushed; an acknowledgement that a client
-//! still waits for is never thrown away before its time.
+//! The service's life: start, serve, stop. In a stop the order matters: `/readyz` says no first, and every answer closes its
+//! connection, while all else goes on for the drain; then waits end and no connection is accepted, then requests in flight get
+//! their answers, then the producer is flushed; an acknowledgement that a client still waits for is never thrown away before
+//! its time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::HeaderValue;
+use ledger_http::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::answer_marks;
 use crate::event_log::LogFacts;
 use crate::metrics::Metrics;
 use crate::published::Furthest;
@@ -23,7 +26,6 @@ use crate::readiness::Readiness;
 use crate::reads::Reads;
 use crate::request::RequestLimits;
 use crate::routes::ROUTES;
-use crate::serve::{ServeOptions, serve};
 use crate::settings::Settings;
 use crate::start::{Kafka, OutcomesError, StartError, open_log, open_outcomes, open_reader};
 use crate::state::{App, Shared};
@@ -71,7 +73,8 @@ impl Service {
         let follower = open_outcomes(&settings, &kafka, partition_count).await?;
         let published = Arc::new(Furthest::new(partition_count));
         let lag = Arc::new(ReaderLag::new(published.clone()));
-        let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, stop.clone(), metrics.clone()));
+        let drained = CancellationToken::new();
+        let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, drained.clone(), metrics.clone()));
         let app = Arc::new(App {
             name: HeaderValue::try_from(settings.name.as_str())
                 .expect("the settings allow letters, digits and hyphens"),
@@ -84,7 +87,7 @@ impl Service {
             reads: Reads::new(
                 reader.clone(),
                 waits.clone(),
-                partition_count,
+                log.clone(),
                 published.clone(),
                 metrics.held_reads.clone(),
             ),
@@ -93,9 +96,10 @@ impl Service {
             log,
             metrics,
             stop,
+            drained,
         });
         let follower_ended = follower
-            .spawn(app.waits.outcomes().clone(), published, app.metrics.clone(), app.stop.clone())
+            .spawn(app.waits.outcomes().clone(), published, app.metrics.clone(), app.drained.clone())
             .map_err(OutcomesError::from)?;
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let service = Self { app, reader, settings, tasks, follower_ended, end };
@@ -104,6 +108,13 @@ impl Service {
     }
 
     fn spawn_tasks(&self, lag: Arc<ReaderLag>) {
+        let (app, drain) = (self.app.clone(), Duration::from_millis(self.settings.drain_ms));
+        self.tasks.spawn(async move {
+            app.stop.cancelled().await;
+            tracing::info!("stopping: not ready any more");
+            sleep(drain).await;
+            app.drained.cancel();
+        });
         let (app, end) = (self.app.clone(), self.end.clone());
         self.tasks.spawn(async move { app.log.supervise(end).await });
         let (app, end) = (self.app.clone(), self.end.clone());
@@ -141,18 +152,15 @@ impl Service {
             name = self.settings.name, address = %bound, topic = self.settings.orders_topic,
             partitions = self.app.limits.partition_count, "serving"
         );
-        let options = ServeOptions {
-            max_connections: self.settings.max_connections,
-            idle_timeout: Duration::from_secs(self.settings.idle_timeout_seconds),
-            stop_timeout: self.settings.stop_timeout(),
+        let limits = Limits {
+            connections: self.settings.max_connections,
+            idle: Duration::from_secs(self.settings.idle_timeout_seconds),
+            write: Duration::from_secs(self.settings.write_timeout_seconds),
+            stop: self.settings.stop_timeout(),
         };
-        let (stop, drained) = (self.app.stop.clone(), CancellationToken::new());
-        let serving = tokio::spawn(serve(listener, self.router(), options, drained.clone()));
-        stop.cancelled().await;
-        tracing::info!("stopping: not ready any more");
-        sleep(Duration::from_millis(self.settings.drain_ms)).await;
-        drained.cancel();
-        if let Err(error) = serving.await {
+        let refuse = answer_marks::refuse(self.app.clone());
+        let serving = ledger_http::serve(listener, self.router(), limits, refuse, self.app.drained.clone());
+        if let Err(error) = tokio::spawn(serving).await {
             tracing::error!(%error, "serving ended badly");
         }
         self.finish().await;

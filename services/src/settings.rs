@@ -67,10 +67,13 @@ pub struct Settings {
     /// Connections of clients at the same time
     #[arg(long, env = "LEDGER_MAX_CONNECTIONS", default_value_t = 8_192, value_parser = parse_max_connections)]
     pub max_connections: usize,
-    /// Longest that a connection may be idle; keep it above the gateway's own (nginx: 60)
+    /// Longest that a connection may be idle, and that a request's headers may take; keep it above the gateway's own (nginx: 60)
     #[arg(long, env = "LEDGER_IDLE_TIMEOUT_SECONDS", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     pub idle_timeout_seconds: u64,
-    /// After SIGTERM, how long /readyz says no before connections are refused
+    /// Longest that an answer may wait for a client that does not read it
+    #[arg(long, env = "LEDGER_WRITE_TIMEOUT_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub write_timeout_seconds: u64,
+    /// After SIGTERM, how long /readyz says no, and all else goes on, before connections are refused
     #[arg(long, env = "LEDGER_DRAIN_MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60_000))]
     pub drain_ms: u64,
     /// After SIGTERM, how long requests in flight may take

@@ -25,8 +25,10 @@ pub(crate) struct App {
     pub(crate) waits: Arc<Waits>,
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Arc<Metrics>,
-    /// Cancelled when the service begins to stop.
+    /// Cancelled when the service begins to stop: it is not ready any more, and goes on to serve.
     pub(crate) stop: CancellationToken,
+    /// Cancelled when that is over: waits end, and no connection is accepted.
+    pub(crate) drained: CancellationToken,
 }
 
 pub(crate) type Shared = Arc<App>;

@@ -8,7 +8,6 @@
 //! A decision that was answered can be read on every service: an outcome is published, and a position advances, with or after
 //! the commit of the rows.
 
-use axum::http::HeaderValue;
 use ledger_schema::wire::Event;
 use ledger_schema::{Position, RejectionReason, Sameness, partitioner};
 use tokio::time::Instant;
@@ -23,6 +22,7 @@ use crate::reader::UnderId;
 use crate::reads::Terms;
 use crate::request::Preference;
 use crate::state::App;
+use crate::trace_context::TraceContext;
 use crate::waiting::Decided;
 
 /// UUIDv7 without the context that `now_v7` shares under a lock; ids need no order among themselves.
@@ -37,7 +37,7 @@ pub(crate) struct Submission {
     /// The client chose the id, itself or by a key, so it may have been used before.
     pub(crate) is_identified: bool,
     pub(crate) preference: Preference,
-    pub(crate) traceparent: Option<HeaderValue>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What is known of a write that was accepted.
@@ -75,7 +75,7 @@ impl Submission {
         if let Some(decision) = self.used_before(app, deadline).await? {
             return self.decided(app, decision).await;
         }
-        let appended = app.log.append(&self.event, self.traceparent.as_ref()).await;
+        let appended = app.log.append(&self.event, self.trace.as_ref()).await;
         let position = appended.map_err(|error| not_appended(error, self.case(None)))?;
         Span::current().record("position", field::display(position));
         let Some(waiter) = waiter else { return Ok(Accepted::Pending(position)) };

@@ -265,8 +265,6 @@ fn spawn_consumer(consumer: LogConsumer) -> Result<oneshot::Receiver<Result<(), 
 }
 
 async fn serve(listener: TcpListener, sources: Sources, stop: CancellationToken) -> Result<(), ProjectionError> {
-    axum::serve(listener, http::router(sources))
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await
-        .map_err(|error| ProjectionError::Part(error.to_string()))
+    http::serve(listener, http::router(sources), stop).await;
+    Ok(())
 }

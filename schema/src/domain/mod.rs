@@ -21,6 +21,6 @@ pub(crate) use movement::ADJUSTMENT;
 pub use movement::{Movement, MovementKind};
 pub use order::{Order, WrongTotal};
 pub use shown::{shown, shown_bytes};
-pub use text::{AdjustmentNote, Channel, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId};
+pub use text::{AdjustmentNote, Channel, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId, check_visible};
 pub use timestamp::{parse_timestamp, to_microseconds};
 pub use violation::Violation;

@@ -33,6 +33,21 @@ const INVISIBLE: &[(char, char)] = &[
     ('\u{E0000}', '\u{E0FFF}'),
 ];
 
+/// Characters that are letters or symbols by their category and look like nothing: the Hangul fillers and the empty Braille pattern.
+const LOOKS_EMPTY: &[char] = &['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{FFA0}'];
+
+/// For ids that are new to the ledger: none may hide such a character. Not a rule of [`ProductId::parse`] and its like, because the fold
+/// decides by those, and must decide on records that stand in a log as it ever did.
+///
+/// # Errors
+/// [`Violation::Character`]
+pub fn check_visible(text: &str) -> Result<(), Violation> {
+    match text.chars().enumerate().find(|(_, c)| LOOKS_EMPTY.contains(c)) {
+        Some((at, character)) => Err(Violation::Character { character, at: at + 1 }),
+        None => Ok(()),
+    }
+}
+
 /// C0, DEL and C1. Written out, like [`INVISIBLE`].
 fn is_control(c: char) -> bool {
     matches!(c, '\u{0}'..='\u{1F}' | '\u{7F}'..='\u{9F}')

@@ -11,6 +11,8 @@ use thiserror::Error;
 pub enum Violation {
     #[error("must not be empty")]
     Empty,
+    #[error("must not be blank")]
+    Blank,
     #[error("must have at most {max} characters, found {found}")]
     TooLong { max: usize, found: usize },
     #[error("must not contain the character U+{:04X} (at character {at})", u32::from(*.character))]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::http::HeaderValue;
 use ledger_kafka::{
     AppendFault, AppendStep, DroppedAside, KafkaSettings, KafkaUseError, LogInspector, NotDelivered, ProducerLimits,
     Refusal, append_fault, settings_refused,
@@ -20,11 +19,13 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::appends::Appends;
+use super::ends::LogEnds;
 use super::health::{BrokerHealth, STATISTICS_INTERVAL};
 use super::producer::LogProducer;
-use super::watch::{Found, LogWatch};
+use super::watch::{Found, LOOK_LIMIT, LogWatch};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
+use crate::trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 
 /// Longest that a probe waits for a broker's answer.
 pub(super) const PROBE_LIMIT: Duration = Duration::from_secs(1);
@@ -70,6 +71,7 @@ pub(crate) struct EventLog {
     config: ClientConfig,
     health: Arc<BrokerHealth>,
     pub(super) inspector: LogInspector,
+    ends: LogEnds,
     pub(super) watch: LogWatch,
     pub(super) appends: Arc<Appends>,
     pub(super) topic: String,
@@ -112,6 +114,7 @@ impl EventLog {
             producer: ArcSwap::from_pointee(producer),
             config,
             inspector: inspector.clone(),
+            ends: LogEnds::new(inspector.with_timeout(LOOK_LIMIT), options.topic.clone(), partition_count),
             watch: LogWatch::new(options.topic.clone(), reader, found),
             health,
             appends,
@@ -131,15 +134,20 @@ impl EventLog {
         self.partition_count
     }
 
+    /// Where the partition of `position` ends (exclusive), if it has no record there, not even one of an open transaction.
+    /// None where it has, and where Kafka does not say in time.
+    pub(crate) async fn end_before(&self, position: Position) -> Option<i64> {
+        if self.watch.acknowledged.next_offset(position.partition) > position.offset {
+            return None;
+        }
+        self.ends.of(position.partition).await.filter(|end| *end <= position.offset)
+    }
+
     /// Appends `event` and waits until all in-sync replicas have it (INV-7).
     ///
     /// # Errors
     /// [`AppendError`]. Never slower than the delivery timeout; at once when the queue is full or no broker is up.
-    pub(crate) async fn append(
-        &self,
-        event: &Event,
-        traceparent: Option<&HeaderValue>,
-    ) -> Result<Position, AppendError> {
+    pub(crate) async fn append(&self, event: &Event, trace: Option<&TraceContext>) -> Result<Position, AppendError> {
         if self.health.is_away() {
             return Err(AppendError::NotSent("no broker is up".to_owned()));
         }
@@ -159,7 +167,7 @@ impl EventLog {
             .partition(partition)
             .key(key)
             .payload(&payload)
-            .headers(self.headers(event, traceparent));
+            .headers(self.headers(event, trace));
         // The guard is not held across the wait, so a replaced producer can end.
         self.producer.load().send(record).map_err(|(error, _)| self.not_queued(error, payload.len()))?;
         match reported.await {
@@ -176,15 +184,17 @@ impl EventLog {
         }
     }
 
-    fn headers(&self, event: &Event, traceparent: Option<&HeaderValue>) -> OwnedHeaders {
+    fn headers(&self, event: &Event, trace: Option<&TraceContext>) -> OwnedHeaders {
         let id = event.id();
         let attributes = cloudevents::headers(&id, event.event_type(), &self.source, event.product_id().as_str());
-        let mut headers = OwnedHeaders::new_with_capacity(attributes.len() + 1);
+        let mut headers = OwnedHeaders::new_with_capacity(attributes.len() + 2);
         for (key, value) in attributes {
             headers = headers.insert(Header { key, value: Some(value) });
         }
-        match traceparent {
-            Some(traceparent) => headers.insert(Header { key: "traceparent", value: Some(traceparent.as_bytes()) }),
+        let Some(trace) = trace else { return headers };
+        headers = headers.insert(Header { key: TRACEPARENT, value: Some(trace.parent.as_bytes()) });
+        match &trace.state {
+            Some(state) => headers.insert(Header { key: TRACESTATE, value: Some(state.as_bytes()) }),
             None => headers,
         }
     }

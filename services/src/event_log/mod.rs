@@ -7,6 +7,7 @@
 
 mod acknowledged;
 mod appends;
+mod ends;
 mod health;
 mod log;
 mod producer;

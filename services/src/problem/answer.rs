@@ -6,10 +6,13 @@
 
 use std::borrow::Cow;
 
+use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ledger_schema::{OrderId, ParkReason, Position};
+use bytes::Bytes;
+use ledger_http::Refusal;
+use ledger_schema::{MovementId, OrderId, ParkReason, Position, ProductId};
 
 use super::document::{FieldError, ProblemDocument};
 use super::words;
@@ -29,6 +32,8 @@ pub(crate) struct Case {
 /// Why a request was not answered with success.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
+    /// 400, 414, 431: it came to no route.
+    NotRouted(Refusal),
     /// 400: the body, path, query or a header cannot be read.
     InvalidRequest(Vec<FieldError>),
     /// 422: the body is a JSON object, and these fields of it are wrong.
@@ -45,6 +50,8 @@ pub(crate) enum Problem {
     UnsupportedMediaType(String),
     /// 422: another request under this id came first.
     IdempotencyConflict(Box<Case>),
+    /// 422: an order id is stated beside a key, which decides the id and gives another one. Nothing was appended.
+    KeyOfAnotherId { stated: OrderId, by_key: OrderId },
     /// 409: folded, and refused for `reason`; `available` is what is left now.
     Rejected { case: Box<Case>, reason: String, available: Option<i64> },
     /// 409: in the log, but parked instead of folded.
@@ -74,11 +81,20 @@ impl Problem {
         Self::NotFound(format!("no order {order_id} has been projected; add ?after=POSITION to wait for one"))
     }
 
+    pub(crate) fn movement_not_found(movement_id: MovementId, product_id: &ProductId) -> Self {
+        Self::NotFound(format!(
+            "no movement {movement_id} of the product {product_id} has been projected; add ?after=POSITION to wait for one"
+        ))
+    }
+
     /// The status per variant.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
+            Self::NotRouted(refusal) => refusal.status(),
             Self::InvalidRequest(_) => StatusCode::BAD_REQUEST,
-            Self::InvalidFields(_) | Self::IdempotencyConflict(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidFields(_) | Self::IdempotencyConflict(_) | Self::KeyOfAnotherId { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -97,6 +113,7 @@ impl Problem {
     /// The last segment of `type`.
     fn word(&self) -> &str {
         match self {
+            Self::NotRouted(refusal) => refusal.word().name,
             Self::InvalidRequest(_) => words::INVALID_REQUEST,
             Self::InvalidFields(_) => words::INVALID_FIELD,
             Self::NotFound(_) => words::NOT_FOUND,
@@ -104,7 +121,7 @@ impl Problem {
             Self::RequestTimeout => words::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) | Self::RecordTooLarge { .. } => words::BODY_TOO_LARGE,
             Self::UnsupportedMediaType(_) => words::UNSUPPORTED_MEDIA_TYPE,
-            Self::IdempotencyConflict(_) => words::IDEMPOTENCY_CONFLICT,
+            Self::IdempotencyConflict(_) | Self::KeyOfAnotherId { .. } => words::IDEMPOTENCY_CONFLICT,
             Self::Rejected { reason, .. } | Self::Parked { reason, .. } => reason,
             Self::Unavailable { .. } | Self::Refused { .. } => words::UNAVAILABLE,
             Self::UnknownOutcome { .. } => words::UNKNOWN_OUTCOME,
@@ -119,6 +136,7 @@ impl Problem {
             Self::InvalidRequest(errors) | Self::InvalidFields(errors) => {
                 errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join("; ")
             }
+            Self::NotRouted(refusal) => refusal.detail(),
             Self::NotFound(what) => what.clone(),
             Self::MethodNotAllowed => "the header Allow names the methods of this address".to_owned(),
             Self::RequestTimeout => "the body did not arrive in time".to_owned(),
@@ -127,6 +145,9 @@ impl Problem {
             Self::IdempotencyConflict(case) => {
                 format!("another request with other contents was accepted under this id ({})", case.subject)
             }
+            Self::KeyOfAnotherId { stated, by_key } => format!(
+                "orderId: the Idempotency-Key gives order {by_key}, found {stated}; leave orderId out, or state that one"
+            ),
             Self::Rejected { case, reason, .. } => {
                 format!("{} of {} was rejected: {reason}", case.subject, case.product_id)
             }
@@ -192,6 +213,12 @@ impl Problem {
         }
         match self {
             Self::InvalidRequest(errors) | Self::InvalidFields(errors) => document.errors = Some(errors.clone()),
+            Self::KeyOfAnotherId { stated, by_key } => {
+                let message =
+                    format!("must be {by_key}, which the Idempotency-Key gives, or be left out, found {stated}");
+                document.errors = Some(vec![FieldError::new("orderId", message)]);
+                document.order_id = Some(by_key.to_string());
+            }
             Self::Rejected { available, .. } => document.available = *available,
             Self::NotYetProjected(position) => document.position = Some(position.to_string()),
             Self::CatchingUp { partition, next_offset, furthest } => {
@@ -205,17 +232,27 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The answer, its body in one piece.
+    pub(crate) fn into_bytes(self) -> Response<Bytes> {
         let status = self.status();
         let body = serde_json::to_vec(&self.document()).expect("strings and integers serialize");
-        let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         // For the one place that logs (`answer_marks`), which knows the request's id.
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.into_bytes().map(Body::from)
     }
 }
 
@@ -255,7 +292,11 @@ mod tests {
     #[test]
     fn status_and_word_of_every_variant() {
         let position = Position { partition: 0, offset: 7 };
+        let order_id = OrderId::parse("77a436fd-64f9-4d35-999b-a957195f5d23").expect("valid");
         for (problem, status, word) in [
+            (Problem::NotRouted(Refusal::BadRequest("two Hosts")), 400, "bad-request"),
+            (Problem::NotRouted(Refusal::UriTooLong), 414, "uri-too-long"),
+            (Problem::NotRouted(Refusal::HeadersTooLarge), 431, "headers-too-large"),
             (Problem::invalid("cursor", "is bad"), 400, "invalid-request"),
             (Problem::InvalidFields(vec![]), 422, "invalid-field"),
             (Problem::NotFound("x".into()), 404, "not-found"),
@@ -264,6 +305,7 @@ mod tests {
             (Problem::BodyTooLarge(65_536), 413, "body-too-large"),
             (Problem::UnsupportedMediaType("text/plain".into()), 415, "unsupported-media-type"),
             (Problem::IdempotencyConflict(case()), 422, "idempotency-conflict"),
+            (Problem::KeyOfAnotherId { stated: order_id, by_key: order_id }, 422, "idempotency-conflict"),
             (
                 Problem::Rejected { case: case(), reason: "out-of-stock".into(), available: Some(7) },
                 409,
@@ -295,6 +337,9 @@ mod tests {
         }
         for reason in ParkReason::ALL {
             assert!(words::explain(reason.as_str()).is_some(), "{reason}");
+        }
+        for word in ["bad-request", "uri-too-long", "headers-too-large", "not-implemented", "length-required"] {
+            assert!(words::explain(word).is_some(), "{word}: of this service or of the gateway");
         }
         assert!(words::explain("no-such-word").is_none());
     }

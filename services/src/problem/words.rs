@@ -1,7 +1,9 @@
 //! The words that problem types end in, and what each means to a client: the pages of `GET /problems/{word}`.
 //!
-//! A word is a promise: it is never renamed and never reused. The statuses: [`super::answer`].
+//! A word is a promise: it is never renamed and never reused. The statuses: [`super::answer`]. Titles of words that the gateway and
+//! the projector use, too, are `ledger-http`'s.
 
+use ledger_http::words::{self, Word};
 use ledger_schema::{ParkReason, RejectionReason};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -11,14 +13,14 @@ pub(crate) const PREFIX: &str = "/problems/";
 
 pub(crate) const INVALID_REQUEST: &str = "invalid-request";
 pub(crate) const INVALID_FIELD: &str = "invalid-field";
-pub(crate) const NOT_FOUND: &str = "not-found";
-pub(crate) const METHOD_NOT_ALLOWED: &str = "method-not-allowed";
-pub(crate) const REQUEST_TIMEOUT: &str = "request-timeout";
-pub(crate) const BODY_TOO_LARGE: &str = "body-too-large";
+pub(crate) const NOT_FOUND: &str = words::NOT_FOUND.name;
+pub(crate) const METHOD_NOT_ALLOWED: &str = words::METHOD_NOT_ALLOWED.name;
+pub(crate) const REQUEST_TIMEOUT: &str = words::REQUEST_TIMEOUT.name;
+pub(crate) const BODY_TOO_LARGE: &str = words::BODY_TOO_LARGE.name;
 pub(crate) const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported-media-type";
 pub(crate) const IDEMPOTENCY_CONFLICT: &str = "idempotency-conflict";
-pub(crate) const UNAVAILABLE: &str = "unavailable";
-pub(crate) const UNKNOWN_OUTCOME: &str = "unknown-outcome";
+pub(crate) const UNAVAILABLE: &str = words::UNAVAILABLE.name;
+pub(crate) const UNKNOWN_OUTCOME: &str = words::UNKNOWN_OUTCOME.name;
 pub(crate) const NOT_YET_PROJECTED: &str = "not-yet-projected";
 pub(crate) const PROJECTION_CATCHING_UP: &str = "projection-catching-up";
 pub(crate) const INTERNAL_ERROR: &str = "internal-error";
@@ -51,7 +53,17 @@ const fn page(
     ProblemPage { word, title, status, meaning, what_to_do }
 }
 
+/// Of a type that the gateway or the projector answers with, too.
+const fn shared(word: Word, meaning: &'static str, what_to_do: &'static str) -> ProblemPage {
+    page(word.name, word.status, word.title, meaning, what_to_do)
+}
+
 const PAGES: &[ProblemPage] = &[
+    shared(
+        words::BAD_REQUEST,
+        "What came is not valid HTTP/1.1: its first line, a header, how it says its length, or its Host (there must be one). No route saw it, and nothing was appended.",
+        "Mend the client, or whatever stands between; the same request is refused again.",
+    ),
     page(
         INVALID_REQUEST,
         400,
@@ -66,33 +78,36 @@ const PAGES: &[ProblemPage] = &[
         "Fields are missing, unknown, of the wrong type, out of range, or disagree; `errors` names all of them. Nothing was appended.",
         "Mend the fields; the same request is refused again.",
     ),
-    page(
-        NOT_FOUND,
-        404,
-        "Nothing there",
-        "No such address, order, or product with stock.",
+    shared(
+        words::NOT_FOUND,
+        "No such address, order, movement, or product with stock.",
         "Check the id. A new order shows once it is projected: ask with ?after=POSITION to wait for that.",
     ),
-    page(
-        METHOD_NOT_ALLOWED,
-        405,
-        "Wrong method",
+    shared(
+        words::METHOD_NOT_ALLOWED,
         "The address exists, but not with this method.",
         "Use a method that the header Allow names.",
     ),
-    page(
-        REQUEST_TIMEOUT,
-        408,
-        "The request was too slow",
-        "The body did not arrive in time. Nothing was appended.",
-        "Send it again.",
+    shared(words::REQUEST_TIMEOUT, "The body did not arrive in time. Nothing was appended.", "Send it again."),
+    shared(
+        words::LENGTH_REQUIRED,
+        "The request does not say how long its body is. Nothing was appended.",
+        "Send Content-Length, or Transfer-Encoding: chunked.",
     ),
-    page(
-        BODY_TOO_LARGE,
-        413,
-        "The body is too large",
+    shared(
+        words::BODY_TOO_LARGE,
         "A body has at most 65536 bytes, and its record at most what the log's topic takes. Nothing was appended.",
         "Send less. If it was little, tell the operators: the topic's max.message.bytes is too small.",
+    ),
+    shared(
+        words::URI_TOO_LONG,
+        "A path with its query has at most 8192 bytes; at the gateway the whole first line. Nothing was appended.",
+        "Shorten the address: no id, cursor or position is that long.",
+    ),
+    shared(
+        words::HEADERS_TOO_LARGE,
+        "A request has at most 100 headers, at the gateway of at most 8 KiB each and 32 KiB together. Nothing was appended.",
+        "Send fewer or shorter headers (often it is a cookie).",
     ),
     page(
         UNSUPPORTED_MEDIA_TYPE,
@@ -105,8 +120,8 @@ const PAGES: &[ProblemPage] = &[
         IDEMPOTENCY_CONFLICT,
         422,
         "The id belongs to another request",
-        "This orderId or Idempotency-Key was used before with other contents. What came first stands; this request has no effect.",
-        "Use a new key or id for a new request; repeat the first request's contents for a retry.",
+        "This orderId or Idempotency-Key was used before with other contents (what came first stands), or an orderId was stated beside a key that gives another one. This request has no effect.",
+        "Use a new key or id for a new request; repeat the first request's contents for a retry; state no orderId beside a key.",
     ),
     page(
         "unknown-product",
@@ -129,17 +144,13 @@ const PAGES: &[ProblemPage] = &[
         "The adjustment would have taken the stock below zero; it is recorded as rejected.",
         "Check the count; adjust by less, under a new key.",
     ),
-    page(
-        UNAVAILABLE,
-        503,
-        "A server is away, or refuses",
+    shared(
+        words::UNAVAILABLE,
         "Kafka or the database cannot be reached, too much is queued, Kafka refuses what this service appends (its clock or its rights are wrong), or the topic is not the log that the ledger was made from (`/readyz` says which). Nothing was appended.",
         "Try again after Retry-After seconds.",
     ),
-    page(
-        UNKNOWN_OUTCOME,
-        503,
-        "Unknown outcome",
+    shared(
+        words::UNKNOWN_OUTCOME,
         "No acknowledgement arrived in time: the request may have been accepted or not.",
         "Retry after Retry-After seconds with the same Idempotency-Key (or the orderId of this answer): it takes effect at most once.",
     ),
@@ -156,6 +167,11 @@ const PAGES: &[ProblemPage] = &[
         "The projection is catching up",
         "Tables were exchanged, or restored, and a partition of them is not yet folded as far as somebody observed it before: `partition`, `nextOffset`, `furthestOffset`. An older state is never shown. Nothing was appended.",
         "Try again after Retry-After seconds.",
+    ),
+    shared(
+        words::NOT_IMPLEMENTED,
+        "The gateway does not know this transfer encoding or version of HTTP. Nothing was appended.",
+        "Send HTTP/1.1, with Content-Length or Transfer-Encoding: chunked.",
     ),
     page(INTERNAL_ERROR, 500, "Internal error", "A bug in the service.", "Report the X-Request-Id of the answer."),
 ];

@@ -1,7 +1,7 @@
 //! What became of an event, found by its id: the answer to a retry, and to `Prefer: wait`.
 
+use ledger_schema::Position;
 use ledger_schema::wire::Event;
-use ledger_schema::{MovementContents, MovementId, Note, Position};
 use sqlx::FromRow;
 
 use super::error::ReadError;
@@ -16,25 +16,6 @@ pub(crate) enum UnderId {
     Same(Decision),
     /// Another request came first; the position is its own.
     Other(Position),
-}
-
-#[derive(Debug, Clone, FromRow)]
-struct MovementRow {
-    kafka_partition: i32,
-    kafka_offset: i64,
-    product_id: String,
-    kind: String,
-    delta: i64,
-    status: String,
-    reason: Option<String>,
-    note: Option<String>,
-}
-
-impl MovementRow {
-    fn contents(&self) -> MovementContents<'_> {
-        let note = Note::Held(self.note.as_deref());
-        MovementContents { product_id: &self.product_id, kind: &self.kind, delta: self.delta, note }
-    }
 }
 
 #[derive(Debug, FromRow)]
@@ -57,13 +38,6 @@ fn under_id(rows: impl IntoIterator<Item = (bool, Decision)>) -> UnderId {
     found
 }
 
-/// The limit is never reached: a movement lies in one partition, unless another writer took its id.
-const MOVEMENT: &str = with_standing!(
-    one partition,
-    [kafka_partition, kafka_offset, product_id, kind, delta, status, reason, note],
-    "FROM stock_movements WHERE movement_id = ? LIMIT 256"
-);
-
 const PARKED: &str =
     with_standing!(one partition, [reason], "FROM dead_letters WHERE kafka_partition = ? AND kafka_offset = ?");
 
@@ -78,9 +52,9 @@ impl Reader {
                     (row.contents() == order.contents(), Decision { position, status: row.status, reason: row.reason })
                 }))
             }),
-            Event::StockMoved(movement) => self.movement(movement.movement_id(), partition).await?.map(|rows| {
+            Event::StockMoved(movement) => self.movements(movement.movement_id(), partition).await?.map(|rows| {
                 under_id(rows.into_iter().map(|row| {
-                    let position = Position { partition: row.kafka_partition, offset: row.kafka_offset };
+                    let position = row.position();
                     (
                         row.contents() == movement.contents(),
                         Decision { position, status: row.status, reason: row.reason },
@@ -88,15 +62,6 @@ impl Reader {
                 }))
             }),
         })
-    }
-
-    async fn movement(&self, movement_id: MovementId, partition: i32) -> Result<Snapshot<Vec<MovementRow>>, ReadError> {
-        let bind = move |statement: Statement| statement.bind(movement_id.as_uuid());
-        let snapshot = self.snapshot(MOVEMENT, Concern::One(partition), bind).await?;
-        Ok(snapshot.map(|mut rows: Vec<MovementRow>| {
-            rows.sort_by_key(|row| row.kafka_partition);
-            rows
-        }))
     }
 
     /// Why the record at a position was parked, if it was.

@@ -7,6 +7,7 @@
 mod connections;
 mod decisions;
 mod error;
+mod movements;
 mod orders;
 mod pool;
 mod positions;
@@ -15,6 +16,7 @@ mod stock;
 
 pub(crate) use decisions::UnderId;
 pub(crate) use error::ReadError;
+pub(crate) use movements::MovementRow;
 pub(crate) use orders::OrderRow;
 pub(crate) use pool::{Reader, ReaderOptions};
 #[cfg(test)]

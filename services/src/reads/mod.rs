@@ -22,6 +22,9 @@
 //! Whoever finds a partition of its concern before one of these waits as long as its request may, all with the one poller of
 //! [`crate::waiting`], then says so: a 503 that names partition, position and furthest position. It never shows what it read.
 //!
+//! A record that the caller named (`?after=`) and that is not there for a moment may be none at all: then the log is asked for
+//! its end ([`EventLog::end_before`]), and a position beyond it is refused rather than waited for.
+//!
 //! In the ordinary case all this is a comparison: positions are raised together, so nothing stands before anything.
 
 mod floor;
@@ -33,21 +36,25 @@ use std::time::Duration;
 
 use ledger_database::Backoff;
 use ledger_schema::wire::Event;
-use ledger_schema::{OrderId, Position, ProductId, UserId, partitioner};
+use ledger_schema::{MovementId, OrderId, Position, ProductId, UserId, partitioner};
 use metrics::Counter;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use tracing::instrument;
 
 use self::floor::Reported;
+use crate::event_log::EventLog;
 use crate::list_cursor::{OrderCursor, StockCursor};
 use crate::published::Furthest;
-use crate::reader::{Concern, OrderRow, ReadError, Reader, Snapshot, StockRow, UnderId};
+use crate::reader::{Concern, MovementRow, OrderRow, ReadError, Reader, Snapshot, Standing, StockRow, UnderId};
 use crate::waiting::{Waited, Waits};
 
 /// Before a snapshot is read again that the poller took for good, and was not: another swap fell between.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a record that the caller named may be on its way before the log is asked whether it is there at all.
+const NAMED_GRACE: Duration = Duration::from_millis(100);
 
 /// What a read must at least show, and until when it may wait for that.
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +64,22 @@ pub(crate) struct Terms {
     pub(crate) deadline: Instant,
 }
 
-/// Why a read has no answer. Both are retryable.
+/// Why a read has no answer. All but the last are retryable.
 #[derive(Debug, Error)]
 pub(crate) enum NotRead {
     #[error(transparent)]
     Failed(#[from] ReadError),
     #[error("not folded in time: {0}")]
     TooEarly(#[from] Lag),
+    #[error("the log has no record at {named} yet: its partition ends at {end}")]
+    BeyondEnd { named: Position, end: i64 },
 }
 
 /// The reads of requests.
-#[derive(Debug)]
 pub(crate) struct Reads {
     reader: Reader,
     waits: Arc<Waits>,
+    log: Arc<EventLog>,
     reported: Reported,
     partition_count: i32,
     held: Counter,
@@ -81,11 +90,12 @@ impl Reads {
     pub(crate) fn new(
         reader: Reader,
         waits: Arc<Waits>,
-        partition_count: i32,
+        log: Arc<EventLog>,
         published: Arc<Furthest>,
         held: Counter,
     ) -> Self {
-        Self { reader, waits, reported: Reported::new(partition_count, published), partition_count, held }
+        let partition_count = log.partition_count();
+        Self { reader, waits, log, reported: Reported::new(partition_count, published), partition_count, held }
     }
 
     /// Every row under an order's id, by partition and line.
@@ -107,6 +117,18 @@ impl Reads {
     pub(crate) async fn stock_of(&self, product_id: &ProductId, terms: Terms) -> Result<Option<StockRow>, NotRead> {
         let partition = self.partition_of(product_id);
         self.settled(Concern::One(partition), terms, || self.reader.stock_of(product_id.clone(), partition)).await
+    }
+
+    /// The receipt or adjustment of a product under an id.
+    pub(crate) async fn movement_of(
+        &self,
+        product_id: &ProductId,
+        movement_id: MovementId,
+        terms: Terms,
+    ) -> Result<Option<MovementRow>, NotRead> {
+        let partition = self.partition_of(product_id);
+        let attempt = || self.reader.movement_of(product_id.clone(), movement_id, partition);
+        self.settled(Concern::One(partition), terms, attempt).await
     }
 
     /// At most `limit` products after `cursor`, by the bytes of their ids.
@@ -163,6 +185,9 @@ impl Reads {
             if std::mem::take(&mut is_first) {
                 self.held.increment(1);
                 tracing::debug!(%lag, "a read waits");
+                if self.has_come(lag, &snapshot.standing, terms).await? {
+                    continue;
+                }
             } else {
                 let _ = timeout_at(terms.deadline, tokio::time::sleep(pauses.next_wait())).await;
             }
@@ -171,6 +196,23 @@ impl Reads {
             {
                 return Err(lag.into());
             }
+        }
+    }
+
+    /// Waits a moment for a record that the caller named; then it is certain that there is one.
+    ///
+    /// # Errors
+    /// [`NotRead::BeyondEnd`].
+    async fn has_come(&self, lag: Lag, standing: &Standing, terms: Terms) -> Result<bool, NotRead> {
+        let Lag::BeforeNamed(named) = lag else { return Ok(false) };
+        let soon = terms.deadline.min(Instant::now() + NAMED_GRACE);
+        if self.waits.until_folded(named, soon).await == Waited::Folded {
+            return Ok(true);
+        }
+        let is_known = standing.of(named.partition).furthest > named.offset;
+        match if is_known { None } else { self.log.end_before(named).await } {
+            Some(end) => Err(NotRead::BeyondEnd { named, end }),
+            None => Ok(false),
         }
     }
 }

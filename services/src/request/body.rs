@@ -1,24 +1,20 @@
 //! The body of a POST as bytes: JSON by its media type, at most 64 KiB, arriving within a time limit.
 //!
-//! A longer body is never read into memory. A bounded part of it is read and thrown away before the answer, because a
-//! socket closed with unread bytes resets the connection and the client may never see its 413.
+//! A longer body is never read into memory; what is left of it when the answer is made is `ledger-http`'s to read or to cut off.
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use tokio::time::{Duration, timeout};
+use tokio::time::timeout;
 
 use super::limits::RequestLimits;
 use crate::problem::Problem;
 
 /// Largest body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// How much of a body that is too long is read and dropped, and for how long, before the answer.
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// The bytes of a JSON body, not parsed yet.
 pub(crate) struct JsonBody(pub(crate) Bytes);
@@ -34,10 +30,6 @@ where
         let (parts, body) = request.into_parts();
         check_media_type(&parts.headers)?;
         if declared_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-            // A client that asked first (Expect: 100-continue) has not sent it.
-            if !parts.headers.contains_key(EXPECT) {
-                linger(body).await;
-            }
             return Err(Problem::BodyTooLarge(MAX_BODY_BYTES));
         }
         let limits = RequestLimits::from_ref(state);
@@ -56,7 +48,6 @@ async fn read(mut body: Body) -> Result<Bytes, Problem> {
         let frame = frame.map_err(|_| Problem::invalid("body", "ended before its stated length"))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len().max(all.len()) + data.len() > MAX_BODY_BYTES {
-            linger(body).await;
             return Err(Problem::BodyTooLarge(MAX_BODY_BYTES));
         }
         // Nearly every body is one frame, and then is not copied.
@@ -70,20 +61,6 @@ async fn read(mut body: Body) -> Result<Bytes, Problem> {
         }
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
-}
-
-async fn linger(mut body: Body) {
-    let drain = async {
-        let mut dropped = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            dropped += frame.data_ref().map_or(0, Bytes::len);
-            if dropped > LINGER_BYTES {
-                break;
-            }
-        }
-    };
-    // Out of time: the answer goes out, and the connection is closed after it.
-    let _ = timeout(LINGER_TIME, drain).await;
 }
 
 /// `application/json`, with any parameters but a charset other than UTF-8, and no content encoding.

@@ -6,6 +6,7 @@ use ledger_schema::{
 };
 
 use super::fields::Fields;
+use super::new_ids::{new_note, new_product_id, new_user_id};
 use crate::problem::Problem;
 
 /// `POST /orders`, `POST /users/{userId}/orders`. Its total is representable and agrees with what the client stated.
@@ -49,8 +50,8 @@ impl PlaceOrder {
     pub(crate) fn parse(body: &[u8], user_in_path: Option<UserId>) -> Result<Self, Problem> {
         let mut fields = Fields::parse(body)?;
         let known = if user_in_path.is_some() { ORDER_OF_USER_FIELDS } else { ORDER_FIELDS };
-        let user_id = user_in_path.or_else(|| fields.text("userId", UserId::parse));
-        let product_id = fields.text("productId", ProductId::parse);
+        let user_id = user_in_path.or_else(|| fields.text("userId", new_user_id));
+        let product_id = fields.text("productId", new_product_id);
         let quantity = fields.integer("quantity", Quantity::new);
         let unit_price = fields.integer("unitPrice", UnitPrice::new);
         let stated_total = fields.optional_integer("totalPrice", total_in_range);
@@ -98,7 +99,7 @@ impl AdjustStock {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let mut fields = Fields::parse(body)?;
         let delta = fields.integer("delta", Delta::new);
-        let note = fields.text("reason", AdjustmentNote::parse);
+        let note = fields.text("reason", new_note);
         fields.finish(delta.zip(note).map(|(delta, note)| Self { delta, note }), "delta, reason")
     }
 }
@@ -244,6 +245,7 @@ mod tests {
             ("a b", "must not contain the character U+0020 (at character 2)"),
             ("a\\u0000", "must not contain the character U+0000 (at character 2)"),
             ("\\u200b", "must not contain the character U+200B (at character 1)"),
+            ("\\u3164", "must not contain the character U+3164 (at character 1)"),
             (&*"x".repeat(65), "must have at most 64 characters, found 65"),
         ] {
             check(&GOOD.replace("\"p\"", &format!("\"{product}\"")), &format!("422 productId: {message}"));
@@ -274,5 +276,9 @@ mod tests {
             panic!("422")
         };
         assert_eq!(names(&errors), "delta: must not be zero; reason: must not be empty");
+        let Err(Problem::InvalidFields(errors)) = AdjustStock::parse(b"{\"delta\":1,\"reason\":\"  \"}") else {
+            panic!("422")
+        };
+        assert_eq!(names(&errors), "reason: must not be blank");
     }
 }

@@ -1,4 +1,4 @@
-//! The headers that a POST may carry: `Idempotency-Key`, `Prefer`, `traceparent`.
+//! The headers that a POST may carry: `Idempotency-Key`, `Prefer`, and where its trace comes from ([`crate::trace_context`]).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use ledger_schema::IdempotencyKey;
 use super::limits::RequestLimits;
 use super::prefer;
 use crate::problem::Problem;
+use crate::trace_context::TraceContext;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
@@ -48,8 +49,8 @@ where
 pub(crate) struct WriteHeaders {
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     pub(crate) preference: Preference,
-    /// A valid W3C `traceparent`, to travel with the event.
-    pub(crate) traceparent: Option<HeaderValue>,
+    /// To travel with the event.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl<S> FromRequestParts<S> for WriteHeaders
@@ -62,7 +63,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Ok(preference) = Preference::from_request_parts(parts, state).await;
         let idempotency_key = idempotency_key(&parts.headers)?;
-        Ok(Self { idempotency_key, preference, traceparent: traceparent(&parts.headers) })
+        Ok(Self { idempotency_key, preference, trace: TraceContext::of(&parts.headers) })
     }
 }
 
@@ -77,22 +78,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
     let key =
         IdempotencyKey::parse(text).map_err(|violation| Problem::invalid(IDEMPOTENCY_KEY, violation.to_string()))?;
     Ok(Some(key))
-}
-
-/// W3C Trace Context, version 00: `00-TRACE-PARENT-FLAGS` in lower case hex, trace and parent not all zero. Anything
-/// else is dropped, as the recommendation asks.
-fn traceparent(headers: &HeaderMap) -> Option<HeaderValue> {
-    let value = headers.get("traceparent")?;
-    let mut parts = value.to_str().ok()?.split('-');
-    let mut hex = |length: usize| {
-        let part = parts.next()?;
-        let is_hex = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        (part.len() == length && is_hex).then_some(part)
-    };
-    let (version, trace, parent, _flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
-    let is_valid =
-        version == "00" && trace.contains(|c| c != '0') && parent.contains(|c| c != '0') && parts.next().is_none();
-    is_valid.then(|| value.clone())
 }
 
 #[cfg(test)]
@@ -122,23 +107,6 @@ mod tests {
             let error = idempotency_key(&headers("idempotency-key", bad)).expect_err("bad");
             let Problem::InvalidRequest(errors) = error else { panic!("400") };
             assert_eq!(errors[0].field, "Idempotency-Key");
-        }
-    }
-
-    #[test]
-    fn traceparents() {
-        let good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert!(traceparent(&headers("traceparent", &[good])).is_some());
-        for bad in [
-            "",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-        ] {
-            assert_eq!(traceparent(&headers("traceparent", &[bad.as_bytes()])), None, "{bad}");
         }
     }
 }

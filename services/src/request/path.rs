@@ -2,8 +2,9 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use ledger_schema::{OrderId, ProductId, UserId, Violation};
+use ledger_schema::{MovementId, OrderId, ProductId, UserId, Violation};
 
+use super::new_ids::{new_product_id, new_user_id};
 use crate::problem::Problem;
 
 /// A type that can stand in a path, under one name in every route.
@@ -12,9 +13,17 @@ pub(crate) trait InPath: Sized {
     fn parse(text: &str) -> Result<Self, Violation>;
 }
 
-/// The one parameter of the path.
+/// A parameter of the path.
 #[derive(Debug)]
 pub(crate) struct PathId<T>(pub(crate) T);
+
+/// A product that something is about to be written of.
+#[derive(Debug)]
+pub(crate) struct NewProduct(pub(crate) ProductId);
+
+/// A user who is about to order.
+#[derive(Debug)]
+pub(crate) struct NewUser(pub(crate) UserId);
 
 /// The word of `/problems/{word}`, of any spelling.
 #[derive(Debug)]
@@ -33,8 +42,11 @@ macro_rules! in_path {
 }
 
 in_path!(OrderId, "orderId", OrderId::parse);
+in_path!(MovementId, "movementId", MovementId::parse);
 in_path!(ProductId, "productId", ProductId::parse);
+in_path!(NewProduct, "productId", |text: &str| new_product_id(text).map(NewProduct));
 in_path!(UserId, "userId", UserId::parse);
+in_path!(NewUser, "userId", |text: &str| new_user_id(text).map(NewUser));
 in_path!(Word, "word", |text: &str| Ok(Word(text.to_owned())));
 
 impl<T: InPath, S: Send + Sync> FromRequestParts<S> for PathId<T> {

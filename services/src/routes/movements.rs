@@ -1,17 +1,20 @@
 //! Changes of stock that are no orders: receipts and adjustments.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use ledger_schema::domain::to_microseconds;
 use ledger_schema::wire::Event;
 use ledger_schema::{Movement, MovementId, MovementKind, ProductId};
 
-use super::preferring::preferring;
-use crate::answers::{AcceptedMovement, accepted_movement};
-use crate::openapi::{AdjustmentBody, ReceiptBody, WriteParams, WriteProblems};
+use super::preferring::{preferring, terms};
+use crate::answers::{AcceptedMovement, MovementView, accepted_movement};
+use crate::openapi::{AdjustmentBody, LimitedReadProblems, ReadParams, ReceiptBody, WriteParams, WriteProblems};
 use crate::problem::Problem;
-use crate::request::{AdjustStock, JsonBody, NoQuery, PathId, ReceiveStock, WriteHeaders};
+use crate::request::{
+    AdjustStock, After, JsonBody, NewProduct, NoQuery, PathId, Preference, ReceiveStock, WriteHeaders,
+};
 use crate::state::{App, Shared};
 use crate::submission::{Submission, new_id};
 
@@ -19,14 +22,14 @@ use crate::submission::{Submission, new_id};
 #[utoipa::path(post, path = "/stock/{productId}/receipts", tag = "stock", request_body = ReceiptBody,
 params(("productId" = String, Path, description = "1 to 64 printable characters without spaces"), WriteParams), responses(
     (status = 202, description = "In the log", body = AcceptedMovement,
-     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+     headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedMovement,
-     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+     headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     WriteProblems,
 ))]
 pub(crate) async fn receive_stock(
     State(app): State<Shared>,
-    PathId(product_id): PathId<ProductId>,
+    PathId(NewProduct(product_id)): PathId<NewProduct>,
     _: NoQuery,
     headers: WriteHeaders,
     JsonBody(body): JsonBody,
@@ -40,14 +43,14 @@ pub(crate) async fn receive_stock(
 #[utoipa::path(post, path = "/stock/{productId}/adjustments", tag = "stock", request_body = AdjustmentBody,
 params(("productId" = String, Path, description = "1 to 64 printable characters without spaces"), WriteParams), responses(
     (status = 202, description = "In the log", body = AcceptedMovement,
-     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+     headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedMovement,
-     headers(("Location" = String, description = "/stock/PRODUCT?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+     headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     WriteProblems,
 ))]
 pub(crate) async fn adjust_stock(
     State(app): State<Shared>,
-    PathId(product_id): PathId<ProductId>,
+    PathId(NewProduct(product_id)): PathId<NewProduct>,
     _: NoQuery,
     headers: WriteHeaders,
     JsonBody(body): JsonBody,
@@ -72,8 +75,29 @@ async fn record(
         event: Event::StockMoved(movement),
         is_identified: from_key.is_some(),
         preference,
-        traceparent: headers.traceparent,
+        trace: headers.trace,
     };
     let accepted = submission.submit(app).await?;
     Ok(accepted_movement(movement_id, &product_id, accepted, preference.wait.is_some()))
+}
+
+/// A receipt or an adjustment by its id
+#[utoipa::path(get, path = "/stock/{productId}/movements/{movementId}", tag = "stock",
+params(
+    ("productId" = String, Path, description = "1 to 64 printable characters without spaces"),
+    ("movementId" = String, Path, format = Uuid, description = "The movement's id"),
+    ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
+    ReadParams,
+),
+responses((status = 200, description = "The movement", body = MovementView), LimitedReadProblems))]
+pub(crate) async fn show_movement(
+    State(app): State<Shared>,
+    PathId(product_id): PathId<ProductId>,
+    PathId(movement_id): PathId<MovementId>,
+    After(after): After,
+    preference: Preference,
+) -> Result<Response, Problem> {
+    let row = app.reads.movement_of(&product_id, movement_id, terms(&app, after, preference)).await?;
+    let row = row.ok_or_else(|| Problem::movement_not_found(movement_id, &product_id))?;
+    Ok(Json(MovementView::from(row)).into_response())
 }

@@ -15,7 +15,7 @@ use crate::openapi::{
     LimitedReadProblems, OrderBody, OrderOfUserBody, PageParams, ReadParams, ReadProblems, WriteParams, WriteProblems,
 };
 use crate::problem::{FieldError, Problem};
-use crate::request::{After, JsonBody, NoQuery, Page, PathId, PlaceOrder, Preference, WriteHeaders};
+use crate::request::{After, JsonBody, NewUser, NoQuery, Page, PathId, PlaceOrder, Preference, WriteHeaders};
 use crate::state::{App, Shared};
 use crate::submission::{Submission, new_id};
 
@@ -49,7 +49,7 @@ params(("userId" = String, Path, description = "1 to 64 printable characters wit
 ))]
 pub(crate) async fn place_order_of_user(
     State(app): State<Shared>,
-    PathId(user_id): PathId<UserId>,
+    PathId(NewUser(user_id)): PathId<NewUser>,
     _: NoQuery,
     headers: WriteHeaders,
     JsonBody(body): JsonBody,
@@ -60,15 +60,20 @@ pub(crate) async fn place_order_of_user(
 async fn place(app: &App, headers: WriteHeaders, body: &[u8], user: Option<UserId>) -> Result<Response, Problem> {
     let command = PlaceOrder::parse(body, user)?;
     let is_identified = command.order_id.is_some() || headers.idempotency_key.is_some();
-    let from_key = || headers.idempotency_key.as_ref().map(|key| OrderId::from_key(&command.user_id, key));
-    let order_id = command.order_id.or_else(from_key).unwrap_or_else(|| OrderId::from_uuid(new_id()));
+    let by_key = headers.idempotency_key.as_ref().map(|key| OrderId::from_key(&command.user_id, key));
+    // A key decides the id: under another one, each retry could be another order.
+    if let (Some(stated), Some(by_key)) = (command.order_id, by_key)
+        && stated != by_key
+    {
+        return Err(Problem::KeyOfAnotherId { stated, by_key });
+    }
+    let order_id = by_key.or(command.order_id).unwrap_or_else(|| OrderId::from_uuid(new_id()));
     let placed_at = to_microseconds(Utc::now());
     let PlaceOrder { user_id, product_id, quantity, unit_price, stated_total, .. } = command;
     let order = Order::new(order_id, user_id, product_id, quantity, unit_price, stated_total, placed_at)
         .map_err(|violation| Problem::InvalidFields(vec![FieldError::violation("totalPrice", &violation)]))?;
     let preference = headers.preference;
-    let submission =
-        Submission { event: Event::OrderPlaced(order), is_identified, preference, traceparent: headers.traceparent };
+    let submission = Submission { event: Event::OrderPlaced(order), is_identified, preference, trace: headers.trace };
     let accepted = submission.submit(app).await?;
     Ok(accepted_order(order_id, accepted, preference.wait.is_some()))
 }

@@ -2,6 +2,9 @@
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,6 +23,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/stock/{productId}",
     "/stock/{productId}/receipts",
     "/stock/{productId}/adjustments",
+    "/stock/{productId}/movements/{movementId}",
     "/problems/{word}",
     "/healthz",
     "/readyz",
@@ -40,22 +44,32 @@ pub(crate) fn router(app: Shared) -> Router {
         .routes(routes!(stock::show_stock))
         .routes(routes!(movements::receive_stock))
         .routes(routes!(movements::adjust_stock))
+        .routes(routes!(movements::show_movement))
         .routes(routes!(documents::explain_problem))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .split_for_parts();
     let router = router
-        .merge(documents::pages(openapi::finish(api)))
+        .merge(documents::pages(&openapi::finish(api)))
         .fallback(async || Problem::NotFound("no such address".to_owned()))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     layered(router, app)
 }
 
-/// The layers around every route: panics become problems, every answer is marked and counted.
+/// Answers of this size and above are compressed, for clients that take it. An order's or a product's is smaller.
+const COMPRESSED_FROM_BYTES: u64 = 1024;
+
+/// The layers around every route: panics become problems, long answers are compressed, every answer is marked and counted.
 fn layered(router: Router<Shared>, app: Shared) -> Router {
     router
         .layer(answer_marks::catch_panics(app.metrics.clone()))
+        .layer(compression())
         .layer(from_fn_with_state(app.clone(), answer_marks::mark))
         .with_state(app)
+}
+
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worth_it = SizeAbove::new(COMPRESSED_FROM_BYTES).and(NotForContentType::IMAGES);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }

@@ -69,6 +69,7 @@ async fn the_api_describes_itself() {
         ("get", "/stock/{productId}", &[200, 400, 404, 503]),
         ("post", "/stock/{productId}/receipts", &[201, 202, 409, 422, 503]),
         ("post", "/stock/{productId}/adjustments", &[201, 202, 409, 422, 503]),
+        ("get", "/stock/{productId}/movements/{movementId}", &[200, 400, 404, 503]),
         ("get", "/problems/{word}", &[200, 404]),
         ("get", "/healthz", &[200]),
         ("get", "/readyz", &[200, 503]),
@@ -84,7 +85,7 @@ async fn the_api_describes_itself() {
             assert!(response["headers"]["X-Order-Service"].is_object(), "{method} {path} {status}");
         }
     }
-    assert_eq!(operations.len(), 14);
+    assert_eq!(operations.len(), 15);
     let order = &api["components"]["schemas"]["OrderBody"];
     assert_eq!(order["additionalProperties"], false);
     assert_eq!(order["properties"]["totalPrice"]["type"], "integer", "may be left out, may not be null");
@@ -96,7 +97,43 @@ async fn the_api_describes_itself() {
     assert_eq!(page.status, 200);
     assert!(!String::from_utf8_lossy(&page.bytes).contains("://"), "nothing is loaded from elsewhere");
     assert_eq!(get(&router, "/docs").await.status, 303);
+    let initializer = get(&router, "/docs/swagger-initializer.js").await;
+    let initializer = String::from_utf8(initializer.bytes).expect("text");
+    assert!(initializer.contains("\"validatorUrl\": \"none\""), "nobody is asked to validate: {initializer}");
+    assert!(!initializer.contains("://"), "{initializer}");
+    for body in ["OrderBody", "OrderOfUserBody"] {
+        let example = &api["components"]["schemas"][body]["example"];
+        assert_eq!((&example["quantity"], example.get("orderId")), (&3.into(), None), "tried twice, it is two orders");
+    }
     let explained = get(&router, "/problems/out-of-stock").await.json();
     assert_eq!(explained["type"], "/problems/out-of-stock");
     assert_eq!(explained["status"], 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_problem_type_has_its_page() {
+    let world = World::new().await;
+    let router = world.router(&[]).await;
+    for word in [
+        "bad-request",
+        "invalid-request",
+        "not-found",
+        "method-not-allowed",
+        "request-timeout",
+        "length-required",
+        "body-too-large",
+        "uri-too-long",
+        "unsupported-media-type",
+        "headers-too-large",
+        "not-implemented",
+        "unavailable",
+        "unknown-outcome",
+    ] {
+        let page = get(&router, &format!("/problems/{word}")).await;
+        assert_eq!((page.status, &page.json()["type"]), (200, &format!("/problems/{word}").into()));
+    }
+    // What an answer says is what its page says.
+    let answer = get(&router, "/nowhere").await.json();
+    let page = get(&router, answer["type"].as_str().expect("a type")).await.json();
+    assert_eq!((&answer["title"], &answer["status"]), (&page["title"], &page["status"]));
 }

@@ -3,8 +3,12 @@
 
 mod another_log;
 mod bad_input;
+mod caching;
 mod documents;
+mod keys;
 mod lists;
+mod manners;
+mod movements;
 mod never_back;
 mod outages;
 mod outcomes;
@@ -12,6 +16,7 @@ mod proxy;
 mod refusals;
 mod socket;
 mod start;
+mod traces;
 mod waits;
 mod world;
 mod writes;

@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 use crate::outages::{BROKER, mocked};
 use crate::world::{ORDER, World, eventually};
 
-struct Running {
-    address: SocketAddr,
-    ended: JoinHandle<()>,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) ended: JoinHandle<()>,
 }
 
-async fn run(world: &World, flags: &[&str]) -> Running {
+pub(crate) async fn run(world: &World, flags: &[&str]) -> Running {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = free.local_addr().expect("an address");
     drop(free);
@@ -27,7 +27,7 @@ async fn run(world: &World, flags: &[&str]) -> Running {
 }
 
 /// Sends the pieces, then reads to the end of the connection.
-async fn talk(address: SocketAddr, pieces: &[&[u8]]) -> String {
+pub(crate) async fn talk(address: SocketAddr, pieces: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     for piece in pieces {
         // The answer may come, and the connection end, before all is sent.

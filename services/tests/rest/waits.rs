@@ -1,7 +1,7 @@
 //! `Prefer: wait` and `?after=` while the relay lags: answered when the projection gets there, and not much later than
 //! the client allowed. With outcomes: `outcomes`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use ledger_schema::Position;
@@ -106,6 +106,7 @@ async fn reads_wait_for_a_position() {
     let world = World::new().await;
     let router = world.router(&["--max-wait-seconds", "1"]).await;
     let position = Position { partition: 2, offset: 5 };
+    world.fill(position.partition, 6);
     world.stock("tea", 7, position).await;
     world.pass(Position { partition: 2, offset: 4 }).await;
     for uri in [format!("/orders/{ID}?after={position}"), format!("/stock/tea?after={position}")] {
@@ -113,6 +114,18 @@ async fn reads_wait_for_a_position() {
         assert_eq!((early.status, early.problem().as_str(), early.position()), (503, "not-yet-projected", position));
     }
     assert_eq!(get(&router, "/stock/tea").await.status, 200, "without after it does not wait");
+    // What the log does not have is not waited for.
+    for beyond in ["2:6", "2:9223372036854775807", "0:0"] {
+        let started = Instant::now();
+        let answer = get(&router, &format!("/orders/{ID}?after={beyond}")).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (400, "invalid-request"), "{beyond}");
+        let message = answer.json()["errors"][0]["message"].as_str().expect("a message").to_owned();
+        let end = if beyond.starts_with('2') { "partition 2 ends at 6" } else { "partition 0 ends at 0" };
+        assert!(message.contains("beyond the log's end") && message.contains(end), "{message}");
+        assert!(message.contains(beyond), "{message}");
+        assert_eq!(answer.fields(), ["after"]);
+        assert!(started.elapsed() < Duration::from_secs(5), "not as long as a read may wait");
+    }
     let patient = world.router(&["--max-wait-seconds", "30"]).await;
     let asking = tokio::spawn(async move { get(&patient, "/stock/tea?after=2:5").await });
     world.pass(position).await;

@@ -67,7 +67,14 @@ async fn the_user_in_the_path_and_movements() {
 
     let answer = post(&router, "/stock/caf%C3%A9%2F1/receipts", &[], r#"{"quantity":10}"#).await;
     assert_eq!((answer.status, &answer.json()["status"]), (202, &"pending".into()));
-    assert_eq!(answer.header("location"), format!("/stock/caf%C3%A9%2F1?after={}", answer.position()));
+    assert_eq!(
+        answer.header("location"),
+        format!(
+            "/stock/caf%C3%A9%2F1/movements/{}?after={}",
+            answer.json()["movementId"].as_str().expect("an id"),
+            answer.position()
+        )
+    );
     let Ok(Event::StockMoved(receipt)) = decode(world.record(answer.position()).payload()) else { panic!("a receipt") };
     assert_eq!((receipt.product_id().as_str(), receipt.delta().get()), ("café/1", 10));
     assert_eq!(receipt.movement_id().to_string(), answer.json()["movementId"].as_str().expect("an id"));

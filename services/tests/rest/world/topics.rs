@@ -115,6 +115,13 @@ impl World {
         producer.flush(PATIENCE).expect("published");
     }
 
+    /// Another writer appended so many records to a partition of the log.
+    pub(crate) fn fill(&self, partition: i32, count: usize) {
+        let producer = self.producer(&[]);
+        send(&producer, &self.topic, partition, &vec![&b"filler"[..]; count]);
+        producer.flush(PATIENCE).expect("appended");
+    }
+
     /// The relay published an outcome, into its cause's partition.
     pub(crate) fn publish(&self, outcome: &Outcome) {
         let event_id: ledger_schema::EventId = outcome.event_id().parse().expect("an event id");
