@@ -41,7 +41,7 @@ enum XtaskCommand {
     /// Benchmarks by NAME, or all of them; the figures go to target/bench/
     Bench {
         names: Vec<String>,
-        /// How many events the benchmark `rebuild` takes
+        /// How many events the benchmark `rebuild`, and how many records the benchmark `import` takes
         #[arg(long)]
         events: Option<u32>,
     },

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     dead_letters::DeadLettersArgs, generations::GenerationsArgs, import::ImportArgs, migrate::MigrateArgs,
     project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs, stock::StockArgs,
-    verify::VerifyArgs,
+    verify::VerifyArgs, verify_import::VerifyImportArgs,
 };
 use crate::flags::LogArgs;
 
@@ -29,6 +29,8 @@ pub enum Command {
     DeadLetters(DeadLettersArgs),
     /// Folds the old world in: a topic written for a connector, and a CSV of opening stock
     Import(ImportArgs),
+    /// Compares the table that a connector's sink wrote with the ledger, and names what differs
+    VerifyImport(VerifyImportArgs),
     /// Goes back to tables that were live before a rebuild
     Rollback(RollbackArgs),
     /// Lists the sets of tables that rebuilds made, and drops one

@@ -12,6 +12,7 @@ use ledger_operator::import::ImportError;
 use ledger_operator::migrate::MigrateError;
 use ledger_operator::rebuild::RebuildError;
 use ledger_operator::verify::VerifyError;
+use ledger_operator::verify_import::VerifyImportError;
 use projector::projection::ProjectionError;
 use projector::status::StatusError;
 use thiserror::Error;
@@ -56,6 +57,8 @@ pub enum CommandError {
     #[error(transparent)]
     Import(#[from] ImportError),
     #[error(transparent)]
+    VerifyImport(#[from] VerifyImportError),
+    #[error(transparent)]
     DeadLetters(#[from] DeadLettersError),
     #[error(transparent)]
     Generations(#[from] GenerationsError),
@@ -87,6 +90,7 @@ impl CommandError {
             Self::AsOf(error) => error.is_unreachable(),
             Self::Rebuild(error) => error.cause.is_unreachable(),
             Self::Import(error) => error.is_unreachable(),
+            Self::VerifyImport(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),
             Self::Generations(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),

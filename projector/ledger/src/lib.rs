@@ -8,6 +8,7 @@ pub mod commands;
 pub mod exit;
 pub mod flags;
 pub mod logging;
+pub mod old_world;
 pub mod output;
 pub mod program;
 pub mod usage;

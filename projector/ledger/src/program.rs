@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{dead_letters, generations, import, migrate, project, rebuild, rollback, status, stock, verify};
+use crate::commands::{
+    dead_letters, generations, import, migrate, project, rebuild, rollback, status, stock, verify, verify_import,
+};
 use crate::exit::{self, CommandError, Done};
 use crate::logging;
 
@@ -37,6 +39,7 @@ async fn run_command(command: Command) -> Result<Done, CommandError> {
         Command::Migrate(args) => migrate::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Import(args) => import::run(args).await,
+        Command::VerifyImport(args) => verify_import::run(args).await,
         Command::Rollback(args) => rollback::run(args).await,
         Command::Generations(args) => generations::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,

@@ -1,6 +1,7 @@
 //! Wrong usage: exit code 2.
 
 use ledger_kafka::PropertiesError;
+use ledger_operator::import::MapError;
 use thiserror::Error;
 
 /// Flags that do not say what is needed. It never repeats a value, which may be a secret.
@@ -12,6 +13,8 @@ pub enum UsageError {
     Url { flag: &'static str, problem: String },
     #[error("--kafka-properties: {0}")]
     KafkaProperties(#[from] PropertiesError),
+    #[error("--map: {0}")]
+    Map(#[from] MapError),
     #[error("{flag} must be {expected}, found {found}")]
     OutOfRange { flag: &'static str, expected: &'static str, found: String },
 }

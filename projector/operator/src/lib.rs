@@ -4,7 +4,7 @@
 //! The running service is another crate (`projector`) that does not know this one, so it cannot rename or drop tables, nor
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
-//! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`dead_letters`],
+//! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`verify_import`], [`dead_letters`],
 //! [`migrate`]; [`output`] and [`printable`] are how results are shown.
 
 pub mod as_of;
@@ -17,3 +17,4 @@ mod printable;
 pub mod rebuild;
 pub mod status;
 pub mod verify;
+pub mod verify_import;

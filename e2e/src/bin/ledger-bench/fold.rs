@@ -63,7 +63,7 @@ pub(crate) fn append_backlog(brokers: &str, topic: &str, order_count: i64) -> Re
         let product = format!("product-{nth}");
         let value = json!({ "type": "StockReceived", "version": 1, "movement_id": Uuid::new_v4(), "product_id": product,
             "quantity": order_count * 3, "occurred_at": "2026-11-23T10:00:00Z" });
-        send(&producer, topic, &product, &value.to_string())?;
+        send(&producer, topic, Some(&product), &value.to_string())?;
     }
     producer.flush(LIMIT)?;
     for nth in 0..order_count {
@@ -75,20 +75,21 @@ pub(crate) fn append_backlog(brokers: &str, topic: &str, order_count: i64) -> Re
             quantity * price,
             nth % 1_000_000
         );
-        send(&producer, topic, &product, &value)?;
+        send(&producer, topic, Some(&product), &value)?;
     }
     producer.flush(LIMIT)?;
     ensure!(producer.in_flight_count() == 0, "the backlog could not be appended");
     Ok(())
 }
 
-fn send(
+pub(crate) fn send(
     producer: &ThreadedProducer<rdkafka::producer::DefaultProducerContext>,
     topic: &str,
-    key: &str,
+    key: Option<&str>,
     value: &str,
 ) -> Result<()> {
-    let mut record = BaseRecord::to(topic).key(key).payload(value);
+    let mut record = BaseRecord::to(topic).payload(value);
+    record.key = key;
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),

@@ -5,11 +5,14 @@
 //! - `visible`: from a POST to the order in `GET`, one client, idle system.
 //! - `rebuild`: events/s and memory of a rebuild, beside LOAD DATA and the index build of the same rows, and the longest
 //!   pauses while its tables are swapped in. `--events N` says how many (default 1,000,000).
+//! - `import`: records/s and memory of an import of an old topic, into an empty ledger and again once all is folded. `--events N` says how
+//!   many records. `LEDGER_BENCH_OTHER=PATH` of another build of `ledger`: both in turn, and their ratio.
 //! - `wait`: from a POST with `Prefer: wait` to its 201, at 1,000 orders/s.
 //!
 //! It must never pass or fail by a figure.
 
 mod fold;
+mod import;
 mod rebuild;
 mod visible;
 mod wait;
@@ -20,7 +23,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [&str; 4] = ["visible", "wait", "fold", "rebuild"];
+const NAMES: [&str; 5] = ["visible", "wait", "fold", "rebuild", "import"];
 const EVENTS: i64 = 1_000_000;
 
 fn main() -> Result<()> {
@@ -35,6 +38,7 @@ fn main() -> Result<()> {
         let figures = match name {
             "visible" => runtime.block_on(visible::run())?,
             "wait" => runtime.block_on(wait::run())?,
+            "import" => runtime.block_on(import::run(events))?,
             "rebuild" => runtime.block_on(rebuild::run(events))?,
             _ => runtime.block_on(fold::run())?,
         };

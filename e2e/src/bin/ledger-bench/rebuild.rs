@@ -80,7 +80,7 @@ fn figures(events: i64, summary: &Value, loading: Duration, memory: u64, pauses:
     })
 }
 
-fn two(value: f64) -> f64 {
+pub(crate) fn two(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
@@ -89,7 +89,12 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// Waits until a number in the database is as it should be.
-async fn until(pool: &MySqlPool, sql: &'static str, limit: Duration, holds: impl Fn(i64) -> bool) -> Result<()> {
+pub(crate) async fn until(
+    pool: &MySqlPool,
+    sql: &'static str,
+    limit: Duration,
+    holds: impl Fn(i64) -> bool,
+) -> Result<()> {
     let begin = Instant::now();
     loop {
         let found: i64 = sqlx::query_scalar(sql).fetch_one(pool).await?;
@@ -116,7 +121,7 @@ async fn settle(pool: &MySqlPool) -> Result<()> {
 }
 
 /// Waits for the command; gives its summary and the most memory that it had.
-async fn until_done(process: &OwnedProcess, limit: Duration) -> Result<(Value, u64)> {
+pub(crate) async fn until_done(process: &OwnedProcess, limit: Duration) -> Result<(Value, u64)> {
     let begin = Instant::now();
     let mut memory = 0;
     let status = loop {
@@ -125,11 +130,11 @@ async fn until_done(process: &OwnedProcess, limit: Duration) -> Result<(Value, u
         }
         // It may just have ended.
         memory = memory.max(peak_memory_mib(process.pid()).unwrap_or(0));
-        ensure!(begin.elapsed() < limit, "the rebuild took longer than {limit:?}");
+        ensure!(begin.elapsed() < limit, "the command took longer than {limit:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     let said = std::fs::read_to_string(process.log().context("it has a log")?)?;
-    ensure!(status.success(), "the rebuild failed: {said}");
+    ensure!(status.success(), "the command failed: {said}");
     let start = said.find("\n{\n").context("no summary")?;
     let summary = serde_json::Deserializer::from_str(&said[start..]).into_iter().next().context("no summary")??;
     Ok((summary, memory))

@@ -11,3 +11,4 @@ pub mod rollback;
 pub mod status;
 pub mod stock;
 pub mod verify;
+pub mod verify_import;

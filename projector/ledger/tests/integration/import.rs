@@ -1,5 +1,10 @@
 //! `ledger import` on a real Kafka and a real MariaDB: what is taken, what is named, and that twice is the same as once.
 
+mod changes;
+mod ids;
+mod topics;
+mod values;
+mod verify;
 mod world;
 
 use std::io::{BufRead, BufReader};
@@ -129,7 +134,7 @@ async fn other_contents_under_a_known_id_are_named() {
 
     world.produce(&topic, 0, &[Some(&order(&uuid(1), "chocolate", 4))]).await;
     let stock = world.file("stock.csv", "product_id,quantity\nchocolate,11\n");
-    let (summary, log) = world.import(&topic, &["--stock", &stock]);
+    let (summary, log) = world.import_to(1, &topic, &["--stock", &stock]);
     assert_eq!(counts(&summary), [2, 0, 1, 0, 1]);
     assert_eq!(counts(&summary["stock"]), [1, 0, 0, 0, 1]);
     let why = summary["firstConflicts"][0]["why"].as_str().expect("text");
@@ -246,6 +251,16 @@ async fn what_is_wrong_from_the_start_appends_nothing() {
         (vec!["--topic", "no-such-topic"], 1, "topic no-such-topic, which is to be imported, does not exist"),
         (vec!["--topic", &topic, "--orders-topic", "nothing"], 1, "topic nothing does not exist: run `ledger migrate`"),
         (vec!["--stock", &header], 2, "--topic"),
+        (vec!["--topic", &topic, "--map", "qty=n"], 2, "there is no field `qty`"),
+        (vec!["--topic", &topic, "--map", "quantity"], 2, "expected FIELD=NAME, found `quantity`"),
+        (vec!["--topic", &topic, "--map", "quantity=n", "--map", "quantity=m"], 2, "`quantity` is mapped twice"),
+        (vec!["--topic", &topic, "--minor-units", "two"], 2, "--minor-units"),
+        (vec!["--topic", &topic, "--derived-ids", "ids.csv"], 2, "--derive-ids"),
+        (
+            vec!["--topic", &topic, "--derive-ids", "--derived-ids", &header],
+            1,
+            "is no file of derived ids: expected the header `old_id,order_id`, found `product;quantity` in line 1",
+        ),
         (vec!["--topic", &topic, "--kafka-brokers", "127.0.0.1:1"], 3, "Kafka at 127.0.0.1:1 cannot be reached"),
         (vec!["--topic", &topic, "--reader-database-url", "mysql://a:b@127.0.0.1:1/d"], 3, "cannot be reached"),
     ] {

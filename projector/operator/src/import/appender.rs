@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ledger_failpoints::FailPoint;
-use ledger_kafka::{KafkaSettings, KafkaUseError, log_line};
+use ledger_kafka::{KafkaSettings, KafkaUseError, log_line, use_error};
 use ledger_schema::wire::{Event, encode};
 use ledger_schema::{cloudevents, partitioner};
 use rdkafka::ClientContext;
@@ -68,6 +68,7 @@ pub(super) struct Appender {
     partition_count: i32,
     /// `ce_source` of every event.
     source: String,
+    brokers: String,
 }
 
 impl Appender {
@@ -95,11 +96,12 @@ impl Appender {
             .set("queue.buffering.max.messages", (2 * MAX_IN_FLIGHT).to_string())
             .create_with_context(Reports(Arc::clone(&deliveries)))
             .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
-        Ok(Self { producer, deliveries, topic: topic.to_owned(), partition_count, source })
+        let (topic, brokers) = (topic.to_owned(), kafka.brokers().to_owned());
+        Ok(Self { producer, deliveries, topic, partition_count, source, brokers })
     }
 
     /// Hands `event` to the producer, as soon as fewer than `MAX_IN_FLIGHT` wait for their acknowledgement.
-    pub(super) async fn append(&self, event: &Event) -> Result<(), KafkaError> {
+    pub(super) async fn append(&self, event: &Event) -> Result<(), KafkaUseError> {
         let permit = self.deliveries.permits.acquire().await;
         self.check()?;
         let id = event.id();
@@ -112,7 +114,7 @@ impl Appender {
         let value = encode(event);
         let partition = partitioner::partition_of(product_id.as_bytes(), self.partition_count);
         let record = BaseRecord::to(&self.topic).partition(partition).key(product_id).payload(&value).headers(headers);
-        self.producer.send(record).map_err(|(error, _)| error)?;
+        self.producer.send(record).map_err(|(error, _)| self.failed(error))?;
         ledger_failpoints::reach(FailPoint::ImportSent);
         // The delivery report gives it back. (The semaphore is never closed, so there was one.)
         permit.into_iter().for_each(SemaphorePermit::forget);
@@ -120,7 +122,7 @@ impl Appender {
     }
 
     /// Waits until every record that was appended is acknowledged, or one of them failed.
-    pub(super) async fn flush(&self) -> Result<(), KafkaError> {
+    pub(super) async fn flush(&self) -> Result<(), KafkaUseError> {
         let all = self.deliveries.permits.acquire_many(MAX_IN_FLIGHT).await;
         drop(all);
         self.check()
@@ -132,13 +134,17 @@ impl Appender {
     }
 
     /// After a failure the rest is not sent: a later record of a product must not overtake the one that failed.
-    fn check(&self) -> Result<(), KafkaError> {
+    fn check(&self) -> Result<(), KafkaUseError> {
         match self.deliveries.first_failure.get() {
             None => Ok(()),
             Some(error) => {
                 self.producer.purge(PurgeConfig::default().queue());
-                Err(error.clone())
+                Err(self.failed(error.clone()))
             }
         }
+    }
+
+    fn failed(&self, error: KafkaError) -> KafkaUseError {
+        use_error(&self.brokers, "appending to the log", error)
     }
 }

@@ -7,13 +7,19 @@ use ledger_store::log_check::LogCheckError;
 use projector::blocked::Blocked;
 use thiserror::Error;
 
+use super::id_map::IdMapError;
 use super::opening_stock::OpeningStockError;
+use super::topic_watch::OldTopicChanged;
 
 /// An import that did not begin or did not end. Running it again is safe in every case.
 #[derive(Debug, Error)]
 pub enum ImportError {
     #[error(transparent)]
     OpeningStock(#[from] OpeningStockError),
+    #[error(transparent)]
+    IdMap(#[from] IdMapError),
+    #[error(transparent)]
+    OldTopicChanged(#[from] OldTopicChanged),
     #[error("{topic} is a topic of the ledger itself: expected the topic of the old world")]
     OwnTopic { topic: String },
     #[error("topic {topic}, which is to be imported, does not exist")]
@@ -54,6 +60,8 @@ impl ImportError {
             Self::LogCheck(error) => error.is_unreachable(),
             Self::Stopped { cause, .. } => cause.is_unreachable(),
             Self::OpeningStock(_)
+            | Self::IdMap(_)
+            | Self::OldTopicChanged(_)
             | Self::OwnTopic { .. }
             | Self::NoSuchTopic { .. }
             | Self::NoTables

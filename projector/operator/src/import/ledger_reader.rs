@@ -13,25 +13,25 @@ use sqlx::mysql::MySqlConnection;
 use uuid::Uuid;
 
 use super::error::ImportError;
-use super::stored::{self, Stored, StoredMovement, StoredOrder};
+use super::stored::{self, StoredMovements, StoredOrders};
 
 /// How long a server that is away is waited for: longer than it takes to restart.
 const PATIENCE: Duration = Duration::from_secs(30);
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-pub(super) struct LedgerReader {
+pub(crate) struct LedgerReader {
     url: DatabaseUrl,
     connection: MySqlConnection,
 }
 
 impl LedgerReader {
-    pub(super) async fn connect(url: DatabaseUrl) -> Result<Self, ImportError> {
+    pub(crate) async fn connect(url: DatabaseUrl) -> Result<Self, ImportError> {
         let connection = ledger_database::connect(&url).await?;
         Ok(Self { url, connection })
     }
 
     /// The positions of `topic`; refused where the tables are missing, or belong to another topic.
-    pub(super) async fn positions(&mut self, topic: &str) -> Result<Vec<StoredPosition>, ImportError> {
+    pub(crate) async fn positions(&mut self, topic: &str) -> Result<Vec<StoredPosition>, ImportError> {
         let tables = |error| match &error {
             StoreError::Database { cause, .. } if number_of(cause) == Some(NO_SUCH_TABLE) => ImportError::NoTables,
             _ => LogCheckError::Store(error).into(),
@@ -44,11 +44,21 @@ impl LedgerReader {
         positions::read(&mut self.connection, topic).await.map_err(tables)
     }
 
-    pub(super) async fn orders(&mut self, ids: &[Uuid]) -> Result<Stored<StoredOrder>, ImportError> {
+    /// Whether the ledger holds any order.
+    pub(crate) async fn has_orders(&mut self) -> Result<bool, ImportError> {
+        self.asked(async |connection| stored::has_orders(connection).await).await
+    }
+
+    /// The next ids of orders after `after`, in their order; `limit` at most.
+    pub(crate) async fn ids_after(&mut self, after: Option<Uuid>, limit: u32) -> Result<Vec<Uuid>, ImportError> {
+        self.asked(async |connection| stored::ids_after(connection, after, limit).await).await
+    }
+
+    pub(crate) async fn orders(&mut self, ids: &[Uuid]) -> Result<StoredOrders, ImportError> {
         self.asked(async |connection| stored::orders(connection, ids).await).await
     }
 
-    pub(super) async fn movements(&mut self, ids: &[Uuid]) -> Result<Stored<StoredMovement>, ImportError> {
+    pub(crate) async fn movements(&mut self, ids: &[Uuid]) -> Result<StoredMovements, ImportError> {
         self.asked(async |connection| stored::movements(connection, ids).await).await
     }
 

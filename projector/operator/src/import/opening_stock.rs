@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn refused(stock: &OpeningStock) -> Vec<(u64, &str, &str)> {
-        stock.refused.iter().map(|(line, refusal)| (*line, refusal.field, refusal.why.as_str())).collect()
+        stock.refused.iter().map(|(line, refusal)| (*line, &*refusal.field, refusal.why.as_str())).collect()
     }
 
     #[test]

@@ -3,11 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rules::Rules;
+
 /// What to import, and into which log.
 #[derive(Debug, Clone)]
 pub struct ImportOptions {
     /// The old world's topic.
     pub topic: String,
+    /// How its records are read.
+    pub rules: Rules,
+    /// The CSV of derived ids; needed where ids are derived.
+    pub derived_ids: Option<PathBuf>,
+    /// How many orders are remembered, so that one that stands twice is named.
+    pub remembered_orders: usize,
     /// The CSV of opening stock.
     pub stock: Option<PathBuf>,
     /// Keep on reading until stopped, instead of ending at the ends that the topic has now.

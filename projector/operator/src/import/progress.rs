@@ -44,8 +44,20 @@ impl Progress {
         }
     }
 
+    /// Counts and names a record or row that cannot be taken.
+    pub(super) fn refuse(&self, tally: &mut Tally, source: &str, not_taken: NotTaken) {
+        self.name(source, "is refused", &not_taken);
+        tally.refuse(not_taken);
+    }
+
+    /// Counts and names a record or row whose id stands with other contents.
+    pub(super) fn conflict(&self, tally: &mut Tally, source: &str, not_taken: NotTaken) {
+        self.name(source, "conflicts", &not_taken);
+        tally.conflict(not_taken);
+    }
+
     /// Logs a record or row that is not taken, above the bar.
-    pub(super) fn name(&self, source: &str, kind: &'static str, not_taken: &NotTaken) {
+    fn name(&self, source: &str, kind: &'static str, not_taken: &NotTaken) {
         let NotTaken { position, field, why } = not_taken;
         let log = || tracing::warn!("{source} {position} {kind}: {field} {why}");
         match &self.bar {
@@ -65,8 +77,8 @@ impl Progress {
     fn line(&mut self, tally: &Tally) {
         let seconds = self.started.elapsed().as_millis().max(1);
         let per_second = u128::from(tally.read) * 1000 / seconds;
-        let Tally { read, already_there, refused, conflicts, .. } = tally;
-        tracing::info!(read, of = self.total, already_there, refused, conflicts, per_second, "{}", self.what);
+        let Tally { read, already_there, repeats, refused, conflicts, .. } = tally;
+        tracing::info!(read, of = self.total, already_there, repeats, refused, conflicts, per_second, "{}", self.what);
         self.last_line = Instant::now();
     }
 }

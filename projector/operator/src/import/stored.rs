@@ -1,6 +1,6 @@
 //! What the ledger already holds under the ids that are about to be imported, so that a second run appends next to nothing.
 //! This is for economy and for naming conflicts, not for correctness: what was appended but is not folded yet is not seen
-//! here, is appended again, and the fold finds the duplicate. Decided per partition, as the fold decides (INV-5).
+//! here, is appended again, and the fold finds the duplicate (INV-5).
 //!
 //! It must never write, and a query must never be raced against a timer: cancelled, it leaves its connection unusable.
 //! Next: [`super::run`].
@@ -8,17 +8,18 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, Utc};
 use ledger_database::statements::SelectByIds;
 use ledger_schema::domain::Difference;
-use ledger_schema::{Movement, MovementContents, Note, Order, OrderContents};
+use ledger_schema::{Movement, MovementContents, Note, Order, OrderContents, OrderId};
 use sqlx::FromRow;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use uuid::Uuid;
 
 static ORDERS_BY_ID: LazyLock<SelectByIds> = LazyLock::new(|| {
     SelectByIds::new(
-        "SELECT order_id, kafka_partition, kafka_offset, user_id, product_id, quantity, unit_price FROM orders \
-         WHERE line_no = 1 AND order_id",
+        "SELECT order_id, kafka_partition, kafka_offset, user_id, product_id, quantity, unit_price, placed_at \
+         FROM orders WHERE line_no = 1 AND order_id",
     )
 });
 
@@ -29,11 +30,17 @@ static MOVEMENTS_BY_ID: LazyLock<SelectByIds> = LazyLock::new(|| {
     )
 });
 
-/// Rows by (id, partition).
-pub(super) type Stored<T> = HashMap<(Uuid, i32), T>;
+/// Orders by id, whatever their partition: the fold decides per partition, but one id for two orders is a conflict.
+#[derive(Default)]
+pub(crate) struct StoredOrders {
+    by_id: HashMap<Uuid, Vec<StoredOrder>>,
+}
+
+/// Movements by (id, partition).
+pub(crate) type StoredMovements = HashMap<(Uuid, i32), StoredMovement>;
 
 #[derive(sqlx::FromRow)]
-pub(super) struct StoredOrder {
+pub(crate) struct StoredOrder {
     order_id: Uuid,
     kafka_partition: i32,
     kafka_offset: i64,
@@ -41,10 +48,11 @@ pub(super) struct StoredOrder {
     product_id: String,
     quantity: i64,
     unit_price: i64,
+    placed_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct StoredMovement {
+pub(crate) struct StoredMovement {
     movement_id: Uuid,
     kafka_partition: i32,
     kafka_offset: i64,
@@ -54,17 +62,32 @@ pub(super) struct StoredMovement {
     note: Option<String>,
 }
 
+/// Whether any order is stored at all.
+pub(super) async fn has_orders(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+    let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM orders LIMIT 1").fetch_optional(connection).await?;
+    Ok(found.is_some())
+}
+
+/// The ids of stored orders after `after`, in their order, `limit` at most.
+pub(super) async fn ids_after(
+    connection: &mut MySqlConnection,
+    after: Option<Uuid>,
+    limit: u32,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let sql = "SELECT DISTINCT order_id FROM orders WHERE order_id > ? AND line_no = 1 ORDER BY order_id LIMIT ?";
+    // No id of sixteen bytes is less than the empty text.
+    let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+    sqlx::query_scalar(sql).bind(after).bind(limit).fetch_all(connection).await
+}
+
 /// The orders stored under any of `ids`, in any partition.
-pub(super) async fn orders(connection: &mut MySqlConnection, ids: &[Uuid]) -> Result<Stored<StoredOrder>, sqlx::Error> {
+pub(super) async fn orders(connection: &mut MySqlConnection, ids: &[Uuid]) -> Result<StoredOrders, sqlx::Error> {
     let rows: Vec<StoredOrder> = rows(connection, &ORDERS_BY_ID, ids).await?;
-    Ok(rows.into_iter().map(|row| ((row.order_id, row.kafka_partition), row)).collect())
+    Ok(StoredOrders::from_iter(rows))
 }
 
 /// The movements stored under any of `ids`, in any partition.
-pub(super) async fn movements(
-    connection: &mut MySqlConnection,
-    ids: &[Uuid],
-) -> Result<Stored<StoredMovement>, sqlx::Error> {
+pub(super) async fn movements(connection: &mut MySqlConnection, ids: &[Uuid]) -> Result<StoredMovements, sqlx::Error> {
     let rows: Vec<StoredMovement> = rows(connection, &MOVEMENTS_BY_ID, ids).await?;
     Ok(rows.into_iter().map(|row| ((row.movement_id, row.kafka_partition), row)).collect())
 }
@@ -76,8 +99,40 @@ where
     by_ids.fetch(connection, &[], ids).await?.iter().map(T::from_row).collect()
 }
 
+impl FromIterator<StoredOrder> for StoredOrders {
+    fn from_iter<I: IntoIterator<Item = StoredOrder>>(rows: I) -> Self {
+        let mut by_id: HashMap<Uuid, Vec<StoredOrder>> = HashMap::new();
+        for row in rows {
+            by_id.entry(row.order_id).or_default().push(row);
+        }
+        Self { by_id }
+    }
+}
+
+impl StoredOrders {
+    pub(crate) fn of(&self, id: OrderId) -> &[StoredOrder] {
+        self.by_id.get(&id.as_uuid()).map_or(&[], Vec::as_slice)
+    }
+
+    /// As if `orders` were stored, for tests.
+    #[cfg(test)]
+    pub(super) fn of_orders(orders: &[Order], at: ledger_schema::Position) -> Self {
+        let row = |order: &Order| StoredOrder {
+            order_id: order.order_id().as_uuid(),
+            kafka_partition: at.partition,
+            kafka_offset: at.offset,
+            user_id: order.user_id().as_str().to_owned(),
+            product_id: order.product_id().as_str().to_owned(),
+            quantity: order.quantity().get(),
+            unit_price: order.unit_price().get(),
+            placed_at: order.placed_at(),
+        };
+        orders.iter().map(row).collect()
+    }
+}
+
 impl StoredOrder {
-    fn contents(&self) -> OrderContents<'_> {
+    pub(crate) fn contents(&self) -> OrderContents<'_> {
         let Self { user_id, product_id, quantity, unit_price, .. } = self;
         OrderContents { user_id, product_id, quantity: *quantity, unit_price: *unit_price }
     }
@@ -86,6 +141,11 @@ impl StoredOrder {
     pub(super) fn difference(&self, order: &Order) -> Option<String> {
         let what = format!("order {} stands at {}:{}", self.order_id, self.kafka_partition, self.kafka_offset);
         conflict(&what, ORDER_FIELD, &self.contents().differences(order.contents()))
+    }
+
+    /// Whether it is `order`, placed at the same time.
+    pub(super) fn is(&self, order: &Order) -> bool {
+        self.contents() == order.contents() && self.placed_at == order.placed_at()
     }
 }
 
@@ -130,6 +190,7 @@ mod tests {
             product_id: "bar".to_owned(),
             quantity: 3,
             unit_price: 250,
+            placed_at: DateTime::UNIX_EPOCH,
         };
         let against = |found| conflict("order x stands at 3:4", ORDER_FIELD, &stored.contents().differences(found));
         assert_eq!(against(stored.contents()), None);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
@@ -79,9 +81,19 @@ impl World {
 
     /// Runs `ledger import --topic TOPIC ARGS..`, which has to end well; answers its summary and what it logged.
     pub(super) fn import(&self, topic: &str, args: &[&str]) -> (Value, String) {
-        let output = self.ledger(&[&["import", "--topic", topic, "--output", "json"], args].concat());
+        self.import_to(0, topic, args)
+    }
+
+    /// As [`Self::import`], with another exit code.
+    pub(super) fn import_to(&self, code: i32, topic: &str, args: &[&str]) -> (Value, String) {
+        self.summary(code, &[&["import", "--topic", topic, "--output", "json"], args].concat())
+    }
+
+    /// Runs a command that has to end with `code`; answers the JSON that it prints, and what it logged.
+    pub(super) fn summary(&self, code: i32, args: &[&str]) -> (Value, String) {
+        let output = self.ledger(args);
         let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(0), "{log}");
+        assert_eq!(output.status.code(), Some(code), "{log} {}", String::from_utf8_lossy(&output.stdout));
         (serde_json::from_slice(&output.stdout).expect("the summary is JSON"), log)
     }
 
@@ -140,6 +152,62 @@ impl World {
             let record = FutureRecord { payload: *value, ..record };
             producer.send(record, LIMIT).await.expect("delivered");
         }
+    }
+
+    /// As [`Self::produce`], with keys.
+    pub(super) async fn produce_keyed(&self, topic: &str, partition: i32, records: &[(&str, &str)]) {
+        let producer: FutureProducer =
+            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("a producer");
+        for (key, value) in records {
+            let record = FutureRecord::to(topic).partition(partition).timestamp(TIMESTAMP_MS).key(*key).payload(*value);
+            producer.send(record, LIMIT).await.expect("delivered");
+        }
+    }
+
+    /// Appends to the log, as another writer does.
+    pub(super) async fn append_event(&self, product_id: &str, event: &str) {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("partitioner", "murmur2_random")
+            .create()
+            .expect("a producer");
+        let log = self.topic("orders");
+        producer.send(FutureRecord::to(&log).key(product_id).payload(event), LIMIT).await.expect("delivered");
+    }
+
+    /// Deletes an old topic, and makes one of the same name.
+    pub(super) async fn make_anew(&self, which: &str, partitions: i32) {
+        let name = self.topic(which);
+        let deleted = self.admin().delete_topics(&[&name], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+        let started = Instant::now();
+        loop {
+            let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+            let created = self.admin().create_topics(&[topic], &AdminOptions::new()).await.expect("Kafka answers");
+            if created.iter().all(Result::is_ok) {
+                return;
+            }
+            assert!(started.elapsed() < LIMIT, "{created:?}");
+        }
+    }
+
+    /// Gives an old topic more partitions.
+    pub(super) async fn grow(&self, topic: &str, partitions: usize) {
+        let grown =
+            self.admin().create_partitions(&[NewPartitions::new(topic, partitions)], &AdminOptions::new()).await;
+        assert!(grown.expect("Kafka answers").iter().all(Result::is_ok));
+    }
+
+    /// Sets an old topic to be compacted.
+    pub(super) async fn compact(&self, topic: &str) {
+        let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("cleanup.policy", "compact");
+        let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
+        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+    }
+
+    /// The URL of the database, with every right.
+    pub(super) fn admin_database_url(&self) -> String {
+        format!("{}{}", self.admin_url, self.name)
     }
 
     /// Appends in transactions, so that the topic has markers: first one that is taken back, then one that stands.
