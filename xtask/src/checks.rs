@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks, section by section, each with its time.
 //!
 //! It must never leave a server running: those of the tests are stopped whatever happens, also on Ctrl-C. Read
-//! [`cargo`], [`crate::tools`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
+//! [`cargo`], [`crate::tools`], [`crate::schemathesis`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::servers::Servers;
 use crate::simulate::SimulateArguments;
-use crate::{cargo, chaos, install, lock, progress, simulate, table, tools};
+use crate::{cargo, chaos, install, lock, progress, schemathesis, simulate, table, tools};
 
 /// The sections that were passed, with the time each took.
 struct Checks {
@@ -97,6 +97,8 @@ impl Checks {
     }
 
     fn tests(&mut self, filter: &[String]) -> Result<()> {
+        // The tests would install it by themselves, without a word and within their own time.
+        self.section("schemathesis", |_| schemathesis::program().map(drop))?;
         let servers = Servers::for_tests().on(self.mariadb);
         self.section("servers for the tests", |interrupt| servers.start_fresh(interrupt))?;
         let environment = servers.test_environment()?;
