@@ -10,7 +10,7 @@ pub enum UsageError {
     MissingUrl { flag: &'static str, variable: &'static str },
     #[error("{flag} is not of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE: {problem}")]
     Url { flag: &'static str, problem: String },
-    #[error("--kafka-properties: {0}")]
+    #[error(transparent)]
     KafkaProperties(#[from] PropertiesError),
     #[error("{flag} must be {expected}, found {found}")]
     OutOfRange { flag: &'static str, expected: &'static str, found: String },
