@@ -3,13 +3,14 @@
 //!
 //! It must never do IO: no tokio, no sqlx, no rdkafka, no clock, no random number. Both sides depend on it
 //! and it depends on neither. Reading order: [`domain`], [`position`], [`wire`], [`reason`], [`log`],
-//! [`topics`], [`topic_settings`].
+//! [`topics`], [`topic_settings`], [`printable`].
 
 pub mod cloudevents;
 pub mod domain;
 pub mod log;
 pub mod partitioner;
 pub mod position;
+pub mod printable;
 pub mod reason;
 pub mod topic_settings;
 pub mod topics;

@@ -1,29 +1,24 @@
 //! The binary: settings, logging, signals; everything else is the library's. Exit codes: 0 stopped, 1 refused to
 //! start, 2 wrong usage, 3 a server cannot be reached.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ledger_logging::Form;
 use order_service::service::Service;
 use order_service::settings::{LogFormat, Settings};
 use order_service::start::StartError;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
-    let colours = std::io::stderr().is_terminal();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&settings.log))
-        .with_ansi(colours)
-        .with_writer(std::io::stderr);
-    match settings.log_format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
+    let form = match settings.log_format {
+        LogFormat::Text => Form::Text,
+        LogFormat::Json => Form::Json,
+    };
+    ledger_logging::start(&settings.log, form);
     match run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

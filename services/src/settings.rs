@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,9 +17,12 @@ pub struct Settings {
     /// Kafka's bootstrap servers, comma separated
     #[arg(long, env = "LEDGER_KAFKA_BROKERS", default_value = "127.0.0.1:29092")]
     pub kafka_brokers: String,
-    /// More librdkafka properties, key=value comma separated, such as security.protocol=ssl
+    /// More librdkafka properties, key=value comma separated, such as security.protocol=ssl; a value with commas in double quotes
     #[arg(long, env = "LEDGER_KAFKA_PROPERTIES", default_value = "", hide_env_values = true)]
     pub kafka_properties: Secret,
+    /// A file of such properties, one key=value a line; those of --kafka-properties win over them
+    #[arg(long, env = "LEDGER_KAFKA_PROPERTIES_FILE", value_name = "FILE")]
+    pub kafka_properties_file: Option<PathBuf>,
     /// The topic of the log
     #[arg(long, env = "LEDGER_ORDERS_TOPIC", default_value = ledger_schema::topics::ORDERS)]
     pub orders_topic: String,
@@ -95,7 +99,8 @@ pub enum LogFormat {
 
 impl Settings {
     pub(crate) fn kafka(&self) -> Result<KafkaSettings, PropertiesError> {
-        KafkaSettings::new(&self.kafka_brokers, self.kafka_properties.reveal())
+        let (properties, file) = (self.kafka_properties.reveal(), self.kafka_properties_file.as_deref());
+        KafkaSettings::with_file(&self.kafka_brokers, properties, file)
     }
 
     pub(crate) fn database_timeout(&self) -> Duration {

@@ -22,7 +22,7 @@ use crate::settings::Settings;
 /// Why the service does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error("--kafka-properties: {0}")]
+    #[error(transparent)]
     KafkaProperties(#[from] PropertiesError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),

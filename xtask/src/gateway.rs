@@ -26,9 +26,9 @@ const TEMPLATE: &str = include_str!("../../deploy/nginx/ledger.conf.template");
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// How nginx lists a service: one failed connection leaves it out for a second, so a service that was
-/// started again is back within that.
-pub const SERVER_PARAMETERS: &str = "max_fails=1 fail_timeout=1s";
+/// How nginx lists a service: never left out for what went wrong before, which may have been one client's mistake. The
+/// template says what a dead service costs instead.
+pub const SERVER_PARAMETERS: &str = "max_fails=0";
 
 /// Writes the configuration into `folder` and answers the command that runs nginx in the foreground.
 ///

@@ -45,13 +45,29 @@ const NEEDS: [Need; 6] = [
     Need { name: "nginx", programs: &["nginx"], packages: &["nginx"] },
 ];
 
+/// What the check of the REST contract needs besides.
+const PYTHON: Need =
+    Need { name: "Python 3 with venv", programs: &["python3"], packages: &["python3", "python3-venv"] };
+
 /// Installs what is missing.
 ///
 /// # Errors
 /// When something is missing and may not be installed (the message holds the line to run), or when
 /// the installation fails.
 pub fn install_missing() -> Result<()> {
-    let missing = missing_needs(has_need);
+    install_missing_of(&NEEDS)
+}
+
+/// Installs Python and its venv where they are missing: for [`crate::schemathesis`] alone.
+///
+/// # Errors
+/// As [`install_missing`].
+pub fn install_python() -> Result<()> {
+    install_missing_of(&[PYTHON])
+}
+
+fn install_missing_of(needs: &[Need]) -> Result<()> {
+    let missing = missing_needs(needs, has_need);
     if missing.is_empty() {
         return Ok(());
     }
@@ -67,14 +83,14 @@ pub fn install_missing() -> Result<()> {
     progress::section(&format!("Installing {} ({})", names.join(", "), packages.join(" ")));
     let begin = Instant::now();
     install(prefix, &packages)?;
-    let left: Vec<&str> = missing_needs(has_need).iter().map(|need| need.name).collect();
+    let left: Vec<&str> = missing_needs(needs, has_need).iter().map(|need| need.name).collect();
     ensure!(left.is_empty(), "still missing after the installation: {}", left.join(", "));
     progress::done(&format!("installed {}", names.join(", ")), begin.elapsed());
     Ok(())
 }
 
-fn missing_needs(is_there: impl Fn(&Need) -> bool) -> Vec<Need> {
-    NEEDS.into_iter().filter(|need| !is_there(need)).collect()
+fn missing_needs(needs: &[Need], is_there: impl Fn(&Need) -> bool) -> Vec<Need> {
+    needs.iter().copied().filter(|need| !is_there(need)).collect()
 }
 
 fn packages_of(needs: &[Need]) -> Vec<&'static str> {
@@ -87,7 +103,12 @@ fn line_to_run(packages: &[&str]) -> String {
 
 fn has_need(need: &Need) -> bool {
     let programs_found = need.programs.iter().all(|program| find_program(program).is_some());
-    programs_found && (need.programs != ["java"] || java_is_new_enough())
+    programs_found
+        && match need.programs {
+            ["java"] => java_is_new_enough(),
+            ["python3"] => python_has_venv(),
+            _ => true,
+        }
 }
 
 /// The path of a program: servers lie in folders that a plain user's path lacks.
@@ -114,6 +135,14 @@ fn java_is_new_enough() -> bool {
         return false;
     };
     java_version(&String::from_utf8_lossy(&output.stderr)).is_some_and(|version| version >= JAVA_VERSION)
+}
+
+/// Debian has it apart from Python.
+fn python_has_venv() -> bool {
+    let Some(python) = find_program("python3") else { return false };
+    let mut command = Command::new(python);
+    command.args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// The first number of `openjdk version "17.0.15" 2025-04-15`; old ones call themselves `1.8.0`.
@@ -207,9 +236,9 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_installed() {
-        let missing = missing_needs(|need| need.name != "nginx" && need.name != "make");
+        let missing = missing_needs(&NEEDS, |need| need.name != "nginx" && need.name != "make");
         assert_eq!(packages_of(&missing), vec!["make", "nginx"]);
-        assert!(missing_needs(|_| true).is_empty());
+        assert!(missing_needs(&NEEDS, |_| true).is_empty());
         assert_eq!(
             line_to_run(&["make", "nginx"]),
             "apt-get update && apt-get install -y --no-install-recommends make nginx  (as root)"

@@ -37,6 +37,7 @@ pub mod process;
 pub mod progress;
 pub mod repository;
 pub mod samples;
+pub mod schemathesis;
 pub mod server;
 pub mod servers;
 pub mod simulate;

@@ -2,15 +2,51 @@
 //!
 //! It must never need a part to be slow: `xtask/tests/gateway/` has services that misbehave.
 
+use std::fs;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use e2e::ledger::Ledger;
 use reqwest::Method;
+use serde_json::Value;
+use xtask::repository;
 
 use super::{order, run};
 
 const HEADERS: [(&str, &str); 1] = [("content-type", "application/json")];
+
+/// The problems that the gateway's configuration answers with by itself.
+fn own_problems() -> Result<Vec<Value>> {
+    let template = fs::read_to_string(repository::root().join("deploy/nginx/ledger.conf.template"))?;
+    let texts = template.lines().filter_map(|line| line.trim().strip_prefix("return ")?.split_once(" '{\"type\":"));
+    texts
+        .map(|(status, rest)| {
+            let text = format!("{{\"type\":{}", rest.strip_suffix("';").context("a problem ends its line")?);
+            let problem: Value = serde_json::from_str(&text).context(text)?;
+            assert_eq!(problem["status"].to_string(), status);
+            Ok(problem)
+        })
+        .collect()
+}
+
+#[test]
+fn each_of_the_gateways_types_is_explained_by_the_services_under_one_title() -> Result<()> {
+    run(async {
+        let ledger = Ledger::start("gatewaytypes").await?;
+        let (gateway, ..) = ledger.clients()?;
+        let problems = own_problems()?;
+        assert!(problems.len() > 10, "{problems:?}");
+        for problem in problems {
+            let path = problem["type"].as_str().context("a type is a text")?;
+            let page = gateway.get(path).await?;
+            assert_eq!(page.status, 200, "{path}: {page:?}");
+            for member in ["type", "title", "status"] {
+                assert_eq!(page.body[member], problem[member], "{path}: {member}");
+            }
+        }
+        ledger.finish().await
+    })
+}
 
 #[test]
 fn the_gateways_own_errors_are_problems() -> Result<()> {

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod chocolate;
+mod contract;
 mod faults;
 mod fight;
 mod gateway;
@@ -12,6 +13,7 @@ mod read_only;
 mod rebuild;
 mod replica;
 mod shop;
+mod strangers;
 
 use std::time::{Duration, Instant};
 

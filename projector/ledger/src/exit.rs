@@ -17,6 +17,7 @@ use projector::projection::ProjectionError;
 use projector::status::StatusError;
 use thiserror::Error;
 
+use crate::output;
 use crate::usage::UsageError;
 
 /// How a command that did not fail ended.
@@ -103,6 +104,6 @@ impl CommandError {
 
 /// Prints the error on stderr and gives its exit code.
 pub fn report(error: &CommandError) -> ExitCode {
-    eprintln!("ledger: {error}");
+    output::say(&error.to_string());
     ExitCode::from(error.exit_code())
 }

@@ -1,6 +1,8 @@
 //! Flags that commands share, each also an environment variable, and how their values are read. It must never connect to
 //! anything or print a secret: values of database URLs and Kafka properties are hidden.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use ledger_database::DatabaseUrl;
 use ledger_kafka::KafkaSettings;
@@ -34,9 +36,12 @@ pub struct KafkaArgs {
     /// Bootstrap servers, comma separated
     #[arg(long, env = "LEDGER_KAFKA_BROKERS", default_value = "127.0.0.1:29092")]
     pub kafka_brokers: String,
-    /// Further librdkafka properties for every client, as `key=value`, comma separated
+    /// Further librdkafka properties for every client, as `key=value`, comma separated; a value with commas in double quotes
     #[arg(long, env = "LEDGER_KAFKA_PROPERTIES", default_value = "", hide_env_values = true)]
     pub kafka_properties: Hidden,
+    /// A file of such properties, one `key=value` a line; those of --kafka-properties win over them
+    #[arg(long, env = "LEDGER_KAFKA_PROPERTIES_FILE", value_name = "FILE")]
+    pub kafka_properties_file: Option<PathBuf>,
     #[arg(long, env = "LEDGER_ORDERS_TOPIC", default_value = ledger_schema::topics::ORDERS)]
     pub orders_topic: String,
 }
@@ -109,7 +114,8 @@ impl KafkaArgs {
     /// # Errors
     /// [`UsageError::KafkaProperties`].
     pub fn settings(&self) -> Result<KafkaSettings, UsageError> {
-        Ok(KafkaSettings::new(&self.kafka_brokers, self.kafka_properties.expose())?)
+        let (properties, file) = (self.kafka_properties.expose(), self.kafka_properties_file.as_deref());
+        Ok(KafkaSettings::with_file(&self.kafka_brokers, properties, file)?)
     }
 }
 

@@ -11,7 +11,7 @@ pub enum UsageError {
     MissingUrl { flag: &'static str, variable: &'static str },
     #[error("{flag} is not of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE: {problem}")]
     Url { flag: &'static str, problem: String },
-    #[error("--kafka-properties: {0}")]
+    #[error(transparent)]
     KafkaProperties(#[from] PropertiesError),
     #[error("--map: {0}")]
     Map(#[from] MapError),

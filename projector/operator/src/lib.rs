@@ -5,7 +5,7 @@
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
 //! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`verify_import`], [`dead_letters`],
-//! [`migrate`]; [`output`] and [`printable`] are how results are shown.
+//! [`migrate`]; [`output`] is how results are shown.
 
 pub mod as_of;
 pub mod dead_letters;
@@ -13,7 +13,6 @@ pub mod generations;
 pub mod import;
 pub mod migrate;
 pub mod output;
-mod printable;
 pub mod rebuild;
 pub mod status;
 pub mod verify;

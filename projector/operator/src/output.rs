@@ -1,4 +1,5 @@
-//! What a command has to show: a table for people, and the same as JSON for programs. It must never print: the binary does.
+//! What a command has to show: a table for people, and the same as JSON for programs. It must never print: the
+//! binary does, and makes strangers' text printable.
 
 use serde::Serialize;
 

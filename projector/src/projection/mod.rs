@@ -25,7 +25,7 @@ use crate::intake::{Control, Intake, Limits};
 use crate::log_watch::LogWatch;
 use crate::meters;
 use crate::monitor;
-use crate::relay::{RelayError, RelayGroup, RelaySettings, RelayTopics};
+use crate::relay::{Compression, RelayError, RelayGroup, RelaySettings, RelayTopics};
 use crate::shared::Shared;
 use crate::start_check::{self, Start};
 use crate::starting::StartingHttp;
@@ -44,6 +44,8 @@ pub struct ProjectionOptions {
     pub database: DatabaseUrl,
     /// The log, and what the relay writes, which must have the log's partition count.
     pub topics: RelayTopics,
+    /// Of what the relay writes.
+    pub compression: Compression,
     pub group_id: String,
     pub listen: SocketAddr,
     pub writers: usize,
@@ -225,6 +227,7 @@ fn relays(
     let (refuse, refused) = mpsc::unbounded_channel();
     let settings = RelaySettings {
         kafka: options.kafka.clone(),
+        compression: options.compression,
         inspector: sources.inspector.clone(),
         topics: options.topics.clone(),
         topic_id: identity.topic_id.clone(),

@@ -45,5 +45,5 @@ pub use plan::Publication;
 pub use rows::{Outstanding, PlainRow};
 pub use seam::{OutboxRows, PublishError, RelayBroker, RelayProducer, TooLarge};
 pub use servers::OutboxTable;
-pub use settings::{RelaySettings, RelayTopics};
+pub use settings::{Compression, RelaySettings, RelayTopics};
 pub use step::CurrentStep;

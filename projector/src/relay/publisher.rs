@@ -57,7 +57,7 @@ impl Publisher {
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            .set("compression.type", "lz4")
+            .set("compression.type", settings.compression.as_str())
             // Deliveries are awaited right after they are handed over: lingering would only add to each transaction.
             .set("linger.ms", "0")
             .set("queue.buffering.max.messages", (IN_FLIGHT * 2).to_string())
@@ -107,7 +107,7 @@ impl Publisher {
         let event_id = entry.event_id().to_string();
         let (topic, kept, headers) = match &entry.content {
             EntryContent::Outcome { event_type, subject } => {
-                (&topics.outcomes, Kept::whole(entry), outcome_headers(&event_id, event_type, subject))
+                (&topics.outcomes, Kept::whole(entry), outcome_headers(&event_id, event_type, subject, &entry.headers))
             }
             EntryContent::DeadLetter { reason, detail } => {
                 let kept = Kept::within(received_limit, entry);
@@ -141,10 +141,12 @@ impl RelayProducer for Publisher {
     }
 }
 
-fn outcome_headers(event_id: &str, event_type: &str, subject: &str) -> OwnedHeaders {
-    cloudevents::headers(event_id, event_type, SOURCE, subject)
+/// Those that follow from what it is, then those that its row has (rows of before have none).
+fn outcome_headers(event_id: &str, event_type: &str, subject: &str, own: &[EntryHeader<'_>]) -> OwnedHeaders {
+    let headers = cloudevents::headers(event_id, event_type, SOURCE, subject)
         .into_iter()
-        .fold(OwnedHeaders::new_with_capacity(6), |all, (key, value)| all.insert(Header { key, value: Some(value) }))
+        .fold(OwnedHeaders::new_with_capacity(7), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+    own.iter().fold(headers, |all, header| all.insert(Header { key: &header.name, value: header.value.as_deref() }))
 }
 
 /// What is published of a record that was parked. What came compressed may be larger than any topic takes: then the value is

@@ -60,13 +60,27 @@ pub fn settings_refused(cause: KafkaError) -> KafkaUseError {
     let action = "Kafka client settings";
     match cause {
         KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
-            KafkaUseError::Native { action, cause: format!("there is no property {name}") }
+            let cause = if looks_like_a_property(&name) {
+                format!("there is no property {name}")
+            } else {
+                "there is no property of that name, which is not shown: it may be part of a value with a comma, which stands in \
+                 double quotes"
+                    .to_owned()
+            };
+            KafkaUseError::Native { action, cause }
         }
         KafkaError::ClientConfig(_, _, name, _) => {
             KafkaUseError::Native { action, cause: format!("the value of the property {name} is refused") }
         }
         cause => KafkaUseError::Failed { action, cause },
     }
+}
+
+/// Names of librdkafka's properties are words in lower case with dots between them. What is not one may be the end of a
+/// password that has a comma.
+fn looks_like_a_property(name: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    name.contains('.') && name.split('.').all(is_word)
 }
 
 #[cfg(test)]
@@ -111,6 +125,16 @@ mod tests {
             let settings = KafkaSettings::new("b:1", properties).expect("well formed");
             let client: Result<BaseConsumer, _> = settings.client("x").create();
             assert_eq!(client.map_err(settings_refused).err().expect("refused").to_string(), says);
+        }
+    }
+
+    #[test]
+    fn what_may_be_the_end_of_a_password_is_not_shown() {
+        for properties in ["sasl.password=hun,ter2=x", "sasl.password=hun,Ter.ter2=x", "sasl.password=hun,ter=2"] {
+            let settings = KafkaSettings::new("b:1", properties).expect("well formed");
+            let client: Result<BaseConsumer, _> = settings.client("x").create();
+            let said = client.map_err(settings_refused).err().expect("refused").to_string();
+            assert!(said.contains("not shown") && !said.contains("ter"), "{said}");
         }
     }
 }

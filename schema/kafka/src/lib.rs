@@ -1,7 +1,7 @@
 //! Kafka, as the projector, the operator's commands and the order services use it: settings of clients, one classification
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
-//! Reading order: [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics), [`record`],
+//! Reading order: [`properties`] (as operators write them), [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics), [`record`],
 //! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one folder with unsafe code.
 
 mod code_table;
@@ -11,6 +11,7 @@ pub mod error;
 pub mod faults;
 pub mod inspector;
 mod native;
+pub mod properties;
 pub mod record;
 pub mod replay;
 pub mod service_clients;
@@ -26,6 +27,7 @@ pub use faults::{
     append_fault, fault_of, is_all_brokers_down, is_too_large,
 };
 pub use inspector::{LogInspector, PartitionState, QuietContext, ask, log_line};
+pub use properties::PropertiesError;
 pub use service_clients::ProducerLimits;
-pub use settings::{KAFKA_TIMEOUT, KafkaSettings, PropertiesError};
+pub use settings::{KAFKA_TIMEOUT, KafkaSettings};
 pub use topics::{TopicCheck, TopicOutcome, TopicsError, check_topics, ensure_topics};

@@ -1,48 +1,17 @@
 //! Settings of Kafka's clients. Every setting that the exactly-once argument rests on is set here and cannot be overridden
-//! by `--kafka-properties`. It must never repeat a property's value in an error: it may be a secret.
+//! by `--kafka-properties`. It must never repeat a property's value in an error: it may be a secret. Next: `properties.rs`, how they are read.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use thiserror::Error;
+
+use crate::properties::{self, PropertiesError};
 
 /// How long a question to the cluster may take before it counts as unreachable.
 pub const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Properties that decide correctness. `--kafka-properties` may not name them.
-/// Aliases are among them: of two names of one property, which is applied last is a matter of chance.
-const PINNED: &[&str] = &[
-    "acks",
-    "allow.auto.create.topics",
-    "auto.offset.reset",
-    "bootstrap.servers",
-    "delivery.timeout.ms",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "enable.idempotence",
-    "group.id",
-    "group.protocol",
-    "isolation.level",
-    "message.timeout.ms",
-    "metadata.broker.list",
-    "partition.assignment.strategy",
-    "partitioner",
-    "request.required.acks",
-    "retry.backoff.max.ms",
-    "retry.backoff.ms",
-    "transactional.id",
-];
-
-/// Properties that are not taken. It never repeats a value.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PropertiesError {
-    #[error("must be key=value, comma separated")]
-    Form,
-    #[error("{0} is set by the ledger itself")]
-    Pinned(String),
-}
 
 /// Where Kafka is and how to speak to it.
 #[derive(Clone)]
@@ -52,19 +21,24 @@ pub struct KafkaSettings {
 }
 
 impl KafkaSettings {
-    /// `properties`: `key=value`, comma separated.
+    /// `properties`: `key=value`, comma separated; a value in double quotes may hold commas ([`crate::properties`]).
     ///
     /// # Errors
     /// [`PropertiesError`] for what is not `key=value`, or names a pinned property.
     pub fn new(brokers: &str, properties: &str) -> Result<Self, PropertiesError> {
-        let parse = |pair: &str| match pair.split_once('=') {
-            Some((key, _)) if PINNED.contains(&key.trim()) => Err(PropertiesError::Pinned(key.trim().to_owned())),
-            Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-            _ => Err(PropertiesError::Form),
-        };
-        let pairs = properties.split(',').filter(|pair| !pair.trim().is_empty());
-        let properties = pairs.map(parse).collect::<Result<_, _>>()?;
-        Ok(Self { brokers: brokers.to_owned(), properties })
+        Ok(Self { brokers: brokers.to_owned(), properties: properties::of_list(properties)? })
+    }
+
+    /// As [`Self::new`], with more properties from a file, one `key=value` a line. Those of `properties` win over them.
+    ///
+    /// # Errors
+    /// [`PropertiesError`], which names the file and the line of it.
+    pub fn with_file(brokers: &str, properties: &str, file: Option<&Path>) -> Result<Self, PropertiesError> {
+        let mut settings = Self::new(brokers, properties)?;
+        if let Some(file) = file {
+            settings.properties.splice(0..0, properties::of_file(file)?);
+        }
+        Ok(settings)
     }
 
     pub fn brokers(&self) -> &str {
@@ -138,19 +112,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn properties_are_checked_without_being_repeated() {
-        let settings = KafkaSettings::new("b:1", "sasl.password=p=1, security.protocol=SASL_SSL,").expect("valid");
-        assert_eq!(settings.client("x").get("sasl.password"), Some("p=1"));
-        assert!(!format!("{settings:?}").contains("p=1"));
-        for (bad, says) in [
-            ("secret", "must be key=value, comma separated"),
-            ("=secret", "must be key=value, comma separated"),
-            ("auto.offset.reset=latest", "auto.offset.reset is set by the ledger itself"),
-            ("acks=1", "acks is set by the ledger itself"),
-            ("retry.backoff.ms=1", "retry.backoff.ms is set by the ledger itself"),
-        ] {
-            assert_eq!(KafkaSettings::new("b:1", bad).expect_err(bad).to_string(), says);
-        }
+    fn a_value_does_not_show_and_the_list_wins_over_the_file() {
+        let folder = std::env::temp_dir().join(format!("ledger-kafka-settings-{}", std::process::id()));
+        std::fs::write(&folder, "sasl.password=from,file\nlinger.ms=7\n").expect("a file");
+        let settings = KafkaSettings::with_file("b:1", "linger.ms=2", Some(&folder)).expect("valid");
+        std::fs::remove_file(&folder).expect("it was there");
+        assert_eq!(settings.client("x").get("sasl.password"), Some("from,file"));
+        assert_eq!(settings.client("x").get("linger.ms"), Some("2"));
+        assert!(!format!("{settings:?}").contains("from"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) use movement::ADJUSTMENT;
 pub use movement::{Movement, MovementKind};
 pub use order::{Order, WrongTotal};
 pub use shown::{shown, shown_bytes};
+pub(crate) use text::is_printable;
 pub use text::{AdjustmentNote, Channel, IdempotencyKey, MAX_ID_CHARS, ProductId, UserId, check_visible};
 pub use timestamp::{parse_timestamp, to_microseconds};
 pub use violation::Violation;

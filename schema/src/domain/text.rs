@@ -62,7 +62,7 @@ pub(super) fn is_space(c: char) -> bool {
     )
 }
 
-pub(super) fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     // Most texts are ASCII, and none of the list is.
     matches!(c, ' '..='~') || !is_control(c) && !INVISIBLE.iter().any(|(from, to)| (*from..=*to).contains(&c))
 }

@@ -5,9 +5,11 @@
 mod service;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use xtask::http::{Answer, HttpClient};
@@ -68,6 +70,8 @@ fn assert_problem(answer: &Answer, status: u16, word: &str) {
     assert_eq!(problem["type"], format!("/problems/{word}"));
     assert_eq!(problem["status"], status);
     assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+    assert_eq!(answer.header("x-order-service"), Some("gateway"));
+    assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()), "{answer:?}");
 }
 
 #[track_caller]
@@ -78,6 +82,9 @@ fn assert_raw_problem(answer: &str, status: u16, word: &str) {
     let problem: Value = serde_json::from_str(body).unwrap();
     assert_eq!(problem["type"], format!("/problems/{word}"));
     assert_eq!(problem["status"], status);
+    assert!(answer.contains("\r\nX-Order-Service: gateway\r\n"), "{answer}");
+    assert!(answer.contains("\r\nX-Request-Id: "), "{answer}");
+    assert_eq!(answer.contains("\r\nAllow: "), status == 405, "{answer}");
 }
 
 #[test]
@@ -151,6 +158,8 @@ fn what_nginx_refuses_is_a_problem_too() {
         (format!("POST / HTTP/1.1\r\n{close}Content-Length: many\r\n\r\n"), 400, "bad-request"),
         (format!("TRACE / HTTP/1.1\r\n{close}\r\n"), 405, "method-not-allowed"),
         (format!("CONNECT x:1 HTTP/1.1\r\n{close}\r\n"), 400, "bad-request"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n".to_owned(), 400, "bad-request"),
+        (format!("GET /stock/\u{e9} HTTP/1.1\r\n{close}\r\n"), 400, "bad-request"),
         (format!("GET /{long} HTTP/1.1\r\n{close}\r\n"), 414, "uri-too-long"),
         (format!("GET / HTTP/1.1\r\n{close}X-Long: {long}\r\n\r\n"), 431, "headers-too-large"),
         (format!("POST / HTTP/1.1\r\n{close}Transfer-Encoding: odd\r\n\r\n"), 501, "not-implemented"),
@@ -185,7 +194,7 @@ fn a_post_moves_on_only_where_it_was_certainly_not_sent() {
     let (dying, other) = (Service::start("a", Behaviour::Die), Service::start("b", Behaviour::Answer));
     let gateway = Gateway::before(&[dying.address, other.address]);
     let answer = gateway.post("/orders", &json!({"quantity": 1}));
-    assert_problem(&answer, 503, "unavailable");
+    assert_problem(&answer, 503, "unknown-outcome");
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(dying.seen().len(), 1);
     assert_eq!(other.seen(), Vec::<String>::new(), "an order may not be sent twice");
@@ -216,9 +225,129 @@ fn it_has_metrics_of_its_own() {
     let gateway = Gateway::before(&[nobody()]);
     let answer = gateway.get("/metrics");
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let sample = answer.body.lines().find(|line| line.contains("state=\"active\"")).unwrap();
     let (name, value) = sample.rsplit_once(' ').unwrap();
     assert_eq!(name, "ledger_gateway_connections{state=\"active\"}");
     assert!(value.parse::<u32>().unwrap() >= 1);
+}
+
+/// "Nothing was appended" is only said where that is known: nothing was sent, or the request could not append.
+#[test]
+fn unavailable_is_what_was_not_sent_or_only_reads() {
+    let (one, other) = (Service::start("a", Behaviour::Die), Service::start("b", Behaviour::Die));
+    let gateway = Gateway::before(&[one.address, other.address]);
+    assert_problem(&gateway.get("/stock"), 503, "unavailable");
+    // A digit in the address is not one in the count of bytes, nor is a word in it a method.
+    assert_problem(&gateway.get("/orders/1?POST%20=1"), 503, "unavailable");
+    assert_problem(&gateway.post("/orders", &json!({"quantity": 1})), 503, "unknown-outcome");
+    let gateway = Gateway::before(&[nobody(), nobody()]);
+    assert_problem(&gateway.post("/users/u1/orders", &json!({"quantity": 1})), 503, "unavailable");
+    // One service that cannot be reached, and one that got it.
+    let gateway = Gateway::before(&[nobody(), one.address]);
+    assert_problem(&gateway.post("/orders", &json!({"quantity": 1})), 503, "unknown-outcome");
+}
+
+#[test]
+fn its_own_addresses_are_for_reading() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "QUERY", "TRACE"] {
+            let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let answer = gateway.raw(request.as_bytes());
+            assert_raw_problem(&answer, 405, "method-not-allowed");
+            assert!(answer.contains("\r\nAllow: GET, HEAD\r\n"), "{answer}");
+        }
+        let head = gateway.raw(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes());
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    }
+}
+
+#[test]
+fn a_request_has_one_id_everywhere() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    let with = |id: &str, path: &str| {
+        gateway.raw(
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+    };
+    assert!(with("basket-17", "/healthz").contains("\r\nX-Request-Id: basket-17\r\n"));
+    let long = "x".repeat(129);
+    for id in ["", "two words", "caf\u{e9}", &long] {
+        let answer = with(id, "/healthz");
+        let own = answer.split("\r\nX-Request-Id: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        assert_eq!((own.len(), own.bytes().all(|byte| byte.is_ascii_hexdigit())), (32, true), "{answer}");
+    }
+    with("basket-18", "/stock");
+    assert_eq!(service.request_ids().last().map(String::as_str), Some("basket-18"));
+    with("two words", "/stock");
+    let made = service.request_ids().pop().unwrap();
+    assert_eq!(made.len(), 32, "the service gets the one that the gateway would say: {made}");
+}
+
+/// Services that break off the connections of refused requests, as any server may. nginx must not count that against them.
+#[test]
+fn one_clients_mistakes_leave_no_service_out() {
+    let (a, b) = (Service::start("a", Behaviour::Answer), Service::start("b", Behaviour::Answer));
+    let gateway = Gateway::before(&[a.address, b.address]);
+    let body = "x".repeat(60_000);
+    let refused = format!(
+        "POST /refused HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let (stop, address) = (Arc::new(AtomicBool::new(false)), gateway.address);
+    let mistaken: Vec<_> = (0..8)
+        .map(|_| {
+            let (stop, refused) = (Arc::clone(&stop), refused.clone());
+            thread::spawn(move || {
+                let mut sent = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let mut stream = TcpStream::connect(address).unwrap();
+                    // Either side may break off.
+                    let _ = stream.write_all(refused.as_bytes());
+                    let _ = stream.read_to_end(&mut Vec::new());
+                    sent += 1;
+                }
+                sent
+            })
+        })
+        .collect();
+    let begin = Instant::now();
+    let mut served = [0, 0];
+    while begin.elapsed() < Duration::from_secs(2) {
+        let answer = gateway.get("/stock");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        served[usize::from(answer.header("x-order-service") == Some("b"))] += 1;
+        assert_eq!(gateway.get("/readyz").status, 200);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let sent: u32 = mistaken.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert!(sent > 100 && served.iter().all(|count| *count > 20), "{sent} refused, {served:?} served");
+}
+
+#[test]
+fn a_dead_service_costs_nothing_that_a_client_notices() {
+    let good = Service::start("b", Behaviour::Answer);
+    let gateway = Gateway::before(&[nobody(), good.address]);
+    let begin = Instant::now();
+    for _ in 0..100 {
+        let answer = gateway.post("/orders", &json!({"quantity": 1}));
+        assert_eq!((answer.status, answer.header("x-order-service")), (200, Some("b")));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    assert_eq!(good.seen().len(), 100, "each was sent once");
+}
+
+#[test]
+fn a_client_that_closes_its_half_is_answered() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    stream.write_all(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n2"), "{answer}");
 }

@@ -6,11 +6,13 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// How a service behaves.
 #[derive(Clone, Copy)]
 pub(crate) enum Behaviour {
-    /// Answers 200 with its name; `/missing` with 404 and `/broken` with 502, both its own problems.
+    /// Answers 200 with its name; `/missing` with 404 and `/broken` with 502, both its own problems; `/slow` after a
+    /// quarter of a second; `/refused` before it has read the body, and then breaks the connection off.
     Answer,
     /// Answers 503 to everything.
     NotReady,
@@ -18,10 +20,17 @@ pub(crate) enum Behaviour {
     Die,
 }
 
-/// A service of a few lines that remembers the request lines it got.
+/// What is remembered of a request.
+#[derive(Clone, Default)]
+struct Request {
+    line: String,
+    id: String,
+}
+
+/// A service of a few lines that remembers the requests it got.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Request>>>,
     pub(crate) connections: Arc<AtomicUsize>,
 }
 
@@ -42,13 +51,19 @@ impl Service {
         Self { address, seen, connections }
     }
 
+    /// The request lines, in the order in which they came.
     pub(crate) fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().iter().map(|request| request.line.clone()).collect()
+    }
+
+    /// What `X-Request-Id` was, in the order in which they came.
+    pub(crate) fn request_ids(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|request| request.id.clone()).collect()
     }
 }
 
 /// Answers the requests of one connection, one after the other.
-fn serve(stream: TcpStream, name: &str, behaviour: Behaviour, seen: &Mutex<Vec<String>>) -> Option<()> {
+fn serve(stream: TcpStream, name: &str, behaviour: Behaviour, seen: &Mutex<Vec<Request>>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
@@ -56,7 +71,7 @@ fn serve(stream: TcpStream, name: &str, behaviour: Behaviour, seen: &Mutex<Vec<S
         if reader.read_line(&mut request_line).ok()? == 0 {
             return None;
         }
-        let mut length = 0;
+        let (mut length, mut id) = (0, String::new());
         loop {
             let mut header = String::new();
             reader.read_line(&mut header).ok()?;
@@ -65,13 +80,24 @@ fn serve(stream: TcpStream, name: &str, behaviour: Behaviour, seen: &Mutex<Vec<S
             }
             if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().ok()?;
+            } else if let Some((name, value)) = header.split_once(':')
+                && name.eq_ignore_ascii_case("x-request-id")
+            {
+                value.trim().clone_into(&mut id);
             }
+        }
+        let path = request_line.split(' ').nth(1)?.to_owned();
+        if path == "/refused" {
+            writer.write_all(b"HTTP/1.1 415 X\r\nContent-Length: 0\r\n\r\n").ok()?;
+            return None;
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        seen.lock().unwrap().push(request_line.trim().to_owned());
-        let path = request_line.split(' ').nth(1)?;
-        let (status, media_type, body) = match (behaviour, path) {
+        seen.lock().unwrap().push(Request { line: request_line.trim().to_owned(), id });
+        if path == "/slow" {
+            thread::sleep(Duration::from_millis(250));
+        }
+        let (status, media_type, body) = match (behaviour, path.as_str()) {
             (Behaviour::Die, _) => return None,
             (Behaviour::NotReady, _) => (503, "application/problem+json", r#"{"type":"/problems/own"}"#.to_owned()),
             (Behaviour::Answer, "/missing") => {

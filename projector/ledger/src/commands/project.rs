@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use ledger_store::MixedFolds;
 use projector::intake::Limits;
 use projector::projection::{self, ProjectionOptions};
+use projector::relay::Compression;
 use projector::writer::BatchSettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ pub struct ProjectArgs {
     /// Where health, metrics and status are answered
     #[arg(long, env = "LEDGER_PROJECTOR_LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
+    /// How outcomes and dead letters are packed: none, gzip, snappy, lz4, zstd. Not every client reads the last three
+    #[arg(long, env = "LEDGER_OUTCOMES_COMPRESSION", value_name = "CODEC", default_value_t)]
+    pub outcomes_compression: Compression,
     /// Projectors of one group share the partitions
     #[arg(long, env = "LEDGER_CONSUMER_GROUP", default_value = "ledger-projector")]
     pub consumer_group: String,
@@ -63,6 +67,7 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         kafka: args.kafka.settings()?,
         database,
         topics: args.topics.named(args.kafka.orders_topic),
+        compression: args.outcomes_compression,
         group_id: args.consumer_group,
         listen: args.listen,
         writers: usize::from(args.writers),

@@ -81,7 +81,7 @@ pub async fn run(args: RebuildArgs) -> Result<Done, CommandError> {
         RebuildOutcome::DryRun if !summary.changes_rows() => Done::Ok,
         RebuildOutcome::DryRun | RebuildOutcome::Refused => {
             // JSON on stdout says it, too; a person in front of a pipe sees only this.
-            summary.changes().iter().for_each(|line| eprintln!("ledger: {line}"));
+            summary.changes().iter().for_each(|line| output::say(line));
             Done::Difference
         }
     })

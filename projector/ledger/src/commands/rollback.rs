@@ -53,7 +53,10 @@ pub async fn run(args: RollbackArgs) -> Result<Done, CommandError> {
     }
     let done = rollback
         .run(|held| {
-            eprintln!("attempt {} of {}: others hold the tables; trying again", held.attempt, held.attempts);
+            output::say(&format!(
+                "attempt {} of {}: others hold the tables; trying again",
+                held.attempt, held.attempts
+            ));
         })
         .await?;
     output::print(&done, args.output)?;

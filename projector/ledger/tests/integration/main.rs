@@ -17,6 +17,7 @@ mod relay;
 mod relay_look;
 mod replay;
 mod setting;
+mod shown;
 mod silence;
 mod silent_proxy;
 mod sizes;

@@ -232,6 +232,9 @@ async fn wrong_usage_is_2_and_shows_no_secret() {
         (&["status"], "LEDGER_READER_DATABASE_URL", "mysql://u:hunter2@127.0.0.1:1/d?ssl-ca=/none"),
         (&["status"], "LEDGER_READER_DATABASE_URL", "mysql://u:hunter2@127.0.0.1:1/d?nosuch=hunter2"),
         (&["status"], "LEDGER_KAFKA_PROPERTIES", "hunter2"),
+        (&["status"], "LEDGER_KAFKA_PROPERTIES", "sasl.password=hunt,hunter2"),
+        (&["status"], "LEDGER_KAFKA_PROPERTIES", "sasl.password=\"hunter2"),
+        (&["status"], "LEDGER_KAFKA_PROPERTIES_FILE", "/no/such/file"),
         (&["migrate"], "LEDGER_ADMIN_DATABASE_URL", "postgres://u:hunter2@127.0.0.1/x"),
         (&["project", "--help-me"], "LEDGER_LOG", "info"),
     ] {

@@ -115,6 +115,10 @@ async fn inv_6_every_effect_is_published_once_in_order_of_position() {
         assert_eq!(found["ce_source"], b"/ledger/projector");
         assert_eq!(found["ce_subject"], product.as_bytes());
         assert_eq!(found["content-type"], b"application/json");
+        // When the log took the cause, whoever folds it and whenever.
+        let time = chrono::DateTime::parse_from_rfc3339(&outcome.header("ce_time")).expect("RFC 3339");
+        let age = chrono::Utc::now().signed_duration_since(time);
+        assert!((0..60).contains(&age.num_seconds()), "{time}");
         assert_eq!(outcome.json()["event_id"], outcome.header("ce_id"));
     }
     assert_eq!(outcomes[0].key.as_deref(), Some(product.as_bytes()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ledger_database::{Limit, WORK_LIMIT, Watched};
 use ledger_kafka::LogInspector;
-use projector::relay::{OutboxRows, OutboxTable, RelaySettings, RelayTopics};
+use projector::relay::{Compression, OutboxRows, OutboxTable, RelaySettings, RelayTopics};
 use sqlx::Executor;
 
 use crate::setting::Setting;
@@ -21,6 +21,7 @@ fn settings(setting: &Setting) -> RelaySettings {
     RelaySettings {
         inspector: LogInspector::new(&kafka).expect("valid"),
         kafka,
+        compression: Compression::default(),
         topics: RelayTopics {
             orders: topic("orders"),
             outcomes: topic("outcomes"),

@@ -14,7 +14,6 @@ use super::error::AsOfError;
 use super::options::AsOfOptions;
 use super::replayed::Replayed;
 use crate::output::Report;
-use crate::printable::printable;
 use crate::verify::feed;
 use crate::verify::progress::Progress;
 
@@ -210,7 +209,7 @@ impl Report for Explained {
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        let text = |text: &Option<String>| text.as_deref().map_or_else(String::new, printable);
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let row = |entry: &Entry| {
             vec![
                 entry.position.clone(),

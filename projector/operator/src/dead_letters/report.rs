@@ -5,7 +5,7 @@ use super::parked::{Header, Letter, Listed, Listing};
 use super::redrive::Redriven;
 use super::shown::Shown;
 use crate::output::Report;
-use crate::printable::printable;
+use ledger_schema::printable::printable_line;
 
 /// Characters of a key in the table of a list.
 const BRIEF_KEY: usize = 32;
@@ -28,7 +28,7 @@ impl Report for Listing {
             vec![
                 letter.position.clone(),
                 letter.reason.clone(),
-                printable(&letter.detail),
+                letter.detail.clone(),
                 letter.key.as_ref().map_or("(none)".to_owned(), |key| key.brief(BRIEF_KEY)),
                 letter.value_bytes.map_or("(none)".to_owned(), |bytes| bytes.to_string()),
                 mark_text(letter.redriven),
@@ -55,12 +55,12 @@ impl Report for Letter {
         let mut rows = vec![
             row("position", self.position.clone()),
             row("reason", self.reason.clone()),
-            row("detail", printable(&self.detail)),
+            row("detail", self.detail.clone()),
             row("redriven", mark_text(self.redriven)),
             row("key", whole(self.key.as_ref())),
         ];
         let header =
-            |header: &Header| row(&format!("header {}", printable(&header.name)), whole(header.value.as_ref()));
+            |header: &Header| row(&format!("header {}", printable_line(&header.name)), whole(header.value.as_ref()));
         rows.extend(self.headers.iter().map(header));
         rows.push(row("value bytes", self.value_bytes.map_or("(none)".to_owned(), |bytes| bytes.to_string())));
         rows.push(row("value", whole(self.value.as_ref())));

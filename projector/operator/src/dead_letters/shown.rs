@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::printable::printable;
+use ledger_schema::printable::{printable, printable_line};
 
 const DUMP_WIDTH: usize = 16;
 
@@ -32,7 +32,7 @@ impl Shown {
     /// All of it, for a table.
     pub fn whole(&self) -> String {
         match self {
-            Self::Text(text) => printable(text),
+            Self::Text(text) => printable(text).into_owned(),
             Self::Base64(bytes) => hex_dump(bytes),
         }
     }
@@ -40,7 +40,7 @@ impl Shown {
     /// A beginning of at most `max` characters, on one line.
     pub fn brief(&self, max: usize) -> String {
         let line = match self {
-            Self::Text(text) => printable(text).replace(['\n', '\t'], " "),
+            Self::Text(text) => printable_line(&text.replace(['\n', '\t'], " ")).into_owned(),
             Self::Base64(bytes) => bytes.iter().take(max).fold("0x".to_owned(), |mut hex, byte| {
                 write!(hex, "{byte:02x}").expect("a String takes what is written");
                 hex

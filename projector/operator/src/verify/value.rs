@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::printable::printable;
+use ledger_schema::printable::printable_line;
 
 /// Contents of a column. The order is the server's order of its type, which merging relies on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,7 @@ impl Value {
             Self::Null => None,
             Self::Integer(number) => Some(number.to_string()),
             Self::Id(id) => Some(id.as_hyphenated().to_string()),
-            Self::Text(text) => Some(printable(text)),
+            Self::Text(text) => Some(printable_line(text).into_owned()),
         }
     }
 
