@@ -243,6 +243,15 @@ seen() {
     fi
 }
 
+# seen_lines FILE: prints the file; it must be, line by line, what is on stdin.
+seen_lines() {
+    cat "$1"
+    if ! diff -u --label expected --label found - "$1"; then
+        echo "the behaviour changed, in the lines above"
+        differences=$((differences + 1))
+    fi
+}
+
 # verdict: the last line of a script. Fails when anything was not as described.
 verdict() {
     if [ "$differences" -gt 0 ]; then
