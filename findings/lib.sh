@@ -150,6 +150,12 @@ PROPERTIES
     for property in "$@"; do echo "$property" >>"$work/kafka/server.properties"; done
     kafka_java kafka.tools.StorageTool format -t "$(kafka_java kafka.tools.StorageTool random-uuid)" \
         -c "$work/kafka/server.properties" >"$work/kafka/format.log" 2>&1 || { cat "$work/kafka/format.log" >&2; return 1; }
+    kafka_run
+}
+
+# kafka_run: starts the broker of kafka_start, again.
+kafka_run() {
+    : >"$work/kafka/server.log"
     start "$work/kafka/server.log" java -Xmx256m -XX:TieredStopAtLevel=1 -Dlevel=info \
         -Dlog4j2.configurationFile="$work/kafka/log4j2.properties" -cp "$work/kafka/lib/*" kafka.Kafka "$work/kafka/server.properties"
     wait_until "$work/kafka/server.log" Kafka grep -q "Kafka Server started" "$work/kafka/server.log"
