@@ -2,7 +2,7 @@
 
 use super::difference::{ImportDifference, ImportVerified, Kind};
 use crate::output::Report;
-use crate::printable::printable;
+use ledger_schema::printable::printable_line;
 
 impl Report for ImportVerified {
     fn header(&self) -> Vec<&'static str> {
@@ -16,7 +16,8 @@ impl Report for ImportVerified {
     }
 
     fn summary(&self) -> Option<String> {
-        let mut lines: Vec<String> = self.first.iter().map(|difference| printable(&difference.line())).collect();
+        let mut lines: Vec<String> =
+            self.first.iter().map(|difference| printable_line(&difference.line()).into_owned()).collect();
         let listed = u64::try_from(self.first.len()).expect("in memory");
         if self.differing() > listed && self.first.len() >= self.limit {
             lines.push("there are more; `--limit` lists them".to_owned());
