@@ -15,6 +15,7 @@ mod deaths;
 mod faults;
 mod garbage;
 mod kinds;
+mod last_lines;
 mod outages;
 mod pace;
 mod progress;

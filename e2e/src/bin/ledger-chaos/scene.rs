@@ -11,6 +11,7 @@ use sqlx::MySqlPool;
 use tokio::time::timeout;
 use xtask::http::HttpClient;
 
+use crate::last_lines::last_lines;
 use crate::progress::progress;
 use crate::system::System;
 
@@ -27,7 +28,7 @@ pub(crate) async fn print(system: &System) {
         show(projector.process.name(), tokio::task::block_in_place(|| of_projector(projector)));
     }
     for log in logs(&system.logs()) {
-        show(format!("last lines of {}", log.display()), last_lines(&log));
+        show(format!("last lines of {}", log.display()), last_lines(&log, LOG_LINES));
     }
 }
 
@@ -91,12 +92,6 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
     logs
 }
 
-fn last_lines(log: &Path) -> Result<Vec<String>> {
-    let text = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
-    let lines: Vec<&str> = text.lines().collect();
-    Ok(lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| (*line).to_owned()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +106,7 @@ mod tests {
         let found = logs(folder.path());
         let names: Vec<_> = found.iter().filter_map(|path| path.file_name()).collect();
         assert_eq!(names, ["projector-second-1.log", "projector.log"]);
-        let lines = last_lines(&found[1]).unwrap();
+        let lines = last_lines(&found[1], LOG_LINES).unwrap();
         assert_eq!((lines.len(), lines[0].as_str(), lines[59].as_str()), (60, "line 40", "line 99"));
     }
 }

@@ -20,12 +20,16 @@ use xtask::probe::Probe;
 use xtask::server::Server;
 use xtask::servers::Servers;
 
+use crate::last_lines::last_lines;
+use crate::progress::progress;
 use crate::proxy::Scissors;
 
 /// Kafka and MariaDB recover, the group rebalances: all within this, or something hangs.
 pub(crate) const HEALTHY_LIMIT: Duration = Duration::from_secs(90);
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
+/// Lines of the log of a part that ended by itself.
+const LAST_WORDS: usize = 12;
 const SHORT_POLL: Duration = Duration::from_millis(20);
 
 /// A part of ours; the second projector is there only at times.
@@ -224,12 +228,19 @@ impl System {
             if !is_doomed && !part.process.is_running() {
                 let status = part.process.try_wait()?.map(|status| status.to_string()).unwrap_or_default();
                 let name = format!("{} ({status})", part.process.name());
+                // At the end of the run its log has gone on for long.
+                progress(&format!("     {name} ended by itself; its last words:{}", last_words(part)));
                 *self.ended_by_themselves.entry(name).or_default() += 1;
                 part.restart()?;
             }
         }
         Ok(())
     }
+}
+
+fn last_words(part: &Part) -> String {
+    let lines = part.process.log().and_then(|log| last_lines(log, LAST_WORDS).ok()).unwrap_or_default();
+    lines.iter().map(|line| format!("\n       {line}")).collect()
 }
 
 /// Why it is not ready, if it is not.
