@@ -1,6 +1,7 @@
 //! Logs for a person: the tail of one, and all of them as they grow.
 //!
-//! It must never write; a log that was cut or replaced is read from its beginning. Read [`crate::up`] for who shows
+//! It must never write, nor pass on a character that moves a terminal: servers log what strangers send as it is (nginx each first
+//! line of a request that it refuses). A log that was cut or replaced is read from its beginning. Read [`crate::up`] for who shows
 //! them.
 
 use std::fs::File;
@@ -15,7 +16,21 @@ const TAIL_BYTES: u64 = 64 * 1024;
 pub fn tail(path: &Path, lines: usize) -> String {
     let Ok(text) = read_from_end(path) else { return String::new() };
     let all: Vec<&str> = text.lines().collect();
-    all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+    let last = all.get(all.len().saturating_sub(lines)..).unwrap_or_default();
+    last.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Control and format characters are escaped. The contract's own rule is `ledger_schema::printable`; this crate may not depend
+/// on what it builds.
+fn printable(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c {
+            ' '..='~' | '\t' => shown.push(c),
+            c => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
 }
 
 fn read_from_end(path: &Path) -> io::Result<String> {
@@ -76,7 +91,7 @@ impl LogFollower {
         let Some(last) = self.unfinished.iter().rposition(|&byte| byte == b'\n') else { return Vec::new() };
         let rest = self.unfinished.split_off(last + 1);
         let finished = std::mem::replace(&mut self.unfinished, rest);
-        String::from_utf8_lossy(&finished).lines().map(str::to_owned).collect()
+        String::from_utf8_lossy(&finished).lines().map(printable).collect()
     }
 }
 
@@ -103,6 +118,17 @@ mod tests {
         assert_eq!(follower.new_lines().unwrap(), Vec::<String>::new());
         fs::write(&path, "new\n").unwrap();
         assert_eq!(follower.new_lines().unwrap(), ["new"]);
+    }
+
+    #[test]
+    fn a_log_moves_no_terminal() {
+        let folder = temporary_folder("logs").unwrap();
+        let path = folder.path().join("part.log");
+        fs::write(&path, "request: \"\u{1b}[2J\u{9b}2J\u{202e}x\u{2028}\" café\\\tend\r\n").unwrap();
+        let expected = "request: \"\\u{1b}[2J\\u{9b}2J\\u{202e}x\\u{2028}\" café\\\tend";
+        assert_eq!(tail(&path, 1), expected);
+        let mut follower = LogFollower { offset: 0, ..LogFollower::from_end("part", path) };
+        assert_eq!(follower.new_lines().unwrap(), [expected]);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::output;
 
 #[derive(Debug, Args)]
 pub struct StockArgs {
-    /// As it was after a record (PARTITION:OFFSET, of its partition alone) or at a time (RFC 3339); else all of the log
+    /// As it was after a record (PARTITION:OFFSET, of its partition alone) or at a time (RFC 3339: of each partition, all
+    /// before the first record that is later); else all of the log
     #[arg(long, value_name = "P:O|TIME", value_parser = as_of)]
     pub as_of: Option<AsOf>,
     /// Only this product
