@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # MariaDB 10.11.19 and 11.8.9: max_statement_time ends a waiting GET_LOCK with NULL, not with error 1969.
 #
-# Every other statement that is stopped by max_statement_time is an error, 1969: one that waits for a row's lock, one that waits for a table,
+# The other statements that were tried are an error when they are stopped, 1969: one that waits for a row's lock, one that waits for a table,
 # SLEEP. `SELECT GET_LOCK(..)` succeeds then, with one row that holds NULL. A client that reads the answer as a number or a boolean makes
 # it 0 or false, "another one holds it", which is the answer for its own time limit; one that asks `= 0` or `IS NOT TRUE` takes different ways.
 #
-# Source: documentation of GET_LOCK ("NULL if an error occurred (such as running out of memory or the thread was killed with mysqladmin kill)");
-# of max_statement_time (error 1969); item_func.cc of the server, Item_func_get_lock::val_int.
+# Source: documentation of GET_LOCK (NULL where an error occurred, such as being killed) and of max_statement_time (error 1969).
 #
 # Needs MariaDB 10.11 (Debian 12), apt for the other, and Python. Takes half a minute.
 source "$(dirname "$0")/lib.sh"

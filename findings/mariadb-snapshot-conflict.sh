@@ -3,7 +3,8 @@
 #
 # Since 11.6.2 innodb_snapshot_isolation is ON. A transaction that has read, and then meets a row which another one committed since, gets
 # 1020 "Record has changed since last read". That holds for an INSERT, too: idempotent writers that insert and take 1062 (duplicate) for "it is there
-# already" do not see it, and INSERT IGNORE and ON DUPLICATE KEY UPDATE fail as well.
+# already" do not see it, and INSERT IGNORE and ON DUPLICATE KEY UPDATE fail as well. So does FOR UPDATE SKIP LOCKED, which workers use to share
+# a queue: a row that another one has just released is neither skipped nor given.
 #
 # The error rolls back all of the transaction, like a deadlock, unlike the other errors of one statement: in autocommit mode the connection is
 # in no transaction then. A program that goes on to its next statement has that one committed alone, and a ROLLBACK afterwards does not
@@ -46,12 +47,13 @@ def case(statement, isolation="REPEATABLE READ"):
     mine.execute("INSERT INTO found.ids (id) VALUES (2)")  # of this transaction, after
     mine.execute("ROLLBACK")
     kept = rows(mine)
-    print(isolation, statement.split(" INTO")[0] + (" .. ON DUPLICATE" if "ON DUP" in statement else ""), found, state, "kept after ROLLBACK: " + kept, sep="\t")
+    print(isolation, statement.split(" INTO")[0].split(" * ")[0] + (" .. ON DUPLICATE" if "ON DUP" in statement else ""), found, state, "kept after ROLLBACK: " + kept, sep="\t")
 
 connect().execute("CREATE DATABASE found")
 case("INSERT INTO found.ids (id) VALUES (7)")
 case("INSERT IGNORE INTO found.ids (id) VALUES (7)")
 case("INSERT INTO found.ids (id) VALUES (7) ON DUPLICATE KEY UPDATE times = times + 1")
+case("SELECT * FROM found.ids WHERE id > 1 FOR UPDATE SKIP LOCKED")
 case("INSERT INTO found.ids (id) VALUES (7)", "READ COMMITTED")
 PY
 mariadb_start 10.11
@@ -61,6 +63,7 @@ seen_lines "$work/found" <<'FOUND'
 REPEATABLE READ	INSERT	1062	in a transaction	kept after ROLLBACK: 7
 REPEATABLE READ	INSERT IGNORE	0 rows	in a transaction	kept after ROLLBACK: 7
 REPEATABLE READ	INSERT .. ON DUPLICATE	2 rows	in a transaction	kept after ROLLBACK: 7
+REPEATABLE READ	SELECT	1 rows	in a transaction	kept after ROLLBACK: 7
 READ COMMITTED	INSERT	1062	in a transaction	kept after ROLLBACK: 7
 FOUND
 stop
@@ -72,6 +75,7 @@ seen_lines "$work/found" <<'FOUND'
 REPEATABLE READ	INSERT	1020	in none	kept after ROLLBACK: 2,7
 REPEATABLE READ	INSERT IGNORE	1020	in none	kept after ROLLBACK: 2,7
 REPEATABLE READ	INSERT .. ON DUPLICATE	1020	in none	kept after ROLLBACK: 2,7
+REPEATABLE READ	SELECT	1020	in none	kept after ROLLBACK: 2,7
 READ COMMITTED	INSERT	1062	in a transaction	kept after ROLLBACK: 7
 FOUND
 verdict

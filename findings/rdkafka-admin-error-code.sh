@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Crate rdkafka 0.39.0: `rdkafka_error_code()` of an admin operation's error is None, though the error holds the code.
 #
-# `KafkaError::rdkafka_error_code` "returns the RDKafkaErrorCode, if any": it is how one asks whether an error is worth a retry. For
+# `KafkaError::rdkafka_error_code` gives the code beneath an error, if there is one: it is how one asks whether an error is worth a retry. For
 # AdminOp(code), which is what create_topics, describe_configs and the others fail with, it says None, while MetadataFetch(code), Global(code) and so on
 # give it. So a retry rule that rests on it takes a time-out or a leader that moves, met by an admin operation, for an error without a code: a
 # final one. Match KafkaError::AdminOp(code) beside it.
