@@ -20,8 +20,10 @@ pub const BUILD_BINARIES: [&str; 4] = ["build", "--release", "--workspace", "--b
 /// The feature that compiles failpoints in. They do something in `ledger-failpoints` alone, which arms them.
 pub const FAILPOINTS: &str = "ledger/failpoints";
 /// The same with `ledger-failpoints`. For the whole workspace, so that checks compile every crate once: what they run besides has
-/// failpoints that nobody armed. What users run is built without.
-pub const BUILD_FOR_CHECKS: [&str; 6] = ["build", "--release", "--workspace", "--bins", "--features", FAILPOINTS];
+/// failpoints that nobody armed. What users run is built without. Programs and tests together: built apart, programs have other
+/// features of dependencies than with the tests', and nearly all is compiled twice.
+pub const BUILD_FOR_CHECKS: [&str; 7] =
+    ["build", "--release", "--workspace", "--bins", "--tests", "--features", FAILPOINTS];
 
 /// Runs cargo in a group of its own, so that an interrupt ends it with all that it started.
 ///
