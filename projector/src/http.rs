@@ -67,7 +67,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
 }
 
 pub fn router(sources: Sources) -> Router {
-    let status = Arc::new(StatusCache { waiters: Arc::new(Semaphore::new(STATUS_WAITERS)), last: Mutex::new(None) });
+    let status = Arc::new(StatusCache::new());
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -129,7 +129,7 @@ async fn status_of(State(answers): State<Answers>) -> Response {
     };
     // A task of its own: a client that hangs up must not end a query in the middle.
     let reading = tokio::spawn(async move {
-        let status = answers.status.fresh(&answers.sources.status).await;
+        let status = answers.status.fresh(|| read(&answers.sources.status)).await;
         drop(waiter);
         status
     });
@@ -153,20 +153,26 @@ struct StatusCache {
 }
 
 impl StatusCache {
-    async fn fresh(&self, reader: &StatusReader) -> ReadStatus {
+    fn new() -> Self {
+        Self { waiters: Arc::new(Semaphore::new(STATUS_WAITERS)), last: Mutex::new(None) }
+    }
+
+    async fn fresh<F: Future<Output = ReadStatus>>(&self, read: impl FnOnce() -> F) -> ReadStatus {
         let mut last = self.last.lock().await;
         if let Some((at, status)) = &*last
             && at.elapsed() < STATUS_AGE
         {
             return status.clone();
         }
-        let status = match reader.read().await {
-            Ok(status) => serde_json::to_vec(&status).map(Bytes::from).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
+        let status = read().await;
         *last = Some((Instant::now(), status.clone()));
         status
     }
+}
+
+async fn read(reader: &StatusReader) -> ReadStatus {
+    let status = reader.read().await.map_err(|error| error.to_string())?;
+    serde_json::to_vec(&status).map(Bytes::from).map_err(|error| error.to_string())
 }
 
 async fn not_found(uri: Uri) -> Response {
@@ -190,4 +196,72 @@ fn problem(word: Word, detail: &str) -> HttpResponse<Bytes> {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_the_status_is_read_once_a_second() {
+        let (cache, reads) = (Arc::new(StatusCache::new()), Arc::new(AtomicU32::new(0)));
+        let ask = || {
+            let (cache, reads) = (cache.clone(), reads.clone());
+            tokio::spawn(async move {
+                let read = || async {
+                    let count = reads.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(STATUS_AGE * 2).await;
+                    Ok(Bytes::from(count.to_string()))
+                };
+                cache.fresh(read).await
+            })
+        };
+        let asking: Vec<_> = (0..60).map(|_| ask()).collect();
+        for answer in asking {
+            assert_eq!(answer.await.expect("no panic"), Ok(Bytes::from("0")));
+        }
+        tokio::time::advance(STATUS_AGE / 2).await;
+        assert_eq!(ask().await.expect("no panic"), Ok(Bytes::from("0")), "young enough");
+        tokio::time::advance(STATUS_AGE).await;
+        assert_eq!(ask().await.expect("no panic"), Ok(Bytes::from("1")));
+    }
+
+    async fn talk(address: std::net::SocketAddr, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(request).await.expect("sent");
+        // A client that sends nothing more.
+        stream.shutdown().await.expect("half-closed");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        answer
+    }
+
+    #[tokio::test]
+    async fn answers_are_whole_and_every_refusal_is_a_problem() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, starting_router(Arc::default()), stop.clone()));
+        for (request, status, words) in [
+            ("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", 200, "\"ok\""),
+            ("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n", 503, "\"ready\":false"),
+            ("GET /status HTTP/1.1\r\nhost: x\r\n\r\n", 503, "/problems/unavailable"),
+            ("POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx", 405, "/problems/method-not-allowed"),
+            ("TRACE /readyz HTTP/1.1\r\nhost: x\r\n\r\n", 405, "allow: GET,HEAD"),
+            ("GET /healthz HTTP/1.1\r\n\r\n", 400, "/problems/bad-request"),
+            ("no request\r\n\r\n", 400, "/problems/bad-request"),
+        ] {
+            let answer = talk(address, request.as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+            assert!(answer.contains(words), "{request}: {answer}");
+            assert!(answer.contains("cache-control: no-store"), "{request}: {answer}");
+        }
+        stop.cancel();
+        serving.await.expect("it ends");
+    }
 }

@@ -1,7 +1,8 @@
 //! What hyper answers by itself, before any service is called, to what it cannot parse: a status without a body. It is put in
 //! words here, on its way to the client, so that no answer of ours is without them.
 //!
-//! Recognised by its form alone: a status of 4xx, and no header but those that hyper writes. Every answer of a route has another one.
+//! Recognised by its form alone: one of its statuses, nothing but the headers that hyper writes, and an end of the connection. An
+//! answer of a route has another header.
 
 use axum::http::StatusCode;
 
@@ -9,6 +10,10 @@ use crate::refusal::{Refusal, Refuse};
 
 /// No answer of hyper's own is longer.
 const LONGEST: usize = 256;
+
+/// All that hyper answers by itself.
+const STATUSES: [StatusCode; 3] =
+    [StatusCode::BAD_REQUEST, StatusCode::URI_TOO_LONG, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
 
 /// A bare answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,16 +47,18 @@ fn parse(written: &[u8]) -> Option<Bare<'_>> {
     }
     let head = std::str::from_utf8(written).ok()?.strip_suffix("\r\n\r\n")?;
     let mut lines = head.split("\r\n");
-    let status = lines.next()?.split(' ').nth(1)?.parse::<StatusCode>().ok().filter(StatusCode::is_client_error)?;
-    let mut bare = Bare { status, date: None };
+    let status =
+        lines.next()?.split(' ').nth(1)?.parse::<StatusCode>().ok().filter(|status| STATUSES.contains(status))?;
+    let (mut bare, mut closes) = (Bare { status, date: None }, false);
     for line in lines {
         match line.split_once(": ")? {
-            ("connection", "close") | ("content-length", "0") => {}
+            ("connection", "close") => closes = true,
+            ("content-length", "0") => {}
             ("date", date) => bare.date = Some(date),
             _ => return None,
         }
     }
-    Some(bare)
+    closes.then_some(bare)
 }
 
 #[cfg(test)]
@@ -67,6 +74,8 @@ mod tests {
         for ours in [
             &b"HTTP/1.1 400 Bad Request\r\ncache-control: no-store\r\ncontent-length: 0\r\n\r\n"[..],
             b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
             b"HTTP/1.1 100 Continue\r\n\r\n",
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\n\r\n",
             b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\nx",

@@ -9,7 +9,7 @@ use ledger_store::generations::Phase;
 use ledger_store::generations::Work;
 use serde_json::{Value, json};
 
-use crate::setting::{Projector, Setting, code, get, last_line, stderr};
+use crate::setting::{Projector, Setting, code, last_line, stderr};
 
 fn told(setting: &Setting) -> Value {
     let output = setting.ledger(&["status", "--output", "json"]);
@@ -17,10 +17,11 @@ fn told(setting: &Setting) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The projector says the same, but for who looks.
+/// The projector says the same, once it reads anew: what it read last may be a second old.
 fn agrees(projector: &Projector, told: &Value) {
-    let (status, body) = get(projector.address, "/status").expect("an answer");
-    assert_eq!((status, &serde_json::from_str::<Value>(&body).expect("JSON")), (200, told));
+    projector.until("/status", |status, body| {
+        status == 200 && serde_json::from_str::<Value>(body).is_ok_and(|found| found == *told)
+    });
 }
 
 fn shows(projector: &Projector, lines: &[&str]) {
