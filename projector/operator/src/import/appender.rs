@@ -1,10 +1,15 @@
 //! Appends events to the log: keyed by product, acknowledged by all in-sync replicas, without doubles from the client's own
 //! retries, many in flight, in order within a product. After the first delivery that fails nothing more is appended.
 //!
+//! A thread of its own encodes, sends and takes the delivery reports: what one thread allocates is cheapest freed by
+//! the same one, and meanwhile the importer asks the database. Nothing is compressed: the log's broker keeps records
+//! as they are, and would unpack and write anew each batch that comes packed.
+//!
 //! It must never say that a record is in the log before its delivery report says so. Next: [`super::run`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaSettings, KafkaUseError, log_line, use_error};
@@ -14,19 +19,29 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
+use tokio::sync::{mpsc, oneshot};
 
 /// Most records that wait for their acknowledgement. An order is below 1 KiB on the wire, so this is also a limit on memory.
-const MAX_IN_FLIGHT: u32 = 16_384;
+const MAX_IN_FLIGHT: u64 = 32_768;
 /// How long a record may wait for its acknowledgement, in milliseconds: longer than a broker takes to restart.
 const DELIVERY_TIMEOUT_MS: &str = "60000";
+/// How long a record waits for others to go with, in milliseconds.
+const LINGER_MS: &str = "20";
+/// Reports are taken after so many records.
+const REPORTS_INTERVAL: u64 = 256;
+/// How long is waited for reports where nothing else can be done.
+const REPORTS_WAIT: Duration = Duration::from_millis(1);
+/// Events that may wait for the thread, in chunks.
+const WAITING_CHUNKS: usize = 2;
 
-/// Counts delivery reports, on the producer's own thread.
+const ACTION: &str = "appending to the log";
+
+/// What the delivery reports said.
+#[derive(Default)]
 struct Deliveries {
-    /// One permit per record that may still be sent.
-    permits: Arc<Semaphore>,
     acknowledged: AtomicU64,
+    failed: AtomicU64,
     first_failure: OnceLock<KafkaError>,
 }
 
@@ -48,26 +63,27 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         match result {
-            Ok(_) => {
-                self.0.acknowledged.fetch_add(1, Ordering::Relaxed);
-            }
+            Ok(_) => self.0.acknowledged.fetch_add(1, Ordering::Relaxed),
             Err((error, _)) => {
                 // Only the first is kept: what fails after it was purged because of it.
                 let _ = self.0.first_failure.set(error.clone());
+                self.0.failed.fetch_add(1, Ordering::Relaxed)
             }
-        }
-        self.0.permits.add_permits(1);
+        };
     }
 }
 
+enum Work {
+    Append(Vec<Event>),
+    /// Answered when every record is acknowledged, or one of them failed.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The handle. When it is dropped the thread ends, and what it has sent and is not acknowledged is lost or not: the ids make that
+/// right.
 pub(super) struct Appender {
-    producer: ThreadedProducer<Reports>,
+    work: mpsc::Sender<Work>,
     deliveries: Arc<Deliveries>,
-    topic: String,
-    /// Frozen: a partition that somebody adds meanwhile is folded by nobody.
-    partition_count: i32,
-    /// `ce_source` of every event.
-    source: String,
     brokers: String,
 }
 
@@ -79,31 +95,94 @@ impl Appender {
         partition_count: i32,
         source: String,
     ) -> Result<Self, KafkaUseError> {
-        let deliveries = Arc::new(Deliveries {
-            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT as usize)),
-            acknowledged: AtomicU64::new(0),
-            first_failure: OnceLock::new(),
-        });
+        let failed = |cause| KafkaUseError::Failed { action: "Kafka client settings", cause };
+        let deliveries = Arc::new(Deliveries::default());
         let producer = kafka
             .client("ledger-import")
             .set("partitioner", partitioner::PARTITIONER)
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("compression.type", "lz4")
-            .set("linger.ms", "5")
+            .set("compression.type", "none")
+            .set("linger.ms", LINGER_MS)
             .set("delivery.timeout.ms", DELIVERY_TIMEOUT_MS)
-            // Never the limit: the permits are.
+            // Never the limit: `MAX_IN_FLIGHT` is.
             .set("queue.buffering.max.messages", (2 * MAX_IN_FLIGHT).to_string())
             .create_with_context(Reports(Arc::clone(&deliveries)))
-            .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
-        let (topic, brokers) = (topic.to_owned(), kafka.brokers().to_owned());
-        Ok(Self { producer, deliveries, topic, partition_count, source, brokers })
+            .map_err(failed)?;
+        let (work, waiting) = mpsc::channel(WAITING_CHUNKS);
+        let (topic, reported) = (topic.to_owned(), Arc::clone(&deliveries));
+        let sender = Sender { producer, deliveries: reported, topic, partition_count, source, sent: 0 };
+        std::thread::Builder::new()
+            .name("appender".to_owned())
+            .spawn(move || sender.run(waiting))
+            .map_err(|error| failed(KafkaError::ClientCreation(format!("no thread for the producer: {error}"))))?;
+        Ok(Self { work, deliveries, brokers: kafka.brokers().to_owned() })
     }
 
-    /// Hands `event` to the producer, as soon as fewer than `MAX_IN_FLIGHT` wait for their acknowledgement.
-    pub(super) async fn append(&self, event: &Event) -> Result<(), KafkaUseError> {
-        let permit = self.deliveries.permits.acquire().await;
+    /// Hands `events` on, in their order, as soon as there is room.
+    pub(super) async fn append(&self, events: Vec<Event>) -> Result<(), KafkaUseError> {
+        // A thread that ended had a failure.
+        let _ = self.work.send(Work::Append(events)).await;
+        self.check()
+    }
+
+    /// Waits until every record that was appended is acknowledged, or one of them failed.
+    pub(super) async fn flush(&self) -> Result<(), KafkaUseError> {
+        let (done, flushed) = oneshot::channel();
+        let _ = self.work.send(Work::Flush(done)).await;
+        let answered = flushed.await;
         self.check()?;
+        answered.expect("the thread ends without an answer only after a failure");
+        Ok(())
+    }
+
+    /// How many records all in-sync replicas have.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.deliveries.acknowledged.load(Ordering::Relaxed)
+    }
+
+    fn check(&self) -> Result<(), KafkaUseError> {
+        let failure = self.deliveries.first_failure.get();
+        failure.map_or(Ok(()), |error| Err(use_error(&self.brokers, ACTION, error.clone())))
+    }
+}
+
+/// The thread's own.
+struct Sender {
+    producer: BaseProducer<Reports>,
+    deliveries: Arc<Deliveries>,
+    topic: String,
+    /// Frozen: a partition that somebody adds meanwhile is folded by nobody.
+    partition_count: i32,
+    /// `ce_source` of every event.
+    source: String,
+    sent: u64,
+}
+
+impl Sender {
+    /// Ends when nobody appends any more, or after a failure: a later record of a product must not overtake the one that failed.
+    fn run(mut self, mut waiting: mpsc::Receiver<Work>) {
+        while let Some(work) = waiting.blocking_recv() {
+            match work {
+                Work::Append(events) => events.iter().for_each(|event| self.send(event)),
+                Work::Flush(done) => {
+                    self.wait_until_in_flight(0);
+                    // Who asked may have gone.
+                    let _ = done.send(());
+                }
+            }
+            if self.has_failed() {
+                self.producer.purge(PurgeConfig::default().queue());
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, event: &Event) {
+        self.wait_until_in_flight(MAX_IN_FLIGHT - 1);
+        if self.has_failed() {
+            return;
+        }
         let id = event.id();
         let product_id = event.product_id().as_str();
         let headers = cloudevents::headers(&id, event.event_type(), &self.source, product_id)
@@ -114,37 +193,29 @@ impl Appender {
         let value = encode(event);
         let partition = partitioner::partition_of(product_id.as_bytes(), self.partition_count);
         let record = BaseRecord::to(&self.topic).partition(partition).key(product_id).payload(&value).headers(headers);
-        self.producer.send(record).map_err(|(error, _)| self.failed(error))?;
+        if let Err((error, _)) = self.producer.send(record) {
+            let _ = self.deliveries.first_failure.set(error);
+            return;
+        }
         ledger_failpoints::reach(FailPoint::ImportSent);
-        // The delivery report gives it back. (The semaphore is never closed, so there was one.)
-        permit.into_iter().for_each(SemaphorePermit::forget);
-        Ok(())
-    }
-
-    /// Waits until every record that was appended is acknowledged, or one of them failed.
-    pub(super) async fn flush(&self) -> Result<(), KafkaUseError> {
-        let all = self.deliveries.permits.acquire_many(MAX_IN_FLIGHT).await;
-        drop(all);
-        self.check()
-    }
-
-    /// How many records all in-sync replicas have.
-    pub(super) fn acknowledged(&self) -> u64 {
-        self.deliveries.acknowledged.load(Ordering::Relaxed)
-    }
-
-    /// After a failure the rest is not sent: a later record of a product must not overtake the one that failed.
-    fn check(&self) -> Result<(), KafkaUseError> {
-        match self.deliveries.first_failure.get() {
-            None => Ok(()),
-            Some(error) => {
-                self.producer.purge(PurgeConfig::default().queue());
-                Err(self.failed(error.clone()))
-            }
+        self.sent += 1;
+        if self.sent.is_multiple_of(REPORTS_INTERVAL) {
+            self.producer.poll(Duration::ZERO);
         }
     }
 
-    fn failed(&self, error: KafkaError) -> KafkaUseError {
-        use_error(&self.brokers, "appending to the log", error)
+    fn wait_until_in_flight(&self, most: u64) {
+        while self.in_flight() > most && !self.has_failed() {
+            self.producer.poll(REPORTS_WAIT);
+        }
+    }
+
+    fn in_flight(&self) -> u64 {
+        let Deliveries { acknowledged, failed, .. } = &*self.deliveries;
+        self.sent - acknowledged.load(Ordering::Relaxed) - failed.load(Ordering::Relaxed)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.deliveries.first_failure.get().is_some()
     }
 }

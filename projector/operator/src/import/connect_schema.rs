@@ -16,6 +16,10 @@ use super::refusal::{Refusal, excerpt};
 /// Schemas that are kept parsed: those of all versions of one old service, and more.
 const KEPT: usize = 8;
 
+/// Before and after the schema, as JsonConverter writes its envelope.
+const BEFORE_SCHEMA: &str = "{\"schema\":";
+const BEFORE_PAYLOAD: &str = ",\"payload\":";
+
 const DECIMAL: &str = "org.apache.kafka.connect.data.Decimal";
 
 /// The declared type of a field.
@@ -136,6 +140,15 @@ impl Schemas {
         Self { kept: Vec::with_capacity(KEPT) }
     }
 
+    /// The payload of `json`, where it is in the envelope of the last schema, byte for byte: then the schema need not be read again. What
+    /// is given is what stands between `"payload":` and the last brace; whether it is one value is for who reads it.
+    pub(crate) fn payload_of_last<'a>(&self, json: &'a str) -> Option<(&'a str, Arc<PayloadSchema>)> {
+        let (text, schema) = self.kept.first()?;
+        let rest = json.strip_prefix(BEFORE_SCHEMA)?.strip_prefix(&**text)?;
+        let payload = rest.strip_prefix(BEFORE_PAYLOAD)?.strip_suffix('}')?;
+        Some((payload, Arc::clone(schema)))
+    }
+
     /// What `raw` declares. What is no JSON object is no schema of Connect's: then nothing is declared.
     pub(crate) fn read(&mut self, raw: &RawValue, slots: &Slots) -> Result<Option<Arc<PayloadSchema>>, Refusal> {
         let text = raw.get();
@@ -213,6 +226,28 @@ mod tests {
         let no_scale = r#"{"type":"struct","fields":[{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","field":"unit_price"}]}"#;
         let refusal = read(no_scale).expect_err("no scale");
         assert_eq!(refusal, Refusal::new("schema", "has the Decimal `unit_price` without a usable scale"));
+    }
+
+    #[test]
+    fn an_envelope_of_the_last_schema_is_taken_apart() {
+        let slots = Slots::new(&FieldMap::default());
+        let mut schemas = Schemas::new();
+        let schema = r#"{"type":"struct"}"#;
+        let json = |schema: &str, payload: &str| format!(r#"{{"schema":{schema},"payload":{payload}}}"#);
+        assert!(schemas.payload_of_last(&json(schema, "{}")).is_none());
+        schemas.read(&RawValue::from_string(schema.to_owned()).expect("JSON"), &slots).expect("readable");
+        let payload = |json: &str| schemas.payload_of_last(json).map(|(payload, _)| payload.to_owned());
+        assert_eq!(payload(&json(schema, r#"{"qty":1}"#)).as_deref(), Some(r#"{"qty":1}"#));
+        // What follows the payload is left to who reads it: it is no value.
+        assert_eq!(payload(&json(schema, r#"{},"more":1"#)).as_deref(), Some(r#"{},"more":1"#));
+        for other in [
+            json(r#"{"type":"struct" }"#, "{}"),
+            json("null", "{}"),
+            "{}".to_owned(),
+            format!(r#"{{"schema":{schema},"payload":"#),
+        ] {
+            assert_eq!(payload(&other), None, "{other}");
+        }
     }
 
     #[test]

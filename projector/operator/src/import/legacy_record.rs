@@ -91,6 +91,12 @@ impl Parser {
             Some([]) => return Err(Refusal::new("value", "is empty")),
             Some(value) => std::str::from_utf8(value).map_err(|error| Refusal::new("value", format!("{error}")))?,
         };
+        // Nearly every record: the same schema as before. Any other is read as it is written, also to say what is wrong with it.
+        if let Some((payload, schema)) = self.schemas.payload_of_last(value)
+            && let Ok(payload) = Document::parse("payload", payload, &self.slots)
+        {
+            return self.payload(record, &payload, Some(schema));
+        }
         let outer = Document::parse("value", value, &self.slots)?;
         let (payload, schema) = match outer.reserved(Reserved::Payload).map(RawValue::get) {
             None => (outer, None),
@@ -339,6 +345,29 @@ mod tests {
             bare.replace("{\"order_id\"", "{\"coupon\":[1.5,{}],\"order_id\""),
         ] {
             assert_eq!(parsed(&other), Ok(expected.clone()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_record_after_another_of_its_schema_is_read_as_it_would_be_alone() {
+        let good =
+            declared(&[("qty", r#""type":"int32","default":2"#)], &[("qty", Some("null")), ("total_price", None)]);
+        let mut parser = Parser::new(topic(), Rules::default());
+        let mut again = |value: &str| parser.parse(&at(Some(value.as_bytes()))).map(|taken| taken.order);
+        again(&good).expect("an order");
+        for value in [
+            good.clone(),
+            format!("{good} "),
+            good.replace("alice", "bob"),
+            good.replacen("}}", "},\"payload\":{}}", 2),
+            format!("{},\"more\":[]}}", &good[..good.len() - 1]),
+            format!("{},\"qty\":5}}", &good[..good.len() - 1]),
+            format!("{good}}}"),
+            good[..good.len() - 1].to_owned(),
+            good.replace("\"payload\":{", "\"payload\":7,{"),
+            good.replace("\"payload\":{", "\"payload\":[{"),
+        ] {
+            assert_eq!(again(&value), parsed(&value), "{value}");
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! It must never append an order whose derived id is not in the file of derived ids. Next: [`super::source`], [`super::verdict`].
 
-use std::collections::HashSet;
+use std::time::Duration;
 
 use ledger_kafka::{KafkaSettings, use_error};
 use ledger_schema::wire::Event;
@@ -25,6 +25,9 @@ use super::source::{self, READING, Source};
 use super::stored::StoredOrders;
 use super::summary::{NotTaken, Tally};
 use super::verdict::{Verdict, verdict};
+
+/// After so long without a record, what was appended is waited for.
+const IDLE_LIMIT: Duration = Duration::from_millis(50);
 
 pub(super) struct Orders<'a> {
     options: &'a ImportOptions,
@@ -63,14 +66,25 @@ impl<'a> Orders<'a> {
         let topic = legacy.name.clone();
         let (rules, patience) = (self.options.rules.clone(), self.options.transaction_patience);
         let mut source = source::open(kafka, legacy, until, rules, patience)?;
-        while let Some(chunk) = next_chunk(&mut source, stop).await {
-            let chunk = chunk.map_err(|error| self.source_error(error, kafka))?;
-            self.chunk(chunk, &topic, progress).await?;
-            progress.advance(&self.tally);
-            if source.chunks.is_empty() {
-                // Nothing more for now: a delivery that fails must be reported now, not with the next record.
-                self.appender.flush().await?;
+        loop {
+            let chunk = match tokio::time::timeout(IDLE_LIMIT, next_chunk(&mut source, stop)).await {
+                Ok(chunk) => chunk,
+                Err(_) => {
+                    // Nothing more for now: a delivery that fails must be reported now, not with the next record.
+                    self.appender.flush().await?;
+                    next_chunk(&mut source, stop).await
+                }
+            };
+            let Some(chunk) = chunk else { break };
+            match chunk {
+                Ok(chunk) => self.chunk(chunk, &topic, progress).await?,
+                Err(error) => {
+                    // What was read until then is in the log, and counted.
+                    self.appender.flush().await?;
+                    return Err(self.source_error(error, kafka));
+                }
             }
+            progress.advance(&self.tally);
         }
         self.appender.flush().await?;
         match until {
@@ -106,31 +120,36 @@ impl<'a> Orders<'a> {
     async fn chunk(&mut self, chunk: Vec<Parsed>, topic: &str, progress: &Progress) -> Result<(), ImportError> {
         let stored = self.look_up(&chunk).await?;
         self.write_derived_ids(&chunk)?;
+        let mut events = Vec::with_capacity(chunk.len());
         for (position, parsed) in chunk {
             self.tally.read += 1;
             match parsed {
-                Ok(taken) => self.order(position, taken, &stored, topic, progress).await?,
+                Ok(taken) => events.extend(self.order(position, taken, &stored, topic, progress)),
                 Err(refusal) => self.refuse(position, refusal, topic, progress),
             }
+        }
+        if !events.is_empty() {
+            self.appender.append(events).await?;
         }
         Ok(())
     }
 
-    async fn order(
+    /// What is to be appended of an order: itself, or nothing.
+    fn order(
         &mut self,
         position: Position,
         taken: Taken,
         stored: &StoredOrders,
         topic: &str,
         progress: &Progress,
-    ) -> Result<(), ImportError> {
+    ) -> Option<Event> {
         match verdict(&taken, &self.seen, stored) {
             Verdict::Append => {
                 // No other record has the same place.
                 if !matches!(taken.id, IdOrigin::Place { .. }) {
                     self.seen.remember(taken.order.order_id(), taken.order.contents(), position);
                 }
-                self.appender.append(&Event::OrderPlaced(taken.order)).await?;
+                return Some(Event::OrderPlaced(taken.order));
             }
             Verdict::AlreadyThere => self.tally.already_there += 1,
             Verdict::Repeat => self.tally.repeats += 1,
@@ -139,7 +158,7 @@ impl<'a> Orders<'a> {
             }
             Verdict::Refused(refusal) => self.refuse(position, refusal, topic, progress),
         }
-        Ok(())
+        None
     }
 
     fn refuse(&mut self, position: Position, refusal: Refusal, topic: &str, progress: &Progress) {
@@ -152,14 +171,16 @@ impl<'a> Orders<'a> {
         if !self.ledger_has_orders {
             return Ok(StoredOrders::default());
         }
-        let mut ids: HashSet<Uuid> = HashSet::with_capacity(chunk.len());
+        let mut ids: Vec<Uuid> = Vec::with_capacity(chunk.len());
         for taken in chunk.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()) {
             let order = &taken.order;
             if self.seen.before(order.order_id(), order.contents()) == Before::Nothing {
                 ids.extend(taken.ids());
             }
         }
-        let ids: Vec<Uuid> = ids.into_iter().collect();
+        // In the order of the key, and each once.
+        ids.sort_unstable();
+        ids.dedup();
         self.reader.orders(&ids).await
     }
 

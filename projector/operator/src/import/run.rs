@@ -127,18 +127,19 @@ impl Import {
     ) -> Result<(), ImportError> {
         let ids: Vec<_> = rows.iter().map(|row| row.movement.movement_id().as_uuid()).collect();
         let stored = self.reader.movements(&ids).await?;
+        let mut events = Vec::with_capacity(rows.len());
         for (OpeningRow { line, movement }, id) in rows.iter().zip(ids) {
             tally.read += 1;
             let before = stored.get(&(id, self.partition(movement.product_id())));
             match before.map(|before| before.difference(movement)) {
-                None => self.appender.append(&Event::StockMoved(movement.clone())).await?,
+                None => events.push(Event::StockMoved(movement.clone())),
                 Some(None) => tally.already_there += 1,
                 Some(Some(why)) => {
                     progress.conflict(tally, file, NotTaken::row(*line, Refusal::new("product_id", why)));
                 }
             }
         }
-        Ok(())
+        Ok(self.appender.append(events).await?)
     }
 
     async fn orders(&mut self, legacy: LegacyTopic) -> Result<(), ImportError> {

@@ -1,13 +1,15 @@
 //! The orders that this run has met: the same id again with the same contents is a repeat, with others a conflict. The ledger cannot
 //! tell either before it has folded what was appended.
 //!
-//! Memory: of each order its id (16 bytes), a fingerprint of its contents (8) and its place (8), in a hash table that is between
-//! 44 and 88 % full: 38 to 75 bytes an order. At the limit nothing more is remembered, which is told: what then stands twice is for
-//! the fold to find. Two contents that share a fingerprint (one pair in 2^64, keyed at random) would pass for a repeat.
+//! Memory: of each order its id (16 bytes), a fingerprint of its contents (8) and its place (8), in hash tables that are between
+//! 44 and 88 % full: 38 to 75 bytes an order. (Several tables, since one has half its size besides while it grows.) At the limit
+//! nothing more is remembered, which is told: what then stands twice is for the fold to find. Two contents that share a fingerprint
+//! (one pair in 2^64, keyed at random) would pass for a repeat.
 //!
 //! It must never say that it knows an order that it has not met. Next: [`super::verdict`].
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 
 use ledger_schema::domain::OrderContents;
@@ -33,8 +35,12 @@ pub(super) enum Before {
     Other(Position),
 }
 
+/// Tables, by the last bits of the id.
+const TABLES: usize = 16;
+
 pub(super) struct Seen {
-    by_id: HashMap<Uuid, Met>,
+    by_id: [HashMap<Uuid, Met>; TABLES],
+    len: usize,
     keyed: RandomState,
     limit: usize,
     is_full: bool,
@@ -43,11 +49,12 @@ pub(super) struct Seen {
 impl Seen {
     /// `limit` is how many orders are remembered.
     pub(super) fn new(limit: usize) -> Self {
-        Self { by_id: HashMap::new(), keyed: RandomState::new(), limit, is_full: false }
+        let by_id = std::array::from_fn(|_| HashMap::new());
+        Self { by_id, len: 0, keyed: RandomState::new(), limit, is_full: false }
     }
 
     pub(super) fn before(&self, id: OrderId, contents: OrderContents<'_>) -> Before {
-        match self.by_id.get(&id.as_uuid()) {
+        match self.by_id[table_of(id)].get(&id.as_uuid()) {
             None => Before::Nothing,
             Some(met) if met.contents == self.fingerprint(contents) => Before::Same,
             Some(met) => Before::Other(unpacked(met.place)),
@@ -55,12 +62,15 @@ impl Seen {
     }
 
     pub(super) fn remember(&mut self, id: OrderId, contents: OrderContents<'_>, position: Position) {
-        if self.by_id.len() >= self.limit {
+        if self.len >= self.limit {
             self.is_full = true;
             return;
         }
         let contents = self.fingerprint(contents);
-        self.by_id.entry(id.as_uuid()).or_insert(Met { contents, place: packed(position) });
+        if let Entry::Vacant(free) = self.by_id[table_of(id)].entry(id.as_uuid()) {
+            free.insert(Met { contents, place: packed(position) });
+            self.len += 1;
+        }
     }
 
     /// Whether orders were met that are not remembered.
@@ -72,6 +82,11 @@ impl Seen {
         let OrderContents { user_id, product_id, quantity, unit_price } = contents;
         self.keyed.hash_one((user_id, product_id, quantity, unit_price))
     }
+}
+
+fn table_of(id: OrderId) -> usize {
+    let [.., last] = id.as_uuid().into_bytes();
+    usize::from(last) % TABLES
 }
 
 fn packed(Position { partition, offset }: Position) -> u64 {

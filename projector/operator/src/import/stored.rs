@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use ledger_database::statements::SelectByIds;
 use ledger_schema::domain::Difference;
 use ledger_schema::{Movement, MovementContents, Note, Order, OrderContents, OrderId};
-use sqlx::FromRow;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 static ORDERS_BY_ID: LazyLock<SelectByIds> = LazyLock::new(|| {
@@ -33,13 +33,13 @@ static MOVEMENTS_BY_ID: LazyLock<SelectByIds> = LazyLock::new(|| {
 /// Orders by id, whatever their partition: the fold decides per partition, but one id for two orders is a conflict.
 #[derive(Default)]
 pub(crate) struct StoredOrders {
-    by_id: HashMap<Uuid, Vec<StoredOrder>>,
+    /// In the order of their ids.
+    rows: Vec<StoredOrder>,
 }
 
 /// Movements by (id, partition).
 pub(crate) type StoredMovements = HashMap<(Uuid, i32), StoredMovement>;
 
-#[derive(sqlx::FromRow)]
 pub(crate) struct StoredOrder {
     order_id: Uuid,
     kafka_partition: i32,
@@ -82,8 +82,7 @@ pub(super) async fn ids_after(
 
 /// The orders stored under any of `ids`, in any partition.
 pub(super) async fn orders(connection: &mut MySqlConnection, ids: &[Uuid]) -> Result<StoredOrders, sqlx::Error> {
-    let rows: Vec<StoredOrder> = rows(connection, &ORDERS_BY_ID, ids).await?;
-    Ok(StoredOrders::from_iter(rows))
+    rows(connection, &ORDERS_BY_ID, ids).await.map(StoredOrders::new)
 }
 
 /// The movements stored under any of `ids`, in any partition.
@@ -99,19 +98,17 @@ where
     by_ids.fetch(connection, &[], ids).await?.iter().map(T::from_row).collect()
 }
 
-impl FromIterator<StoredOrder> for StoredOrders {
-    fn from_iter<I: IntoIterator<Item = StoredOrder>>(rows: I) -> Self {
-        let mut by_id: HashMap<Uuid, Vec<StoredOrder>> = HashMap::new();
-        for row in rows {
-            by_id.entry(row.order_id).or_default().push(row);
-        }
-        Self { by_id }
-    }
-}
-
 impl StoredOrders {
+    fn new(mut rows: Vec<StoredOrder>) -> Self {
+        rows.sort_unstable_by_key(|row| row.order_id);
+        Self { rows }
+    }
+
     pub(crate) fn of(&self, id: OrderId) -> &[StoredOrder] {
-        self.by_id.get(&id.as_uuid()).map_or(&[], Vec::as_slice)
+        let id = id.as_uuid();
+        let first = self.rows.partition_point(|row| row.order_id < id);
+        let rows = &self.rows[first..];
+        &rows[..rows.iter().take_while(|row| row.order_id == id).count()]
     }
 
     /// As if `orders` were stored, for tests.
@@ -127,7 +124,23 @@ impl StoredOrders {
             unit_price: order.unit_price().get(),
             placed_at: order.placed_at(),
         };
-        orders.iter().map(row).collect()
+        Self::new(orders.iter().map(row).collect())
+    }
+}
+
+/// By their numbers: by their names, the look-up of columns takes longer than their values.
+impl FromRow<'_, MySqlRow> for StoredOrder {
+    fn from_row(row: &MySqlRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            order_id: row.try_get(0)?,
+            kafka_partition: row.try_get(1)?,
+            kafka_offset: row.try_get(2)?,
+            user_id: row.try_get(3)?,
+            product_id: row.try_get(4)?,
+            quantity: row.try_get(5)?,
+            unit_price: row.try_get(6)?,
+            placed_at: row.try_get(7)?,
+        })
     }
 }
 
