@@ -164,7 +164,8 @@ fn what_nginx_refuses_is_a_problem_too() {
         (format!("GET / HTTP/1.1\r\n{close}X-Long: {long}\r\n\r\n"), 431, "headers-too-large"),
         (format!("POST / HTTP/1.1\r\n{close}Transfer-Encoding: odd\r\n\r\n"), 501, "not-implemented"),
         (format!("GET / HTTP/7.0\r\n{close}\r\n"), 501, "not-implemented"),
-        (format!("GET /_gateway/unavailable HTTP/1.1\r\n{close}\r\n"), 404, "not-found"),
+        (format!("GET /_gateway/no-answer HTTP/1.1\r\n{close}\r\n"), 404, "not-found"),
+        (format!("GET /_gateway/ HTTP/1.1\r\n{close}\r\n"), 404, "not-found"),
     ];
     for (request, status, word) in table {
         assert_raw_problem(&gateway.raw(request.as_bytes()), status, word);
