@@ -62,11 +62,11 @@ start() {
     started+=($!)
 }
 
-# wait_until LOG WHAT COMMAND..: until the command succeeds, a minute at most; the process started last must stay alive.
+# wait_until LOG WHAT COMMAND..: until the command succeeds, three minutes at most; the process started last must stay alive.
 wait_until() {
     local log=$1 what=$2 attempt
     shift 2
-    for ((attempt = 0; attempt < 300; attempt++)); do
+    for ((attempt = 0; attempt < 900; attempt++)); do
         if "$@" >/dev/null 2>&1; then return 0; fi
         if ! kill -0 "${started[-1]}" 2>/dev/null; then break; fi
         sleep 0.2
