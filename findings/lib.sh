@@ -10,14 +10,25 @@ work=$(mktemp -d)
 started=()
 differences=0
 
-# Ends what was started, in the reverse order, and waits for each.
+# end ID: asks a process that was started to end, and waits; after half a minute it is killed.
+end() {
+    local watch
+    kill "$1" 2>/dev/null || return 0
+    (sleep 30 && kill -KILL "$1") >/dev/null 2>&1 &
+    watch=$!
+    wait "$1" 2>/dev/null || true
+    pkill -P "$watch" 2>/dev/null || true
+    kill "$watch" 2>/dev/null || true
+    wait "$watch" 2>/dev/null || true
+}
+
+# Ends what was started, in the reverse order.
 cleanup() {
     local status=$? index
     trap - EXIT
-    for ((index = ${#started[@]} - 1; index >= 0; index--)); do
-        kill "${started[index]}" 2>/dev/null || continue
-        wait "${started[index]}" 2>/dev/null || true
-    done
+    # A child that is ended before it is anything else than a copy of this shell.
+    if [ "$BASHPID" != $$ ]; then exit "$status"; fi
+    for ((index = ${#started[@]} - 1; index >= 0; index--)); do end "${started[index]}"; done
     rm -rf "$work"
     exit "$status"
 }
@@ -51,11 +62,11 @@ start() {
     started+=($!)
 }
 
-# wait_until LOG WHAT COMMAND..: until the command succeeds, a minute at most; the process started last must stay alive.
+# wait_until LOG WHAT COMMAND..: until the command succeeds, three minutes at most; the process started last must stay alive.
 wait_until() {
     local log=$1 what=$2 attempt
     shift 2
-    for ((attempt = 0; attempt < 300; attempt++)); do
+    for ((attempt = 0; attempt < 900; attempt++)); do
         if "$@" >/dev/null 2>&1; then return 0; fi
         if ! kill -0 "${started[-1]}" 2>/dev/null; then break; fi
         sleep 0.2
@@ -231,8 +242,7 @@ mariadb_start() {
 
 # stop: ends what was started last.
 stop() {
-    kill "${started[-1]}"
-    wait "${started[-1]}" || true
+    end "${started[-1]}"
     unset 'started[-1]'
 }
 
