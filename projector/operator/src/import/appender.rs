@@ -23,7 +23,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, Pur
 use tokio::sync::{mpsc, oneshot};
 
 /// Most records that wait for their acknowledgement. An order is below 1 KiB on the wire, so this is also a limit on memory.
-const MAX_IN_FLIGHT: u64 = 32_768;
+const MAX_IN_FLIGHT: u64 = 16_384;
 /// How long a record may wait for its acknowledgement, in milliseconds: longer than a broker takes to restart.
 const DELIVERY_TIMEOUT_MS: &str = "60000";
 /// How long a record waits for others to go with, in milliseconds.

@@ -46,6 +46,7 @@ impl World {
             ("LEDGER_ORDERS_TOPIC", format!("{name}.orders")),
             ("LEDGER_OUTCOMES_TOPIC", format!("{name}.outcomes")),
             ("LEDGER_DEAD_LETTERS_TOPIC", format!("{name}.dead-letters")),
+            ("LEDGER_CURSORS_TOPIC", format!("{name}.cursors")),
             ("LEDGER_CONSUMER_GROUP", format!("{name}.projector")),
             ("LEDGER_PROJECTOR_LISTEN", "127.0.0.1:0".to_owned()),
             ("LEDGER_PARTITIONS", PARTITIONS.to_string()),
@@ -319,7 +320,7 @@ impl World {
         ] {
             sqlx::query(AssertSqlSafe(statement)).execute(&mut database).await.expect("MariaDB answers");
         }
-        let topics = ["orders", "outcomes", "dead-letters", "legacy"].map(|which| self.topic(which));
+        let topics = ["orders", "outcomes", "dead-letters", "cursors", "legacy"].map(|which| self.topic(which));
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         let _ = self.admin().delete_topics(&topics, &AdminOptions::new()).await;
         std::fs::remove_dir_all(&self.folder).expect("its own folder");
