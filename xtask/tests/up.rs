@@ -148,7 +148,7 @@ fn whatever_dies_comes_back(installation: &Installation) {
         wait_for(name, Duration::from_secs(5), || ProcessIdentity::of(new));
         assert_eq!(identity.group_members(), Vec::<i32>::new(), "{name} left something behind");
     }
-    wait_for("the stock through the gateway", Duration::from_secs(60), || {
+    wait_for("the stock through the gateway", Duration::from_secs(120), || {
         installation.chocolate().filter(|available| available == "7")
     });
 }
