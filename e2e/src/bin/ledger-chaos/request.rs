@@ -66,7 +66,7 @@ pub(crate) fn adjustment(number: usize, random: &mut Random) -> Request {
     }
 }
 
-/// Order `number`: hot or wide or a product that nobody has; under a key, a client's id, or both.
+/// Order `number`: hot or wide or a product that nobody has; under a key or a client's id. (A key decides the id: another one beside it is refused.)
 pub(crate) fn order(number: usize, random: &mut Random) -> Request {
     let user = format!("user-{}", random.below(USER_COUNT));
     let product = match random.below(100) {
@@ -93,7 +93,7 @@ pub(crate) fn order(number: usize, random: &mut Random) -> Request {
     };
     Request {
         path,
-        key: (how >= 10).then(|| format!("order-{number}")),
+        key: (how >= 15).then(|| format!("order-{number}")),
         waits: random.percent(30),
         body,
         contents: format!("user={user} product={product} {quantity}x{price}={total}"),
