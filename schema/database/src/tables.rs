@@ -6,38 +6,45 @@ pub struct Tables {
     pub orders: String,
     pub stock: String,
     pub stock_movements: String,
+    pub reservations: String,
+    pub open_orders: String,
     pub dead_letters: String,
     pub positions: String,
 }
 
 impl Tables {
     pub fn live() -> Self {
-        let name = str::to_owned;
+        Self::named(str::to_owned)
+    }
+
+    /// The tables of a generation that is not live: it is being built, or was live before.
+    pub fn of_generation(generation: i32) -> Self {
+        Self::named(|live| format!("{live}_g{generation}"))
+    }
+
+    fn named(name: impl Fn(&str) -> String) -> Self {
         Self {
             orders: name("orders"),
             stock: name("stock"),
             stock_movements: name("stock_movements"),
+            reservations: name("reservations"),
+            open_orders: name("open_orders"),
             dead_letters: name("dead_letters"),
             positions: name("positions"),
         }
     }
 
-    /// The tables of a generation that is not live: it is being built, or was live before.
-    pub fn of_generation(generation: i32) -> Self {
-        let name = |live: String| format!("{live}_g{generation}");
-        let Self { orders, stock, stock_movements, dead_letters, positions } = Self::live();
-        Self {
-            orders: name(orders),
-            stock: name(stock),
-            stock_movements: name(stock_movements),
-            dead_letters: name(dead_letters),
-            positions: name(positions),
-        }
-    }
-
     /// All of them, always in the same order.
-    pub fn names(&self) -> [&str; 5] {
-        [&self.orders, &self.stock, &self.stock_movements, &self.dead_letters, &self.positions]
+    pub fn names(&self) -> [&str; 7] {
+        [
+            &self.orders,
+            &self.stock,
+            &self.stock_movements,
+            &self.reservations,
+            &self.open_orders,
+            &self.dead_letters,
+            &self.positions,
+        ]
     }
 }
 
@@ -47,8 +54,9 @@ mod tests {
 
     #[test]
     fn a_generation_has_tables_of_its_own() {
-        let expected = ["orders_g12", "stock_g12", "stock_movements_g12", "dead_letters_g12", "positions_g12"];
-        assert_eq!(Tables::of_generation(12).names(), expected);
-        assert_eq!(Tables::live().names(), ["orders", "stock", "stock_movements", "dead_letters", "positions"]);
+        let live =
+            ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions"];
+        assert_eq!(Tables::live().names(), live);
+        assert_eq!(Tables::of_generation(12).names().map(str::to_owned), live.map(|name| format!("{name}_g12")));
     }
 }
