@@ -17,9 +17,10 @@ pub mod topics;
 pub mod wire;
 
 pub use domain::{
-    AdjustmentNote, Channel, Contents, Delta, IdempotencyKey, MAX_SAFE_INTEGER, Movement, MovementContents, MovementId,
-    MovementKind, Note, Order, OrderContents, OrderId, ProductId, Quantity, Sameness, TotalPrice, UnitPrice, UserId,
-    Violation,
+    AdjustmentNote, CancelNote, Channel, Contents, Currency, Delta, HoldSeconds, IdempotencyKey, Line, LineContents,
+    LineDecision, LineEvent, LineNo, LineStep, LineTarget, MAX_LINES, MAX_SAFE_INTEGER, Movement, MovementContents,
+    MovementId, MovementKind, Note, Order, OrderContents, OrderFault, OrderId, OrderRequest, ProductId, Quantity,
+    RequestKind, Sameness, Terms, TotalPrice, UnitPrice, UserId, Violation,
 };
 pub use position::{EventId, Position};
-pub use reason::{ParkReason, RejectionReason, Status};
+pub use reason::{LineStatus, OrderReason, ParkReason, RejectionReason, Status};

@@ -34,8 +34,12 @@ macro_rules! words {
 }
 
 words!(
-    /// What became of an order or a movement. (`pending` exists only in REST: it means "not folded yet".)
+    /// Where an order stands, or what became of a movement. (Of a record that is not folded yet REST says `pending`, too.)
     Status {
+        /// An order of which some lines are not decided yet.
+        Pending = "pending",
+        /// Every line is reserved, and somebody has to confirm.
+        Held = "held",
         Confirmed = "confirmed",
         Rejected = "rejected",
         Cancelled = "cancelled",
@@ -51,6 +55,36 @@ words!(
         OutOfStock = "out-of-stock",
         /// The adjustment would take the stock below zero.
         BelowZero = "below-zero",
+    }
+);
+
+words!(
+    /// Where a line of an order stands.
+    LineStatus {
+        /// Its partition has not decided, as far as the order's home knows.
+        Pending = "pending",
+        /// Its pieces are taken.
+        Reserved = "reserved",
+        /// Its partition refused it.
+        Rejected = "rejected",
+        /// Its pieces were given back, or will not be taken.
+        Released = "released",
+    }
+);
+
+words!(
+    /// Why a line's order is rejected or cancelled: the column `reason` of `orders`.
+    OrderReason {
+        /// As [`RejectionReason::UnknownProduct`], of this very line.
+        UnknownProduct = "unknown-product",
+        /// As [`RejectionReason::OutOfStock`], of this very line.
+        OutOfStock = "out-of-stock",
+        /// Another line of the order was refused.
+        LineRejected = "line-rejected",
+        /// Somebody cancelled the order.
+        Cancelled = "cancelled",
+        /// Its hold was over before anybody confirmed.
+        Expired = "expired",
     }
 );
 
@@ -77,8 +111,16 @@ words!(
         WrongPartition = "wrong-partition",
         /// An order or movement of that id, with other contents, stands before it in the partition.
         ConflictingDuplicate = "conflicting-duplicate",
-        /// A receipt or adjustment would take the stock above 2^53 - 1.
+        /// A receipt, an adjustment or pieces that are given back would take the stock above 2^53 - 1.
         StockOverflow = "stock-overflow",
+        /// No order of that id is at home in the partition.
+        UnknownOrder = "unknown-order",
+        /// The order has no such line, or the partition never had it reserved.
+        UnknownLine = "unknown-line",
+        /// The cause is none that can lead to the event: its partition is not the sender's.
+        WrongCause = "wrong-cause",
+        /// The hold's time is not over at the event's own time.
+        HoldNotOver = "hold-not-over",
     }
 );
 
@@ -94,9 +136,15 @@ mod tests {
         for reason in RejectionReason::ALL {
             assert_eq!(RejectionReason::from_word(reason.as_str()), Some(*reason));
         }
+        for reason in OrderReason::ALL {
+            assert_eq!(OrderReason::from_word(reason.as_str()), Some(*reason));
+        }
+        for status in LineStatus::ALL {
+            assert_eq!(LineStatus::from_word(status.as_str()), Some(*status));
+        }
         for reason in ParkReason::ALL {
             assert_eq!(ParkReason::from_word(reason.as_str()), Some(*reason));
         }
-        assert_eq!(Status::from_word("pending"), None);
+        assert_eq!(Status::from_word("unknown"), None);
     }
 }

@@ -45,11 +45,11 @@ fn values_that_are_no_event() {
 #[test]
 fn types_and_versions() {
     check("{\"type\":\"OrderEaten\",\"version\":1}", ParkReason::UnknownType, "type `OrderEaten` is not known");
-    for version in [0, 3] {
+    for version in [0, 4] {
         check(
             &order_with("\"version\":1", &format!("\"version\":{version}")),
             ParkReason::UnknownVersion,
-            &format!("version {version} of OrderPlaced is not known, expected 1 or 2"),
+            &format!("version {version} of OrderPlaced is not known, expected 1, 2 or 3"),
         );
     }
     check(
@@ -191,4 +191,160 @@ fn totals() {
         ParkReason::WrongTotal,
         "total_price must be at most 9007199254740991, found that quantity * unit price is more",
     );
+}
+
+const OF_LINES: &str = include_str!("../golden/order_placed.v3.json");
+
+/// The good order of two lines with `from` replaced, which must occur in it.
+fn lines_with(from: &str, to: &str) -> String {
+    assert!(OF_LINES.contains(from), "{from} is not in the sample");
+    OF_LINES.trim_end().replacen(from, to, 1)
+}
+
+/// What is wrong with an order of several lines names the line, and what is allowed.
+#[test]
+fn lines_that_other_writers_get_wrong() {
+    const SECOND: &str =
+        "\"line_no\":2,\"product_id\":\"CATALOG-001\",\"quantity\":1,\"unit_price\":71000,\"total_price\":71000";
+    let again = "\"line_no\":1,\"product_id\":\"CATALOG-001\"";
+    let gap = "\"line_no\":3,\"product_id\":\"CATALOG-001\"";
+    let second = "\"line_no\":2,\"product_id\":\"CATALOG-001\"";
+    let without_lines = {
+        let (begin, end) = (OF_LINES.find("[{").expect("lines"), OF_LINES.find("}]").expect("lines") + 2);
+        format!("{}[]{}", &OF_LINES[..begin], OF_LINES[end..].trim_end())
+    };
+    for (value, reason, detail) in [
+        (lines_with(second, again), ParkReason::InvalidField, "line 2: line_no must be 2, found 1"),
+        (lines_with(second, gap), ParkReason::InvalidField, "line 2: line_no must be 2, found 3"),
+        (
+            lines_with("\"line_no\":1", "\"line_no\":0"),
+            ParkReason::InvalidField,
+            "line 1: line_no must be an integer from 1 to 100, found 0",
+        ),
+        (
+            lines_with("\"line_no\":2,\"product_id\":\"CATALOG-001\"", "\"line_no\":2,\"product_id\":\"chocolate\""),
+            ParkReason::InvalidField,
+            "line 2: product_id must stand in one line only, stands in line 1 too",
+        ),
+        (without_lines, ParkReason::InvalidField, "lines must have 1 to 100 entries, found 0"),
+        (lines_with("\"lines\":[", "\"others\":["), ParkReason::Undecodable, "lines is missing"),
+        (
+            lines_with("\"lines\":[{\"line_no\":1,", "\"lines\":{\"a\":1},\"others\":[{"),
+            ParkReason::Undecodable,
+            "lines must be an array, found an object",
+        ),
+        (
+            lines_with("\"lines\":[{", "\"lines\":[7,{"),
+            ParkReason::Undecodable,
+            "line 1: must be an object, found the number `7`",
+        ),
+        (
+            lines_with(
+                SECOND,
+                "\"line_no\":2,\"product_id\":\"CATALOG-001\",\"quantity\":\"1\",\"unit_price\":71000,\"total_price\":71000",
+            ),
+            ParkReason::Undecodable,
+            "line 2: quantity must be an integer, found the text `1`",
+        ),
+        (lines_with("\"quantity\":1,", ""), ParkReason::Undecodable, "line 2: quantity is missing"),
+        (
+            lines_with("\"total_price\":71000", "\"total_price\":71001"),
+            ParkReason::WrongTotal,
+            "line 2: total_price must be quantity * unit price = 71000, found 71001",
+        ),
+        (
+            lines_with("\"total_price\":71500", "\"total_price\":71501"),
+            ParkReason::WrongTotal,
+            "total_price must be the sum over the lines = 71500, found 71501",
+        ),
+        (
+            lines_with("\"JPY\"", "\"jpy\""),
+            ParkReason::InvalidField,
+            "currency must be a currency code of three capitals, found `jpy`",
+        ),
+        (
+            lines_with("\"hold_seconds\":600", "\"hold_seconds\":0"),
+            ParkReason::InvalidField,
+            "hold_seconds must be an integer from 1 to 86400, found 0",
+        ),
+        (
+            lines_with("\"hold_seconds\":600", "\"hold_seconds\":86401"),
+            ParkReason::InvalidField,
+            "hold_seconds must be an integer from 1 to 86400, found 86401",
+        ),
+        (
+            lines_with("2026-11-23T10:00:00.123456Z", "9999-12-31T23:59:59Z"),
+            ParkReason::InvalidField,
+            "hold_seconds must end before the year 10000",
+        ),
+    ] {
+        check(&value, reason, detail);
+    }
+}
+
+#[test]
+fn more_lines_than_an_order_may_have() {
+    let line = |n: usize| {
+        format!("{{\"line_no\":{n},\"product_id\":\"p{n}\",\"quantity\":1,\"unit_price\":1,\"total_price\":1}}")
+    };
+    let order = |count: usize| {
+        let lines: Vec<String> = (1..=count).map(line).collect();
+        format!(
+            "{{\"type\":\"OrderPlaced\",\"version\":3,\"order_id\":\"77a436fd-64f9-4d35-999b-a957195f5d26\",\"user_id\":\"u\",\
+             \"lines\":[{}],\"total_price\":{count},\"placed_at\":\"2026-11-23T10:00:00Z\"}}",
+            lines.join(",")
+        )
+    };
+    assert!(decode(Some(order(100).as_bytes())).is_ok());
+    check(&order(101), ParkReason::InvalidField, "line 101: line_no must be an integer from 1 to 100, found 101");
+    let dear = order(2).replace(
+        "\"unit_price\":1,\"total_price\":1}",
+        "\"unit_price\":9007199254740991,\"total_price\":9007199254740991}",
+    );
+    check(
+        &dear,
+        ParkReason::WrongTotal,
+        "total_price must be at most 9007199254740991, found that the sum over the lines is more",
+    );
+}
+
+#[test]
+fn line_events_that_other_writers_get_wrong() {
+    let decided = include_str!("../golden/line_decided.v1.json").trim_end();
+    let refused = include_str!("../golden/line_decided_rejected.v1.json").trim_end();
+    for (value, reason, detail) in [
+        (
+            decided.replace("3-44-0", "3:44"),
+            ParkReason::InvalidField,
+            "cause must be PARTITION-OFFSET-INDEX, found `3:44`",
+        ),
+        (
+            decided.replace("reserved", "pending"),
+            ParkReason::InvalidField,
+            "status must be reserved or rejected, found `pending`",
+        ),
+        (
+            refused.replace("rejected", "reserved"),
+            ParkReason::InvalidField,
+            "reason must be missing where the line is reserved, found `out-of-stock`",
+        ),
+        (
+            refused.replace("out-of-stock", "below-zero"),
+            ParkReason::InvalidField,
+            "reason must be unknown-product or out-of-stock, found `below-zero`",
+        ),
+        (
+            decided.replace("reserved", "rejected"),
+            ParkReason::InvalidField,
+            "reason must be unknown-product or out-of-stock, found none",
+        ),
+        (
+            decided.replace("\"version\":1", "\"version\":2"),
+            ParkReason::UnknownVersion,
+            "version 2 of LineDecided is not known, expected 1",
+        ),
+        (decided.replace("\"cause\"", "\"because\""), ParkReason::Undecodable, "cause is missing"),
+    ] {
+        check(&value, reason, detail);
+    }
 }

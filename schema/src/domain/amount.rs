@@ -1,5 +1,4 @@
-//! Quantities and money. Money is an integer in minor units (the smallest unit of the currency); the ledger
-//! holds one currency and does not know its name.
+//! Quantities and money. Money is an integer in minor units (the smallest unit of the order's currency).
 //!
 //! It must never compute with fractions, or wrap. Next: [`super::order`], whose total is a product of these.
 
@@ -11,7 +10,7 @@ pub const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 /// Most pieces in one order, receipt or adjustment.
 pub const MAX_QUANTITY: i64 = 1_000_000_000;
 
-fn in_range(value: i64, min: i64, max: i64) -> Result<i64, Violation> {
+pub(super) fn in_range(value: i64, min: i64, max: i64) -> Result<i64, Violation> {
     if (min..=max).contains(&value) {
         Ok(value)
     } else {
@@ -51,7 +50,7 @@ impl UnitPrice {
     }
 }
 
-/// Quantity times unit price, in minor units. It can only be computed, so it can never disagree.
+/// Quantity times unit price, or the sum of such, in minor units. It can only be computed, so it can never disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TotalPrice(i64);
 
@@ -65,6 +64,11 @@ impl TotalPrice {
             .filter(|total| *total <= MAX_SAFE_INTEGER)
             .map(Self)
             .ok_or(Violation::TotalOverflow { max: MAX_SAFE_INTEGER })
+    }
+
+    /// A sum of totals; `None` above 2^53 - 1.
+    pub(super) fn sum(minor_units: i64) -> Option<Self> {
+        (minor_units <= MAX_SAFE_INTEGER).then_some(Self(minor_units))
     }
 
     pub fn get(self) -> i64 {

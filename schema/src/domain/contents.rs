@@ -7,16 +7,28 @@
 
 use std::fmt;
 
-/// What an order asks for. The total is no field: it is the product of two of them (a record that says otherwise is
-/// parked, and `CHECK` of the table `orders` demands it of rows).
+use super::Line;
+
+/// What a line asks for. The total is no field: it is the product of two of them (a record that says otherwise is parked, and
+/// `CHECK` of the table `orders` demands it of rows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OrderContents<'a> {
-    pub user_id: &'a str,
+pub struct LineContents<'a> {
     pub product_id: &'a str,
     /// In pieces.
     pub quantity: i64,
     /// In minor units.
     pub unit_price: i64,
+}
+
+/// What an order asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderContents<'a> {
+    pub user_id: &'a str,
+    /// In their order: line 1 decides where the order is at home.
+    pub lines: Vec<LineContents<'a>>,
+    pub currency: Option<&'a str>,
+    /// Counted from when it was placed, which a retry does at another time.
+    pub hold_seconds: Option<i64>,
 }
 
 /// What a receipt or an adjustment asks for.
@@ -40,7 +52,7 @@ pub enum Note<'a> {
 }
 
 /// Contents of either kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contents<'a> {
     Order(OrderContents<'a>),
     Movement(MovementContents<'a>),
@@ -66,6 +78,8 @@ pub enum Part<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Difference<'a> {
     pub field: &'static str,
+    /// Number of the line that it is about, where the order has several.
+    pub line_no: Option<i16>,
     pub stored: Part<'a>,
     pub found: Part<'a>,
 }
@@ -79,21 +93,55 @@ impl fmt::Display for Part<'_> {
     }
 }
 
-impl<'a> OrderContents<'a> {
+impl<'a> LineContents<'a> {
+    pub fn of(line: &'a Line) -> Self {
+        let (quantity, unit_price) = (line.quantity().get(), line.unit_price().get());
+        Self { product_id: line.product_id().as_str(), quantity, unit_price }
+    }
+
     /// Every field by its column's name. (Taken apart without `..`: a new field cannot be forgotten here.)
-    fn parts(self) -> [(&'static str, Part<'a>); 4] {
-        let Self { user_id, product_id, quantity, unit_price } = self;
+    fn parts(self) -> [(&'static str, Part<'a>); 3] {
+        let Self { product_id, quantity, unit_price } = self;
         [
-            ("user_id", Part::Text(user_id)),
             ("product_id", Part::Text(product_id)),
             ("quantity", Part::Number(quantity)),
             ("unit_price", Part::Number(unit_price)),
         ]
     }
+}
+
+impl<'a> OrderContents<'a> {
+    /// Of an order of one line, without currency or hold.
+    pub fn of_one_line(user_id: &'a str, line: LineContents<'a>) -> Self {
+        Self { user_id, lines: vec![line], currency: None, hold_seconds: None }
+    }
 
     /// The fields in which `found` differs from these stored contents; empty exactly when they are equal.
-    pub fn differences(self, found: OrderContents<'a>) -> Vec<Difference<'a>> {
-        differing(self.parts(), found.parts()).collect()
+    pub fn differences(&self, found: &OrderContents<'a>) -> Vec<Difference<'a>> {
+        let Self { user_id, lines, currency, hold_seconds } = self;
+        let number = |count: usize| Part::Number(i64::try_from(count).expect("an order has few lines"));
+        // Words for a person: neither a code nor a number looks like this to a program.
+        let code = |code: Option<&'a str>| Part::Text(code.unwrap_or("(none)"));
+        let seconds = |seconds: Option<i64>| seconds.map_or(Part::Text("(none)"), Part::Number);
+        let here = [
+            ("user_id", Part::Text(user_id)),
+            ("currency", code(*currency)),
+            ("hold_seconds", seconds(*hold_seconds)),
+            ("lines", number(lines.len())),
+        ];
+        let there = [
+            ("user_id", Part::Text(found.user_id)),
+            ("currency", code(found.currency)),
+            ("hold_seconds", seconds(found.hold_seconds)),
+            ("lines", number(found.lines.len())),
+        ];
+        let mut differences: Vec<_> = differing(here, there).collect();
+        for ((line, other), line_no) in lines.iter().zip(&found.lines).zip(1..) {
+            let line_no = (lines.len() > 1).then_some(line_no);
+            differences
+                .extend(differing(line.parts(), other.parts()).map(|difference| Difference { line_no, ..difference }));
+        }
+        differences
     }
 }
 
@@ -113,7 +161,7 @@ impl<'a> MovementContents<'a> {
         {
             // Words for a person: a note itself never looks like this to a program.
             let shown = |note: Option<&'a str>| Part::Text(note.unwrap_or("(none)"));
-            differences.push(Difference { field: "note", stored: shown(stored), found: shown(note) });
+            differences.push(Difference { field: "note", line_no: None, stored: shown(stored), found: shown(note) });
         }
         differences
     }
@@ -135,10 +183,10 @@ impl<'a> MovementContents<'a> {
 
 impl Contents<'_> {
     /// Whether both ask for the same thing. An order and a movement never do.
-    pub fn compare(self, other: Contents<'_>) -> Sameness {
+    pub fn compare(&self, other: &Contents<'_>) -> Sameness {
         match (self, other) {
             (Self::Order(one), Contents::Order(another)) if one == another => Sameness::Same,
-            (Self::Movement(one), Contents::Movement(another)) => one.compare(another),
+            (Self::Movement(one), Contents::Movement(another)) => one.compare(*another),
             _ => Sameness::Different,
         }
     }
@@ -152,15 +200,18 @@ fn differing<'a, const N: usize>(
         .into_iter()
         .zip(found)
         .filter(|((_, stored), (_, found))| stored != found)
-        .map(|((field, stored), (_, found))| Difference { field, stored, found })
+        .map(|((field, stored), (_, found))| Difference { field, line_no: None, stored, found })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ORDER: OrderContents<'_> =
-        OrderContents { user_id: "alice", product_id: "tea", quantity: 3, unit_price: 250 };
+    const LINE: LineContents<'_> = LineContents { product_id: "tea", quantity: 3, unit_price: 250 };
+
+    fn order() -> OrderContents<'static> {
+        OrderContents::of_one_line("alice", LINE)
+    }
     const ADJUSTMENT: MovementContents<'_> =
         MovementContents { product_id: "tea", kind: "adjustment", delta: -3, note: Note::Held(Some("melted")) };
     const RECEIPT: MovementContents<'_> =
@@ -168,20 +219,36 @@ mod tests {
 
     #[test]
     fn an_order_is_compared_by_every_field() {
-        assert_eq!(ORDER.differences(ORDER), []);
+        assert_eq!(order().differences(&order()), []);
+        let lines = |line| vec![line];
         for (field, other) in [
-            ("user_id", OrderContents { user_id: "bob", ..ORDER }),
-            ("product_id", OrderContents { product_id: "milk", ..ORDER }),
-            ("quantity", OrderContents { quantity: 4, ..ORDER }),
-            ("unit_price", OrderContents { unit_price: 251, ..ORDER }),
+            ("user_id", OrderContents { user_id: "bob", ..order() }),
+            ("currency", OrderContents { currency: Some("EUR"), ..order() }),
+            ("hold_seconds", OrderContents { hold_seconds: Some(60), ..order() }),
+            ("lines", OrderContents { lines: vec![LINE, LineContents { product_id: "milk", ..LINE }], ..order() }),
+            ("product_id", OrderContents { lines: lines(LineContents { product_id: "milk", ..LINE }), ..order() }),
+            ("quantity", OrderContents { lines: lines(LineContents { quantity: 4, ..LINE }), ..order() }),
+            ("unit_price", OrderContents { lines: lines(LineContents { unit_price: 251, ..LINE }), ..order() }),
         ] {
-            assert_eq!(Contents::Order(ORDER).compare(Contents::Order(other)), Sameness::Different, "{field}");
-            let differing: Vec<_> = ORDER.differences(other).iter().map(|difference| difference.field).collect();
+            let compared = Contents::Order(order()).compare(&Contents::Order(other.clone()));
+            assert_eq!(compared, Sameness::Different, "{field}");
+            let differences = order().differences(&other);
+            let differing: Vec<_> = differences.iter().map(|difference| difference.field).collect();
             assert_eq!(differing, [field]);
         }
-        let shown = ORDER.differences(OrderContents { quantity: 4, ..ORDER })[0];
+        let more = OrderContents { lines: lines(LineContents { quantity: 4, ..LINE }), ..order() };
+        let shown = order().differences(&more)[0];
         assert_eq!(format!("{} {}, here {}", shown.field, shown.stored, shown.found), "quantity 3, here 4");
-        assert_eq!(Contents::Order(ORDER).compare(Contents::Movement(RECEIPT)), Sameness::Different);
+        assert_eq!(Contents::Order(order()).compare(&Contents::Movement(RECEIPT)), Sameness::Different);
+    }
+
+    #[test]
+    fn a_difference_names_its_line_where_there_are_several() {
+        let lines = |quantity| vec![LINE, LineContents { product_id: "milk", quantity, unit_price: 1 }];
+        let [stored, found] = [2, 3].map(|quantity| OrderContents { lines: lines(quantity), ..order() });
+        let differing: Vec<_> =
+            stored.differences(&found).iter().map(|differing| (differing.line_no, differing.field)).collect();
+        assert_eq!(differing, [(Some(2), "quantity")]);
     }
 
     #[test]

@@ -136,6 +136,10 @@ text_type!(
     /// Why somebody adjusted a stock, in their words: 1 to 200 printable characters, spaces allowed.
     AdjustmentNote, MAX_NOTE_CHARS, is_printable
 );
+text_type!(
+    /// Why somebody cancelled an order, in their words: 1 to 200 printable characters, spaces allowed.
+    CancelNote, MAX_NOTE_CHARS, is_printable
+);
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use super::Violation;
 use super::shown::shown;
 
 /// 9999-12-31T23:59:59.999999Z, in microseconds since 1970.
-const LAST: i64 = 253_402_300_799_999_999;
+pub(super) const LAST_TIME: i64 = 253_402_300_799_999_999;
 const MICROSECONDS: i64 = 1_000_000;
 
 /// `time` without what is finer than a microsecond; a leap second becomes the second after it, because MariaDB
@@ -30,7 +30,9 @@ pub fn to_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
 /// [`Violation::NotATime`] when it is no such text, or lies outside 1970 to 9999 in UTC.
 pub fn parse_timestamp(text: &str) -> Result<DateTime<Utc>, Violation> {
     match microseconds_since_1970(text.as_bytes()) {
-        Some(time @ 0..=LAST) => Ok(DateTime::from_timestamp_micros(time).expect("a time of 1970 to 9999 is a time")),
+        Some(time @ 0..=LAST_TIME) => {
+            Ok(DateTime::from_timestamp_micros(time).expect("a time of 1970 to 9999 is a time"))
+        }
         _ => Err(Violation::NotATime { found: shown(text) }),
     }
 }
@@ -190,7 +192,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(expected * 86_400 * MICROSECONDS, LAST + 1);
+        assert_eq!(expected * 86_400 * MICROSECONDS, LAST_TIME + 1);
     }
 
     #[test]

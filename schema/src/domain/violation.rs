@@ -29,4 +29,20 @@ pub enum Violation {
     TotalOverflow { max: i64 },
     #[error("must be quantity * unit price = {expected}, found {found}")]
     WrongTotal { expected: i64, found: i64 },
+    #[error("the sum over the lines is more than {max}")]
+    SumOverflow { max: i64 },
+    #[error("must be the sum over the lines = {expected}, found {found}")]
+    WrongSum { expected: i64, found: i64 },
+    #[error("must have {min} to {max} entries, found {found}")]
+    Count { min: usize, max: usize, found: usize },
+    #[error("must stand in one line only, stands in line {line} too")]
+    Repeated { line: i16 },
+    #[error("must be a currency code of three capitals, found `{found}`")]
+    NotACurrency { found: String },
+    #[error("must be a currency that ISO 4217 lists, found `{found}`")]
+    UnknownCurrency { found: String },
+    #[error("must end before the year 10000")]
+    HoldTooLate,
+    #[error("must be {expected}, found {found}")]
+    OtherLine { expected: i16, found: i16 },
 }

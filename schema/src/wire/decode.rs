@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::decode_lines::order_of_lines;
+use super::decode_requests::asked_or_told;
 use super::foreign;
 use super::members::{Member, Members};
 use super::{Event, ORDER_PLACED, STOCK_ADJUSTED, STOCK_RECEIVED};
@@ -32,18 +34,24 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    fn new(reason: ParkReason, detail: impl Into<String>) -> Self {
+    pub(super) fn new(reason: ParkReason, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
 
-    fn field(member: Member, violation: &Violation) -> Self {
+    /// The same, of the line of that number.
+    pub(super) fn in_line(self, number: usize) -> Self {
+        Self { detail: format!("line {number}: {}", self.detail), ..self }
+    }
+
+    pub(super) fn field(member: Member, violation: &Violation) -> Self {
+        let too_much = |max: &i64, what: &str| {
+            let detail = format!("{} must be at most {max}, found that {what} is more", member.name());
+            Self::new(ParkReason::WrongTotal, detail)
+        };
         let reason = match violation {
-            Violation::TotalOverflow { max } => {
-                let detail =
-                    format!("{} must be at most {max}, found that quantity * unit price is more", member.name());
-                return Self::new(ParkReason::WrongTotal, detail);
-            }
-            Violation::WrongTotal { .. } => ParkReason::WrongTotal,
+            Violation::TotalOverflow { max } => return too_much(max, "quantity * unit price"),
+            Violation::SumOverflow { max } => return too_much(max, "the sum over the lines"),
+            Violation::WrongTotal { .. } | Violation::WrongSum { .. } => ParkReason::WrongTotal,
             _ => ParkReason::InvalidField,
         };
         Self::new(reason, format!("{} {violation}", member.name()))
@@ -71,13 +79,17 @@ pub fn decode(value: Option<&[u8]>) -> Result<Event, DecodeError> {
     match (&*event_type, version) {
         (ORDER_PLACED, 1) => order_placed(&members, None),
         (ORDER_PLACED, 2) => order_placed(&members, Some(Member::Channel)),
+        (ORDER_PLACED, 3) => order_of_lines(&members),
         (STOCK_RECEIVED, 1) => stock_received(&members),
         (STOCK_ADJUSTED, 1) => stock_adjusted(&members),
-        (ORDER_PLACED, version) => Err(unknown_version(ORDER_PLACED, version, "1 or 2")),
-        (known @ (STOCK_RECEIVED | STOCK_ADJUSTED), version) => Err(unknown_version(known, version, "1")),
-        (unknown, _) => {
-            Err(DecodeError::new(ParkReason::UnknownType, format!("type `{}` is not known", shown(unknown))))
-        }
+        (ORDER_PLACED, version) => Err(unknown_version(ORDER_PLACED, version, "1, 2 or 3")),
+        (event_type, version) => match (asked_or_told(event_type), version) {
+            (Some(read), 1) => read(&members),
+            (None, _) if !matches!(event_type, STOCK_RECEIVED | STOCK_ADJUSTED) => {
+                Err(DecodeError::new(ParkReason::UnknownType, format!("type `{}` is not known", shown(event_type))))
+            }
+            _ => Err(unknown_version(event_type, version, "1")),
+        },
     }
 }
 
@@ -98,7 +110,7 @@ fn unknown_version(event_type: &str, found: i64, expected: &str) -> DecodeError 
     DecodeError::new(ParkReason::UnknownVersion, detail)
 }
 
-fn field<T>(member: Member, parsed: Result<T, Violation>) -> Result<T, DecodeError> {
+pub(super) fn field<T>(member: Member, parsed: Result<T, Violation>) -> Result<T, DecodeError> {
     parsed.map_err(|violation| DecodeError::field(member, &violation))
 }
 

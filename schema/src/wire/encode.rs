@@ -6,6 +6,7 @@
 use chrono::SecondsFormat;
 use serde::Serialize;
 
+use super::encode_lines::{line_told, needs_lines, order_of_lines, order_requested};
 use super::{Event, ORDER_PLACED, STOCK_ADJUSTED, STOCK_RECEIVED};
 use crate::domain::{Channel, Movement, MovementKind, Order};
 
@@ -49,8 +50,11 @@ struct StockAdjustedV1<'a> {
 /// Encodes an event as JSON. Infallible: a domain value always has an encoding.
 pub fn encode(event: &Event) -> Vec<u8> {
     match event {
+        Event::OrderPlaced(order) if needs_lines(order) => order_of_lines(order),
         Event::OrderPlaced(order) => order_placed(order),
         Event::StockMoved(movement) => stock_moved(movement),
+        Event::OrderRequested(request) => order_requested(request),
+        Event::LineTold(told) => line_told(told),
     }
 }
 
@@ -60,7 +64,8 @@ pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("a struct of texts and integers has a JSON encoding")
 }
 
-fn time(time: chrono::DateTime<chrono::Utc>) -> String {
+/// A time as every event and outcome has it: RFC 3339 in UTC, to the microsecond.
+pub fn time_text(time: chrono::DateTime<chrono::Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
@@ -72,10 +77,10 @@ fn order_placed(order: &Order) -> Vec<u8> {
         order_id: order.order_id().to_string(),
         user_id: order.user_id().as_str(),
         product_id: order.product_id().as_str(),
-        quantity: order.quantity().get(),
-        unit_price: order.unit_price().get(),
+        quantity: order.first_line().quantity().get(),
+        unit_price: order.first_line().unit_price().get(),
         total_price: order.total_price().get(),
-        placed_at: time(order.placed_at()),
+        placed_at: time_text(order.placed_at()),
         channel,
     })
 }
@@ -83,7 +88,7 @@ fn order_placed(order: &Order) -> Vec<u8> {
 fn stock_moved(movement: &Movement) -> Vec<u8> {
     let movement_id = movement.movement_id().to_string();
     let product_id = movement.product_id().as_str();
-    let occurred_at = time(movement.occurred_at());
+    let occurred_at = time_text(movement.occurred_at());
     match movement.kind() {
         MovementKind::Receipt(quantity) => {
             let quantity = quantity.get();

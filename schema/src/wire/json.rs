@@ -35,8 +35,10 @@ pub(super) enum Value<'a> {
     True,
     False,
     Null,
-    Array,
-    Object,
+    /// From its opening bracket to its closing one.
+    Array(&'a [u8]),
+    /// From its opening brace to its closing one.
+    Object(&'a [u8]),
 }
 
 /// Reads all of `bytes` as one JSON value. Where that is an object, `visit` gets its members in their order.
@@ -46,14 +48,33 @@ pub(super) enum Value<'a> {
 pub(super) fn read<'a>(bytes: &'a [u8], mut visit: impl FnMut(&str, Value<'a>)) -> Result<Value<'a>, NotJson> {
     let mut reader = Reader { bytes, at: 0 };
     let value = if reader.next_after_space() == Some(b'{') {
+        let begins = reader.at;
         reader.object(&mut visit)?;
-        Value::Object
+        Value::Object(&bytes[begins..reader.at])
     } else {
         reader.value()?
     };
     match reader.next_after_space() {
         None => Ok(value),
         Some(_) => Err(reader.expected("the end of the value")),
+    }
+}
+
+/// The elements of an array, in their order. `array` is what a [`Value::Array`] holds, so it was read before.
+pub(super) fn elements<'a>(array: &'a [u8], mut visit: impl FnMut(Value<'a>)) {
+    const READ_BEFORE: &str = "the array was read before";
+    let mut reader = Reader { bytes: array, at: 1 };
+    if reader.next_after_space() == Some(b']') {
+        return;
+    }
+    loop {
+        visit(reader.value().expect(READ_BEFORE));
+        match reader.next_after_space() {
+            Some(b',') => reader.at += 1,
+            Some(b']') => return,
+            _ => unreachable!("{READ_BEFORE}"),
+        }
+        reader.next_after_space();
     }
 }
 
@@ -144,8 +165,8 @@ impl<'a> Reader<'a> {
         match self.next() {
             Some(b'"') => self.text().map(|(source, escaped)| Value::Text { source, escaped }),
             Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
-            Some(b'[') => self.skip_nested().map(|()| Value::Array),
-            Some(b'{') => self.skip_nested().map(|()| Value::Object),
+            Some(b'[') => self.skip_nested().map(Value::Array),
+            Some(b'{') => self.skip_nested().map(Value::Object),
             Some(b't') => self.word(b"true", Value::True),
             Some(b'f') => self.word(b"false", Value::False),
             Some(b'n') => self.word(b"null", Value::Null),
@@ -232,7 +253,8 @@ impl<'a> Reader<'a> {
     }
 
     /// An array or an object; its bracket is next. Without recursion: brackets alone must not end the process.
-    fn skip_nested(&mut self) -> Result<(), NotJson> {
+    fn skip_nested(&mut self) -> Result<&'a [u8], NotJson> {
+        let begins = self.at;
         let mut open = Vec::new();
         loop {
             // A value begins here.
@@ -253,7 +275,7 @@ impl<'a> Reader<'a> {
             }
             // A value ended here, and perhaps what holds it.
             loop {
-                let Some(closing) = open.last().copied() else { return Ok(()) };
+                let Some(closing) = open.last().copied() else { return Ok(&self.bytes[begins..self.at]) };
                 match self.next_after_space() {
                     Some(b',') => {
                         self.at += 1;
@@ -284,5 +306,38 @@ fn name_must(fault: TextFault) -> &'static str {
     match fault {
         TextFault::NotUtf8 => "a member's name in UTF-8",
         TextFault::HalfPair => "a member's name without half of a surrogate pair",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_gives_its_elements() {
+        for (array, expected) in [
+            ("[]", vec![]),
+            ("[ \n]", vec![]),
+            ("[1]", vec![Value::Number(b"1")]),
+            (
+                r#"[ "a,]" , [2,[]],{"b":[]} ,null]"#,
+                vec![
+                    Value::Text { source: b"a,]", escaped: false },
+                    Value::Array(b"[2,[]]"),
+                    Value::Object(br#"{"b":[]}"#),
+                    Value::Null,
+                ],
+            ),
+        ] {
+            let Ok(Value::Array(source)) = read(array.as_bytes(), |_, _| {}) else { panic!("an array: {array}") };
+            let mut found = Vec::new();
+            elements(source, |value| found.push(value));
+            assert_eq!(found, expected, "{array}");
+        }
+    }
+
+    #[test]
+    fn an_object_knows_its_extent() {
+        assert_eq!(read(br#" {"a":{"b":1} } "#, |_, _| {}), Ok(Value::Object(br#"{"a":{"b":1} }"#)));
     }
 }

@@ -48,6 +48,15 @@ members!(
     Delta = "delta",
     Reason = "reason",
     OccurredAt = "occurred_at",
+    // Of orders of several lines.
+    Lines = "lines",
+    LineNo = "line_no",
+    Currency = "currency",
+    HoldSeconds = "hold_seconds",
+    Note = "note",
+    Cause = "cause",
+    HomeProductId = "home_product_id",
+    Status = "status",
     // Of other people's envelopes.
     Specversion = "specversion",
     Schema = "schema",
@@ -70,7 +79,7 @@ impl<'a> Members<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut members = Self { values: [None; Member::COUNT], repeated: 0 };
         match json::read(bytes, |name, value| members.add(name, value)) {
-            Ok(Value::Object) => Ok(members),
+            Ok(Value::Object(_)) => Ok(members),
             Ok(other) => Err(undecodable(format!("the value must be a JSON object, found {}", found(&other)))),
             Err(fault) => Err(undecodable(not_json(bytes, fault))),
         }
@@ -134,6 +143,40 @@ impl<'a> Members<'a> {
     /// As [`Self::text`].
     pub(super) fn version(&self) -> Result<i64, DecodeError> {
         self.integer_within(Member::Version, 0, u32::MAX.into())
+    }
+
+    /// An integer that may be missing or null.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub(super) fn optional_integer(&self, member: Member) -> Result<Option<i64>, DecodeError> {
+        match self.at_most_one(member)? {
+            None | Some(Value::Null) => Ok(None),
+            Some(_) => self.integer(member).map(Some),
+        }
+    }
+
+    /// The members of each object of an array, in their order.
+    ///
+    /// # Errors
+    /// As [`Self::text`]; what is wrong with an element is named by its number, from 1.
+    pub(super) fn objects(&self, member: Member) -> Result<Vec<Members<'a>>, DecodeError> {
+        let value = self.one(member)?;
+        let Value::Array(source) = value else {
+            return Err(undecodable(format!("{} must be an array, found {}", member.name(), found(&value))));
+        };
+        let mut objects = Vec::new();
+        json::elements(source, |element| {
+            let object = match element {
+                Value::Object(source) => Members::read(source),
+                other => Err(undecodable(format!("must be an object, found {}", found(&other)))),
+            };
+            objects.push(object);
+        });
+        let named = |(index, object): (usize, Result<Members<'a>, DecodeError>)| {
+            object.map_err(|error| error.in_line(index + 1))
+        };
+        objects.into_iter().enumerate().map(named).collect()
     }
 
     fn integer_within(&self, member: Member, min: i64, max: i64) -> Result<i64, DecodeError> {
@@ -202,8 +245,8 @@ fn found(value: &Value<'_>) -> String {
         Value::True => "true".to_owned(),
         Value::False => "false".to_owned(),
         Value::Null => "null".to_owned(),
-        Value::Array => "an array".to_owned(),
-        Value::Object => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
     }
 }
 

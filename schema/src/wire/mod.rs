@@ -2,23 +2,31 @@
 //! inside there are only domain types. Golden samples, one per event and version, are in `golden/` and are
 //! never edited. Fields that a reader does not know are ignored; a type or version it does not know is an error.
 //!
-//! It must never let a wire type into the domain. Reading order: `decode`, `json`, `text`, `members`, `foreign` (from bytes to an
-//! event, or to a refusal in plain words), `encode`, `outcome`.
+//! It must never let a wire type into the domain. Reading order: `decode`, `decode_lines`, `decode_requests`,
+//! `json`, `text`, `members`, `foreign` (from bytes to an event, or to a refusal in plain words), `encode`, `encode_lines`, `outcome`,
+//! `outcome_of_lines`.
 
 mod beginnings;
 mod decode;
+mod decode_lines;
+mod decode_requests;
 mod encode;
+mod encode_lines;
 mod foreign;
 mod json;
 mod members;
 mod outcome;
+mod outcome_of_lines;
 mod text;
 
 pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
-pub use encode::encode;
-pub use outcome::{AdjustmentRejected, OrderConfirmed, OrderRejected, Outcome, OutcomeError, StockChanged};
+pub use encode::{encode, time_text};
+pub use outcome::{
+    AdjustmentRejected, OrderCancelled, OrderConfirmed, OrderHeld, OrderRejected, Outcome, OutcomeError, StockChanged,
+};
+pub use outcome_of_lines::{OrderMoved, OutcomeLine, OutcomeOfLines, StockReleased};
 
-use crate::domain::{Contents, Movement, MovementKind, Order, ProductId};
+use crate::domain::{Contents, LineEvent, Movement, MovementKind, Order, OrderRequest, ProductId};
 
 /// An event of the log, decoded: the past tense of what a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,27 +34,41 @@ pub enum Event {
     OrderPlaced(Order),
     /// `StockReceived` or `StockAdjusted`, by the movement's kind.
     StockMoved(Movement),
+    /// `OrderConfirmRequested`, `OrderCancelRequested` or `HoldExpired`, by the request's kind.
+    OrderRequested(OrderRequest),
+    /// `LineRequested`, `LineDecided`, `LineReleased` or `LineConfirmed`, by its step. Of the projector alone.
+    LineTold(LineEvent),
 }
 
 /// The `type` words of the log.
 pub const ORDER_PLACED: &str = "OrderPlaced";
 pub const STOCK_RECEIVED: &str = "StockReceived";
 pub const STOCK_ADJUSTED: &str = "StockAdjusted";
+pub const ORDER_CONFIRM_REQUESTED: &str = "OrderConfirmRequested";
+pub const ORDER_CANCEL_REQUESTED: &str = "OrderCancelRequested";
+pub const HOLD_EXPIRED: &str = "HoldExpired";
+pub const LINE_REQUESTED: &str = "LineRequested";
+pub const LINE_DECIDED: &str = "LineDecided";
+pub const LINE_RELEASED: &str = "LineReleased";
+pub const LINE_CONFIRMED: &str = "LineConfirmed";
 
 impl Event {
-    /// The product it is about, whose id is also the record's key.
+    /// The product whose id is the record's key: what it is about, or where it goes.
     pub fn product_id(&self) -> &ProductId {
         match self {
             Self::OrderPlaced(order) => order.product_id(),
             Self::StockMoved(movement) => movement.product_id(),
+            Self::OrderRequested(request) => request.home_product_id(),
+            Self::LineTold(told) => told.addressee(),
         }
     }
 
-    /// What it asks for under its id.
-    pub fn contents(&self) -> Contents<'_> {
+    /// What it asks for under an id of its own; `None` for what follows an order that stands before.
+    pub fn contents(&self) -> Option<Contents<'_>> {
         match self {
-            Self::OrderPlaced(order) => Contents::Order(order.contents()),
-            Self::StockMoved(movement) => Contents::Movement(movement.contents()),
+            Self::OrderPlaced(order) => Some(Contents::Order(order.contents())),
+            Self::StockMoved(movement) => Some(Contents::Movement(movement.contents())),
+            Self::OrderRequested(_) | Self::LineTold(_) => None,
         }
     }
 
@@ -58,14 +80,18 @@ impl Event {
                 MovementKind::Receipt(_) => STOCK_RECEIVED,
                 MovementKind::Adjustment { .. } => STOCK_ADJUSTED,
             },
+            Self::OrderRequested(request) => encode_lines::request_type(request.kind()),
+            Self::LineTold(told) => encode_lines::step_type(told.step),
         }
     }
 
-    /// The id of the order or movement, which is also the event's `ce_id`.
+    /// The event's `ce_id`: the id of the order or movement, or what the event follows from. Unique within its type.
     pub fn id(&self) -> String {
         match self {
             Self::OrderPlaced(order) => order.order_id().to_string(),
             Self::StockMoved(movement) => movement.movement_id().to_string(),
+            Self::OrderRequested(request) => request.order_id().to_string(),
+            Self::LineTold(told) => told.cause.to_string(),
         }
     }
 }
