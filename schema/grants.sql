@@ -4,7 +4,9 @@
 
 -- The projector writes what it derives, and nothing else.
 GRANT SELECT, INSERT, UPDATE ON positions TO ledger_projector;
-GRANT SELECT, INSERT ON orders TO ledger_projector;
+GRANT SELECT, INSERT, UPDATE ON orders TO ledger_projector;
+GRANT SELECT, INSERT, UPDATE ON reservations TO ledger_projector;
+GRANT SELECT, INSERT, DELETE ON open_orders TO ledger_projector;
 GRANT SELECT, INSERT, UPDATE ON stock TO ledger_projector;
 GRANT SELECT, INSERT ON stock_movements TO ledger_projector;
 GRANT SELECT, INSERT ON dead_letters TO ledger_projector;
@@ -25,6 +27,8 @@ GRANT SELECT, UPDATE ON generation_numbers TO ledger_projector;
 GRANT SELECT ON positions TO ledger_reader;
 GRANT SELECT ON furthest_positions TO ledger_reader;
 GRANT SELECT ON orders TO ledger_reader;
+GRANT SELECT ON reservations TO ledger_reader;
+GRANT SELECT ON open_orders TO ledger_reader;
 GRANT SELECT ON stock TO ledger_reader;
 GRANT SELECT ON stock_movements TO ledger_reader;
 GRANT SELECT ON dead_letters TO ledger_reader;
