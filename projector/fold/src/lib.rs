@@ -11,28 +11,38 @@
 //! - INV-8: no record is skipped: each either takes effect, is a duplicate (counted), or is parked.
 //! - INV-9: another log is never folded onto this one's state: [`log_safety`].
 //!
-//! Reading order: [`record`], [`state`], [`batch`] (the rules), `decided`, [`listed`], [`effects`], [`prior`], [`commit`],
-//! [`log_safety`]. What the rules give, byte for byte: `tests/corpus/log.txt`.
+//! Reading order: [`record`], [`state`], [`batch`] (the rules), [`order_state`], [`reservation`], [`ask`], `decided`, [`listed`],
+//! [`effects`], [`prior`], [`commit`], [`log_safety`]. What the rules give, byte for byte: `tests/corpus/log.txt`.
 
+pub mod ask;
 pub mod batch;
 pub mod commit;
 mod decided;
 pub mod effects;
 pub mod listed;
 pub mod log_safety;
+pub mod order_state;
 pub mod prior;
 pub mod record;
+pub mod reservation;
 pub mod state;
 
+pub use ask::asked_again;
 pub use batch::BatchFold;
-pub use effects::{BatchEffects, Decision, MovementRow, OrderRow, OutcomeEntry, Parked, StockRow, conflict_detail};
-pub use prior::Prior;
+pub use effects::{
+    BatchEffects, Decision, MovementRow, OpenChanges, OpenOrder, OrderRow, OutcomeEntry, Parked, StockRow, ToldEntry,
+    conflict_detail,
+};
+pub use order_state::{Cancelled, LineState, OrderState, Stage};
+pub use prior::{Prior, StoredUnder, Wanted, stored_under};
 pub use record::{Partition, Record};
-pub use state::PartitionState;
+pub use reservation::{ReservationKey, ReservationRow, ReservationState};
+pub use state::{Level, PartitionState};
 
 /// Version of the rules. Tables are folded by one version; another needs a rebuild. It goes up when any log would give
 /// other rows or other outcomes, be it by a word in the `detail` of a dead letter; `tests/corpus/` notices.
 ///
 /// 2: the grammar of JSON, times and ids and the words of every refusal are the ledger's own (1: those of libraries).
 /// 3: an order has its place in its user's list (`listed_at`).
-pub const FOLD_VERSION: u32 = 3;
+/// 4: orders of several lines, holds and cancellation; what is held has a place of its own in `stock`.
+pub const FOLD_VERSION: u32 = 4;

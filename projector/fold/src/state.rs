@@ -10,43 +10,59 @@ use ledger_schema::ProductId;
 
 use crate::effects::{BatchEffects, StockRow};
 
+/// Pieces of one product, neither ever negative (INV-2). What orders have for good is in neither.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Can be sold.
+    pub available: i64,
+    /// Taken by lines whose order is held, or not decided yet.
+    pub held: i64,
+}
+
 /// Stock by product, as of the partition's stored position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartitionState {
-    available: HashMap<ProductId, i64>,
+    levels: HashMap<ProductId, Level>,
 }
 
 impl PartitionState {
     /// State from the stored rows of the partition.
     ///
     /// # Panics
-    /// On a negative stock, which the table's CHECK refuses: a fold over it would reject receipts.
-    pub fn from_stock(rows: impl IntoIterator<Item = (ProductId, i64)>) -> Self {
-        let checked = |(product_id, available): (ProductId, i64)| {
+    /// On a negative stock, which the table's CHECKs refuse: a fold over it would reject receipts.
+    pub fn from_stock(rows: impl IntoIterator<Item = (ProductId, Level)>) -> Self {
+        let checked = |(product_id, level): (ProductId, Level)| {
+            let Level { available, held } = level;
             assert!(available >= 0, "INV-2: the stored stock of {product_id} is {available}");
-            (product_id, available)
+            assert!(held >= 0, "INV-2: {held} stored pieces of {product_id} are held");
+            (product_id, level)
         };
-        Self { available: rows.into_iter().map(checked).collect() }
+        Self { levels: rows.into_iter().map(checked).collect() }
+    }
+
+    /// `None` for a product that never had a receipt.
+    pub fn level(&self, product_id: &ProductId) -> Option<Level> {
+        self.levels.get(product_id).copied()
     }
 
     /// Pieces that can be sold; `None` for a product that never had a receipt.
     pub fn available(&self, product_id: &ProductId) -> Option<i64> {
-        self.available.get(product_id).copied()
+        self.level(product_id).map(|level| level.available)
     }
 
     /// How many products it holds.
     pub fn product_count(&self) -> usize {
-        self.available.len()
+        self.levels.len()
     }
 
     /// Takes over a batch. To be called when the batch is committed, never before: until then this state is what the
     /// stored position stands for.
     pub fn apply(&mut self, effects: &BatchEffects) {
-        for StockRow { product_id, available, .. } in &effects.stock {
-            match self.available.get_mut(product_id) {
-                Some(level) => *level = *available,
+        for StockRow { product_id, level, .. } in &effects.stock {
+            match self.levels.get_mut(product_id) {
+                Some(known) => *known = *level,
                 None => {
-                    self.available.insert(product_id.clone(), *available);
+                    self.levels.insert(product_id.clone(), *level);
                 }
             }
         }

@@ -8,7 +8,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use ledger_fold::{BatchEffects, PartitionState, Prior};
+use ledger_fold::{BatchEffects, Level, OrderRow, PartitionState, Prior};
 use ledger_schema::Order;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -89,7 +89,7 @@ fn audit(records: &[Owned]) -> Tables {
 /// Plays a database: applies a committed batch.
 fn store(tables: &mut Tables, effects: &BatchEffects) {
     for row in &effects.orders {
-        let word = row.decision.reason().map_or("confirmed", |reason| reason.as_str());
+        let word = row.state.reason().map_or("confirmed", |reason| reason.as_str());
         let earlier = tables.orders.insert(row.order.order_id().to_string(), (row.offset, word.to_owned()));
         assert_eq!(earlier, None, "INV-5: an id takes effect once");
     }
@@ -99,8 +99,9 @@ fn store(tables: &mut Tables, effects: &BatchEffects) {
         assert_eq!(earlier, None, "INV-5: an id takes effect once");
     }
     for row in &effects.stock {
-        assert!(row.available >= 0, "INV-2");
-        tables.stock.insert(row.product_id.to_string(), (row.available, row.offset));
+        assert!(row.level.available >= 0, "INV-2");
+        assert_eq!(row.level.held, 0, "nothing here is held");
+        tables.stock.insert(row.product_id.to_string(), (row.level.available, row.offset));
     }
     for parked in &effects.parked {
         assert_eq!(tables.parked.insert(parked.offset, parked.reason.to_string()), None);
@@ -113,9 +114,12 @@ fn store(tables: &mut Tables, effects: &BatchEffects) {
 }
 
 /// The order as a table gives it back: without its channel.
-fn as_stored(order: &Order) -> Order {
+fn as_stored(row: &OrderRow) -> OrderRow {
+    let order = &row.order;
+    let line = order.first_line().clone();
     let (id, user, product) = (order.order_id(), order.user_id().clone(), order.product_id().clone());
-    Order::new(id, user, product, order.quantity(), order.unit_price(), None, order.placed_at()).unwrap()
+    let order = Order::new(id, user, product, line.quantity(), line.unit_price(), None, order.placed_at()).unwrap();
+    OrderRow { order, ..row.clone() }
 }
 
 /// Plays the projector over a log cut at `cuts`, as the writer does it: fold supposing that ids are new; when an id is
@@ -131,9 +135,9 @@ fn project(records: &[Owned], cuts: &[usize], lost: &[bool]) -> Tables {
         if lost.get(nth).copied().unwrap_or(false) {
             // Folded, but the process died before the commit: a new one reads its state from the tables.
             let _never_committed = fold(ONLY, &state, &prior_events, next_offset, batch);
-            state = PartitionState::from_stock(
-                tables.stock.iter().map(|(id, (level, _))| (ledger_schema::ProductId::parse(id).unwrap(), *level)),
-            );
+            state = PartitionState::from_stock(tables.stock.iter().map(|(id, (available, _))| {
+                (ledger_schema::ProductId::parse(id).unwrap(), Level { available: *available, held: 0 })
+            }));
         }
         let optimistic = fold(ONLY, &state, &Prior::default(), next_offset, batch);
         let collides = optimistic.orders.iter().any(|row| prior_events.orders.contains_key(&row.order.order_id()))
@@ -142,7 +146,7 @@ fn project(records: &[Owned], cuts: &[usize], lost: &[bool]) -> Tables {
         store(&mut tables, &effects);
         state.apply(&effects);
         next_offset = effects.next_offset;
-        prior_events.orders.extend(effects.orders.iter().map(|row| (row.order.order_id(), as_stored(&row.order))));
+        prior_events.orders.extend(effects.orders.iter().map(|row| (row.order.order_id(), Some(as_stored(row)))));
         prior_events
             .movements
             .extend(effects.movements.iter().map(|row| (row.movement.movement_id(), row.movement.clone())));
@@ -208,9 +212,9 @@ proptest! {
                 .filter(|moved| *moved.movement.product_id() == row.product_id && moved.decision.reason().is_none())
                 .map(|moved| moved.movement.delta().get()).sum();
             let sold: i64 = effects.orders.iter()
-                .filter(|sold| *sold.order.product_id() == row.product_id && sold.decision.reason().is_none())
-                .map(|sold| sold.order.quantity().get()).sum();
-            prop_assert_eq!(row.available, moved - sold);
+                .filter(|sold| *sold.order.product_id() == row.product_id && sold.state.reason().is_none())
+                .map(|sold| sold.order.first_line().quantity().get()).sum();
+            prop_assert_eq!(row.level.available, moved - sold);
         }
     }
 }

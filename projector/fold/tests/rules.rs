@@ -2,7 +2,7 @@
 
 mod support;
 
-use ledger_fold::{BatchEffects, Partition, PartitionState, Prior};
+use ledger_fold::{BatchEffects, Level, Partition, PartitionState, Prior};
 use ledger_schema::MAX_SAFE_INTEGER;
 use ledger_schema::wire::{Event, Outcome, decode};
 use support::{ONLY, Owned, adjustment, fold, order, order_over, receipt};
@@ -23,15 +23,15 @@ fn log(values: &[(&str, String)]) -> Vec<Owned> {
 fn show(effects: &BatchEffects) -> String {
     let mut lines = Vec::new();
     for row in &effects.orders {
-        let reason = row.decision.reason().map_or("", |reason| reason.as_str());
-        lines.push(format!("order {} {} {reason}", row.offset, row.decision.status()));
+        let reason = row.state.reason().map_or("", |reason| reason.as_str());
+        lines.push(format!("order {} {} {reason}", row.offset, row.state.status()));
     }
     for row in &effects.movements {
         let reason = row.decision.reason().map_or("", |reason| reason.as_str());
         lines.push(format!("movement {} {} {reason}", row.offset, row.decision.status()));
     }
     for row in &effects.stock {
-        lines.push(format!("stock {} {} at {}", row.product_id, row.available, row.offset));
+        lines.push(format!("stock {} {} at {}", row.product_id, row.level.available, row.offset));
     }
     for parked in &effects.parked {
         lines.push(format!("parked {} {}: {}", parked.offset, parked.reason, parked.detail));
@@ -42,10 +42,15 @@ fn show(effects: &BatchEffects) -> String {
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
+fn available(available: i64) -> Level {
+    Level { available, held: 0 }
+}
+
 fn check(values: &[(&str, String)], expected: &[&str]) {
     let effects = fold(ONLY, &PartitionState::default(), &Prior::default(), 0, &log(values));
     assert_eq!(show(&effects), expected.join("\n"));
     assert_eq!(effects.next_offset, i64::try_from(values.len()).expect("few"), "INV-8: every record was folded");
+    assert_eq!(effects.record_count, u64::try_from(values.len()).expect("few"), "INV-8: and counted");
     assert_eq!(effects.outcomes.len(), effects.orders.len() + effects.movements.len(), "one outcome per decision");
 }
 
@@ -182,8 +187,9 @@ fn rules_4_and_5_hold_against_what_is_stored() {
         Err(error) => panic!("{error}"),
     };
     let mut prior = Prior::default();
-    let Event::OrderPlaced(earlier) = stored(order(2, "u", "p", 3, 7)) else { panic!("an order") };
-    prior.orders.insert(earlier.order_id(), earlier);
+    let before = [receipt(9, "p", 5), order(2, "u", "p", 3, 7)].map(|value| ("p", value));
+    let earlier = fold(ONLY, &PartitionState::default(), &Prior::default(), 0, &log(&before)).orders.remove(0);
+    prior.orders.insert(earlier.order.order_id(), Some(earlier));
     let Event::StockMoved(earlier) = stored(receipt(1, "p", 5)) else { panic!("a movement") };
     prior.movements.insert(earlier.movement_id(), earlier);
     let records = log(&[
@@ -194,7 +200,7 @@ fn rules_4_and_5_hold_against_what_is_stored() {
         // Equal ids of different kinds are different ids.
         ("p", order(1, "u", "p", 2, 7)),
     ]);
-    let state = PartitionState::from_stock([(ledger_schema::ProductId::parse("p").expect("valid"), 2)]);
+    let state = PartitionState::from_stock([(ledger_schema::ProductId::parse("p").expect("valid"), available(2))]);
     let effects = fold(ONLY, &state, &prior, 0, &records);
     assert_eq!(
         show(&effects),
@@ -254,7 +260,7 @@ fn rule_7_inv_2_stock_is_never_negative() {
 #[test]
 fn rule_8_a_stock_that_no_reader_could_hold_is_parked() {
     let p = ledger_schema::ProductId::parse("p").expect("valid");
-    let state = PartitionState::from_stock([(p, MAX_SAFE_INTEGER - 1)]);
+    let state = PartitionState::from_stock([(p, available(MAX_SAFE_INTEGER - 1))]);
     let records = log(&[("p", receipt(1, "p", 1)), ("p", receipt(2, "p", 1)), ("p", adjustment(3, "p", 1))]);
     let effects = fold(ONLY, &state, &Prior::default(), 0, &records);
     let detail = "stock-overflow: the stock would be 9007199254740992, at most 9007199254740991 can be held";

@@ -1,5 +1,9 @@
 //! Records for the fold's tests, written as JSON text by hand: nothing here uses the encoder under test.
 
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+pub(crate) mod tables;
+
 use ledger_fold::{BatchEffects, BatchFold, Partition, PartitionState, Prior, Record};
 
 /// A record that owns its bytes.
@@ -48,6 +52,53 @@ pub(crate) fn adjustment(id: u32, product: &str, delta: i64) -> String {
         uuid(id)
     )
 }
+
+/// An order of lines `(product, quantity)`, each at a price of 1, with a hold where it has one.
+pub(crate) fn basket(id: u32, lines: &[(&str, i64)], hold_seconds: Option<i64>) -> String {
+    let total: i64 = lines.iter().map(|(_, quantity)| quantity).sum();
+    let lines: Vec<String> = (1..)
+        .zip(lines)
+        .map(|(line_no, (product, quantity))| {
+            format!(
+                r#"{{"line_no":{line_no},"product_id":"{product}","quantity":{quantity},"unit_price":1,"total_price":{quantity}}}"#
+            )
+        })
+        .collect();
+    let hold = hold_seconds.map_or(String::new(), |seconds| format!(r#""hold_seconds":{seconds},"#));
+    format!(
+        r#"{{"type":"OrderPlaced","version":3,"order_id":"{}","user_id":"u","lines":[{}],"total_price":{total},{hold}"placed_at":"2026-11-23T10:00:00Z"}}"#,
+        uuid(id),
+        lines.join(",")
+    )
+}
+
+/// `OrderConfirmRequested`, `OrderCancelRequested` or `HoldExpired`, at a time of that day.
+pub(crate) fn asked(event_type: &str, id: u32, home: &str, time: &str) -> String {
+    format!(
+        r#"{{"type":"{event_type}","version":1,"order_id":"{}","product_id":"{home}","occurred_at":"2026-11-23T{time}Z"}}"#,
+        uuid(id)
+    )
+}
+
+pub(crate) fn confirm(id: u32, home: &str) -> String {
+    asked("OrderConfirmRequested", id, home, "10:05:00")
+}
+
+pub(crate) fn cancel(id: u32, home: &str) -> String {
+    asked("OrderCancelRequested", id, home, "10:05:00")
+}
+
+/// A line event; `line` is `(number, product, quantity)`, `more` further members with their comma.
+pub(crate) fn told(event_type: &str, cause: &str, id: u32, home: &str, line: (i16, &str, i64), more: &str) -> String {
+    let (line_no, product, quantity) = line;
+    format!(
+        r#"{{"type":"{event_type}","version":1,"cause":"{cause}","order_id":"{}","line_no":{line_no},"home_product_id":"{home}","product_id":"{product}","quantity":{quantity}{more}}}"#,
+        uuid(id)
+    )
+}
+
+pub(crate) const RESERVED: &str = r#","status":"reserved""#;
+pub(crate) const OUT_OF_STOCK: &str = r#","status":"rejected","reason":"out-of-stock""#;
 
 pub(crate) const ONLY: Partition = Partition { number: 0, count: 1 };
 
