@@ -21,6 +21,7 @@ const CORPUS: &str = include_str!("corpus/log.txt");
 const SEALED: &[Seal] = &[
     Seal { fold_version: 2, expectations: 359, digest: 0x43cf_96eb_d28f_3a6f },
     Seal { fold_version: 3, expectations: 5, digest: 0x2282_b789_658e_33c5 },
+    Seal { fold_version: 4, expectations: 96, digest: 0xb6e2_ce30_db74_865a },
 ];
 
 struct Seal {
@@ -219,7 +220,7 @@ fn folded(log: &Log<'_>) -> Vec<String> {
     let mut prior = Prior::default();
     let mut lines = Vec::new();
     for (offset, entry) in (0..).zip(&log.records) {
-        let mut fold = |prior: &Prior| {
+        let fold = |prior: &Prior| {
             let mut batch = BatchFold::new(log.partition, &state, prior, offset);
             batch.fold(&entry.record(offset));
             batch.finish()

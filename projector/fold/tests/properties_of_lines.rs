@@ -87,8 +87,9 @@ impl Ledger {
     fn relay(&mut self, partition: usize, most: usize) {
         let from = self.relayed[partition];
         let to = self.tables[partition].told.len().min(from + most);
-        for entry in self.tables[partition].told[from..to].to_vec() {
-            self.append_told(&entry);
+        let told = self.tables[partition].told[from..to].to_vec();
+        for entry in &told {
+            self.append_told(entry);
         }
         self.relayed[partition] = to;
     }

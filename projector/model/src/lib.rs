@@ -8,7 +8,8 @@
 //! fold is [`ledger_fold::BatchFold`], an unknown commit is decided by [`ledger_fold::commit::after_unknown_commit`].
 //!
 //! What is left out, and so not shown here:
-//! - more than one partition (a partition is an island), four records, batches of at most two;
+//! - more than one partition (a partition is an island; what two of them tell each other is the second model, [`lines`]), four records,
+//!   batches of at most two;
 //! - loss of acknowledged data by a broker or the database, other than the loss of the whole database; a database that
 //!   was restored from a backup;
 //! - parked records: a dead letter takes the path of a row and an outcome;
@@ -22,13 +23,14 @@
 //!
 //! Reading order, and the order of imports (none points back): [`log`], [`protocol`] (the decisions), [`vocabulary`],
 //! [`actions`], [`limits`], [`coverage`], [`broker`], [`database`], [`projector`], [`relay`], [`swap`] (the parts),
-//! [`state`], [`system`] (states and steps), [`recovery`], [`properties`], [`model`].
+//! [`state`], [`system`] (states and steps), [`recovery`], [`properties`], [`model`]; then [`lines`].
 
 pub mod actions;
 pub mod broker;
 pub mod coverage;
 pub mod database;
 pub mod limits;
+pub mod lines;
 pub mod log;
 pub mod model;
 pub mod projector;

@@ -3,7 +3,7 @@
 //!
 //! It must never decide anything itself: a rule of the fold written a second time here would be checked against itself.
 
-use ledger_fold::{BatchFold, Decision, Partition, PartitionState, Prior, Record};
+use ledger_fold::{BatchFold, Decision, Level, OrderRow, Partition, PartitionState, Prior, Record, Stage};
 use ledger_schema::RejectionReason;
 use ledger_schema::wire::{self, Event, Outcome as WireOutcome};
 
@@ -170,12 +170,14 @@ fn first_with_the_id_of(offset: usize) -> u8 {
 /// One batch through the real fold.
 fn fold(input: &FoldInput) -> Effects {
     let product = event(0).product_id().clone();
-    let state = PartitionState::from_stock(input.available.map(|available| (product, i64::from(available))));
+    let level = |available| Level { available: i64::from(available), held: 0 };
+    let state = PartitionState::from_stock(input.available.map(|available| (product, level(available))));
     let mut prior = Prior::default();
     for offset in (0..RECORD_COUNT).filter(|offset| input.known.contains(first_with_the_id_of(*offset))) {
         match event(offset) {
-            Event::OrderPlaced(order) => drop(prior.orders.insert(order.order_id(), order)),
+            Event::OrderPlaced(order) => drop(prior.orders.insert(order.order_id(), Some(stored(offset)))),
             Event::StockMoved(movement) => drop(prior.movements.insert(movement.movement_id(), movement)),
+            Event::OrderRequested(_) | Event::LineTold(_) => unreachable!("this log has no such record"),
         }
     }
     let mut batch = BatchFold::new(PARTITION, &state, &prior, i64::from(input.from));
@@ -186,25 +188,46 @@ fn fold(input: &FoldInput) -> Effects {
     let done = batch.finish();
     let mut effects = Effects::default();
     for order in &done.orders {
-        effects.rows[index(order.offset)] = Some(row(order.decision, Row::Confirmed));
+        effects.rows[index(order.offset)] = Some(order_row(order));
     }
     for movement in &done.movements {
         effects.rows[index(movement.offset)] = Some(row(movement.decision, Row::Received));
     }
     for stock in &done.stock {
-        effects.stock = Some(Stock { available: level(stock.available), offset: small(stock.offset) });
+        effects.stock = Some(Stock { available: small_level(stock.level.available), offset: small(stock.offset) });
     }
     for entry in &done.outcomes {
         let at = index(entry.event_id.cause.offset);
         let available = match &entry.outcome {
-            WireOutcome::OrderConfirmed(confirmed) => Some(level(confirmed.available)),
-            WireOutcome::StockChanged(changed) => Some(level(changed.available)),
+            WireOutcome::OrderConfirmed(confirmed) => Some(small_level(confirmed.available)),
+            WireOutcome::StockChanged(changed) => Some(small_level(changed.available)),
             WireOutcome::OrderRejected(_) | WireOutcome::AdjustmentRejected(_) => None,
+            other => unreachable!("no record of this log has the outcome {other:?}"),
         };
         let offset = small(entry.event_id.cause.offset);
         effects.outcomes[at] = effects.rows[at].map(|row| Outcome { offset, row, available });
     }
     effects
+}
+
+/// The row that the order at `offset` has where it was taken first. (What a repeat is compared with is what it asks for.)
+fn stored(offset: usize) -> OrderRow {
+    let Event::OrderPlaced(order) = event(offset) else { unreachable!("record {offset} is an order") };
+    let level = Level { available: order.first_line().quantity().get(), held: 0 };
+    let state = PartitionState::from_stock([(order.product_id().clone(), level)]);
+    let prior = Prior::default();
+    let mut batch = BatchFold::new(PARTITION, &state, &prior, 0);
+    let value = VALUES[offset].as_bytes();
+    batch.fold(&Record { offset: 0, time_ms: None, key: Some(KEY), value: Some(value) });
+    batch.finish().orders.pop().expect("an order that can be had")
+}
+
+fn order_row(order: &OrderRow) -> Row {
+    match (order.state.stage(), order.state.lines().next()) {
+        (Stage::Confirmed, _) => Row::Confirmed,
+        (_, Some(ledger_fold::LineState::Rejected(reason))) => Row::Rejected(reason),
+        (stage, line) => unreachable!("no order of this log is {stage:?} with {line:?}"),
+    }
 }
 
 fn row(decision: Decision, confirmed: Row) -> Row {
@@ -222,7 +245,7 @@ fn index(offset: i64) -> usize {
     usize::from(small(offset))
 }
 
-fn level(available: i64) -> u8 {
+fn small_level(available: i64) -> u8 {
     u8::try_from(available).expect("the fold keeps INV-2, and levels are small").min(LEVEL_MAX)
 }
 
