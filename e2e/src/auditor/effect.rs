@@ -1,91 +1,129 @@
-//! A row of `orders` or `stock_movements`, read back from the auditor's spelling: what it changed, and where its cause
-//! lies.
+//! What became of an order or a movement as a whole, read off its rows: what a request is looked up by.
 //!
-//! It must never make up a part that a row lacks: such a row is an error.
+//! It must never make one of rows that contradict each other: that is an error.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 
-use super::Rows;
+use anyhow::{Result, ensure};
 
-/// What one row says.
+use super::expected::event::contents;
+use super::rows::{Movement, MovementKey, OrderKey, OrderLine, Rows};
+
+/// An order with all of its lines, or a movement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     pub id: String,
     pub is_order: bool,
     /// What a retry must repeat.
     pub contents: String,
-    pub confirmed: bool,
-    /// Of a rejected one.
+    pub status: String,
+    /// Of an order that has ended: of its first line that was refused, or of all lines. Of a movement that was refused.
     pub reason: Option<String>,
+    /// Where the record lies.
     pub partition: i32,
     pub offset: i64,
-    pub product: String,
-    /// Of the stock, where it is confirmed.
-    pub change: i64,
 }
 
-/// All of these rows.
+/// Of all rows, orders first.
 ///
 /// # Errors
-/// When one cannot be understood.
-pub fn effects(tables: [&Rows; 2]) -> Result<Vec<Effect>> {
-    let rows = tables.into_iter().flatten();
-    rows.map(|(key, row)| read(key, row).with_context(|| format!("cannot understand the row {key}: {row}"))).collect()
+/// When the rows of an order differ in what they must have in common, or a line is missing.
+pub fn effects(orders: &Rows<OrderKey, OrderLine>, movements: &Rows<MovementKey, Movement>) -> Result<Vec<Effect>> {
+    let mut by_order: BTreeMap<(&str, i32), Vec<(i64, &OrderLine)>> = BTreeMap::new();
+    for (key, line) in orders {
+        by_order.entry((key.order_id.as_str(), key.home)).or_default().push((key.line_no, line));
+    }
+    let mut effects = Vec::with_capacity(by_order.len() + movements.len());
+    for ((id, partition), lines) in by_order {
+        effects.push(of_order(id, partition, &lines)?);
+    }
+    effects.extend(movements.iter().map(|((id, partition), movement)| Effect {
+        id: id.clone(),
+        is_order: false,
+        contents: movement_contents(movement),
+        status: movement.status.clone(),
+        reason: movement.reason.clone(),
+        partition: *partition,
+        offset: movement.offset,
+    }));
+    Ok(effects)
 }
 
-/// `user=U product=P 2x3=6 confirmed at=P:O`, or `KIND product=P delta=D note=N rejected REASON at=P:O`. A note may have spaces.
-fn read(key: &str, row: &str) -> Option<Effect> {
-    let is_order = row.starts_with("user=");
-    let (before, position) = row.rsplit_once(" at=")?;
-    let (partition, offset) = position.split_once(':')?;
-    let (contents, confirmed, reason) = match before.strip_suffix(" confirmed") {
-        Some(contents) => (contents, true, None),
-        None => {
-            let (contents, reason) = before.rsplit_once(' ')?;
-            (contents.strip_suffix(" rejected")?, false, Some(reason.to_owned()))
-        }
-    };
-    let words: Vec<&str> = contents.split(' ').collect();
-    let change = match is_order {
-        true => -words.get(2)?.split_once('x')?.0.parse::<i64>().ok()?,
-        false => words.get(2)?.strip_prefix("delta=")?.parse().ok()?,
-    };
-    Some(Effect {
-        id: key.split(' ').next()?.to_owned(),
-        is_order,
-        contents: contents.to_owned(),
-        confirmed,
-        reason,
-        partition: partition.parse().ok()?,
-        offset: offset.parse().ok()?,
-        product: words.get(1)?.strip_prefix("product=")?.to_owned(),
-        change,
+/// A movement as everything that compares them spells it.
+pub(super) fn movement_contents(movement: &Movement) -> String {
+    let Movement { kind, product, delta, note, .. } = movement;
+    format!("{kind} product={product} delta={delta} note={}", note.as_deref().unwrap_or_default())
+}
+
+fn of_order(id: &str, partition: i32, lines: &[(i64, &OrderLine)]) -> Result<Effect> {
+    let (_, first) = lines[0];
+    let hold = first.expires_at.map(|at| at - first.placed_at);
+    for (number, (line_no, line)) in (1..).zip(lines) {
+        let common = |line: &OrderLine| {
+            let OrderLine { user, currency, placed_at, expires_at, status, offset, .. } = line.clone();
+            (user, currency, placed_at, expires_at, status, offset)
+        };
+        ensure!(number == *line_no, "order {id} in partition {partition} has no line {number}: {lines:?}");
+        ensure!(common(line) == common(first), "the lines of order {id} in partition {partition} disagree: {lines:?}");
+    }
+    ensure!(hold.is_none_or(|micros| micros % 1_000_000 == 0), "order {id} is held for {hold:?} microseconds");
+    let spelled =
+        lines.iter().map(|(_, line)| (line.product.as_str(), line.quantity, line.unit_price, line.total_price));
+    let refused = lines.iter().find(|(_, line)| line.line_status == "rejected");
+    Ok(Effect {
+        id: id.to_owned(),
+        is_order: true,
+        contents: contents(&first.user, spelled, first.currency.as_deref(), hold.map(|micros| micros / 1_000_000)),
+        status: first.status.clone(),
+        reason: refused.map_or(first, |(_, line)| line).reason.clone(),
+        partition,
+        offset: first.offset,
     })
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    #[test]
-    fn rows_are_understood() {
-        let order = read("i 0", "user=u product=p 2x3=6 rejected out-of-stock at=0:5").unwrap();
-        assert_eq!(order.contents, "user=u product=p 2x3=6");
-        assert_eq!((order.confirmed, order.change, order.offset), (false, -2, 5));
-        assert_eq!(order.reason.as_deref(), Some("out-of-stock"));
-        let receipt = read("i 0", "receipt product=p delta=7 note= confirmed at=0:4").unwrap();
-        assert_eq!(receipt.contents, "receipt product=p delta=7 note=");
-        assert_eq!((receipt.confirmed, receipt.change, receipt.offset), (true, 7, 4));
-        let noted = read("i 0", "adjustment product=p delta=-7 note=a box fell confirmed at=1:4").unwrap();
-        assert_eq!(noted.contents, "adjustment product=p delta=-7 note=a box fell");
+    pub(in crate::auditor) fn line(product: &str, status: &str, line_status: &str) -> OrderLine {
+        OrderLine {
+            user: "u".to_owned(),
+            product: product.to_owned(),
+            quantity: 2,
+            unit_price: 3,
+            total_price: 6,
+            currency: None,
+            placed_at: 5_000_000,
+            expires_at: None,
+            status: status.to_owned(),
+            line_status: line_status.to_owned(),
+            reason: None,
+            offset: 7,
+        }
+    }
+
+    pub(in crate::auditor) fn key(order_id: &str, line_no: i64) -> OrderKey {
+        OrderKey { order_id: order_id.to_owned(), home: 0, line_no }
     }
 
     #[test]
-    fn what_lacks_a_part_is_no_effect() {
-        for row in
-            ["", "user=u product=p 2x3=6 confirmed", "user=u product=p confirmed at=0:1", "receipt product=p at=0:x"]
+    fn lines_become_one_order() {
+        let refused = OrderLine { reason: Some("out-of-stock".to_owned()), ..line("milk", "rejected", "rejected") };
+        let released = OrderLine { reason: Some("line-rejected".to_owned()), ..line("tea", "rejected", "released") };
+        let rows = Rows::from([(key("i", 1), released), (key("i", 2), refused)]);
+        let found = effects(&rows, &Rows::new()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].contents, "user=u product=tea 2x3=6 product=milk 2x3=6 sum=12");
+        assert_eq!((found[0].status.as_str(), found[0].reason.as_deref()), ("rejected", Some("out-of-stock")));
+    }
+
+    #[test]
+    fn a_gap_and_lines_that_disagree_are_errors() {
+        for second in
+            [(key("i", 3), line("milk", "held", "reserved")), (key("i", 2), line("milk", "confirmed", "reserved"))]
         {
-            assert_eq!(read("i 0", row), None, "{row}");
+            let rows = Rows::from([(key("i", 1), line("tea", "held", "reserved")), second]);
+            assert!(effects(&rows, &Rows::new()).is_err());
         }
     }
 }

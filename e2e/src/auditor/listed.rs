@@ -1,21 +1,26 @@
-//! Whether each order stands in its user's list where it must: at the time that Kafka gave its record, or, where that is more than
-//! a day after the order's own time, at that one.
+//! Where each order must stand in its user's list: at the time that Kafka gave its record, or, where that is more than a day after
+//! the order's own time, at that one.
 
 use super::tables::Tables;
 use super::topic::RawLog;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
+/// `time_ms` is Kafka's.
+pub(super) fn listed_micros(placed_micros: i64, time_ms: Option<i64>) -> i64 {
+    match time_ms {
+        Some(ms) if ms * 1000 - placed_micros <= DAY_MICROS => ms * 1000,
+        _ => placed_micros,
+    }
+}
+
 /// One line for each order that stands elsewhere.
 pub(super) fn differences(log: &RawLog, tables: &Tables) -> Vec<String> {
     let wrong = tables.listed.iter().filter_map(|((partition, offset), times)| {
         let records = log.partitions.get(partition)?;
         // What is not in the log is named where the rows are compared with it.
-        let record = records.iter().find(|record| record.offset == *offset)?;
-        let expected = match record.time_ms {
-            Some(ms) if ms * 1000 - times.placed_micros <= DAY_MICROS => ms * 1000,
-            _ => times.placed_micros,
-        };
+        let record = &records[records.binary_search_by_key(offset, |record| record.offset).ok()?];
+        let expected = listed_micros(times.placed_micros, record.time_ms);
         let found = times.listed_micros;
         (found != expected).then(|| {
             format!("orders at {partition}:{offset}: expected a place at {expected} microseconds, found {found}")

@@ -1,4 +1,4 @@
-//! What was published, in the auditor's spelling: exactly one message per effect, in order, in the cause's partition.
+//! What was published: exactly one message per effect, in order, in the cause's partition.
 //!
 //! It must never fill in what a message lacks: what cannot be read is spelled as unreadable, so that it equals nothing
 //! that is expected. Read [`super::agreement`] for the same messages held against the tables.
@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::expected::dead_letter_row;
+use super::dead_letter::dead_letter_row;
+use super::expected::event::contents;
+use super::time::micros;
 use super::topic::{RawLog, RawRecord};
 
 /// Published messages by partition, in order.
@@ -15,68 +17,187 @@ pub(super) type Published = BTreeMap<i32, Vec<String>>;
 
 /// One message of the outcomes topic, as far as the auditor compares it: all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Announcement {
-    pub(super) event_id: String,
-    /// `OrderConfirmed`, ..
-    pub(super) kind: String,
-    /// Of the order or the movement.
-    pub(super) id: String,
-    /// As in the row, but without a movement's note, which is not published.
-    pub(super) contents: String,
-    /// What is left, or why not.
-    pub(super) decided: Decided,
+pub struct Announcement {
+    /// `PARTITION-OFFSET-INDEX` of the cause.
+    pub event_id: String,
+    pub said: Said,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Decided {
-    Confirmed { available: i64 },
-    Rejected { reason: String },
+pub enum Said {
+    Order(OrderSaid),
+    /// A receipt or an adjustment; its note is not published.
+    Changed {
+        id: String,
+        kind: String,
+        product: String,
+        delta: i64,
+        available: i64,
+    },
+    AdjustmentRejected {
+        id: String,
+        product: String,
+        delta: i64,
+        reason: String,
+    },
+    /// An order gave pieces back.
+    Released {
+        order_id: String,
+        line_no: i64,
+        product: String,
+        delta: i64,
+        available: i64,
+    },
+}
+
+/// Where an order stands from here on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderSaid {
+    /// `OrderHeld`, `OrderConfirmed`, `OrderRejected`, `OrderCancelled`.
+    pub kind: String,
+    pub id: String,
+    /// What a retry must repeat.
+    pub contents: String,
+    /// What is left of the product; of an order of one line that took pieces.
+    pub available: Option<i64>,
+    pub reason: Option<String>,
+    /// Of a held order, in microseconds since 1970.
+    pub expires_at: Option<i64>,
+    /// Of an order of several lines.
+    pub lines: Vec<LineSaid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineSaid {
+    pub status: String,
+    pub reason: Option<String>,
+}
+
+/// A JSON object of which every member that is asked for has to be there.
+struct Members<'a>(&'a Value);
+
+impl Members<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        self.0[name].as_str().map(str::to_owned)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.0[name].as_i64()
+    }
+
+    /// `Some(None)`: it is not there. One that is there and of another kind is nothing.
+    fn optional<T>(&self, name: &str, read: impl Fn(&Self, &str) -> Option<T>) -> Option<Option<T>> {
+        match self.0.get(name) {
+            None => Some(None),
+            Some(_) => read(self, name).map(Some),
+        }
+    }
+
+    fn line(&self) -> Option<(String, i64, i64, i64)> {
+        let number = |name| self.number(name);
+        Some((self.text("product_id")?, number("quantity")?, number("unit_price")?, number("total_price")?))
+    }
 }
 
 impl Announcement {
     /// `None`: a member is missing or of another kind, or key and headers do not repeat the value.
-    pub(super) fn read(record: &RawRecord) -> Option<Self> {
+    pub fn read(record: &RawRecord) -> Option<Self> {
         let value: Value = serde_json::from_slice(record.value.as_deref()?).ok()?;
-        let text = |name: &str| value[name].as_str();
-        let number = |name: &str| value[name].as_i64();
-        let (kind, product) = (text("type")?, text("product_id")?);
-        let (key, id, contents) = match kind {
-            "OrderConfirmed" | "OrderRejected" => {
-                let (id, user) = (text("order_id")?, text("user_id")?);
-                let [quantity, price, total] = [number("quantity")?, number("unit_price")?, number("total_price")?];
-                (id, id, format!("user={user} product={product} {quantity}x{price}={total}"))
-            }
-            "StockChanged" => {
-                let (origin, delta) = (text("kind")?, number("delta")?);
-                (product, text("movement_id")?, format!("{origin} product={product} delta={delta}"))
-            }
-            "AdjustmentRejected" => {
-                (product, text("movement_id")?, format!("adjustment product={product} delta={}", number("delta")?))
-            }
+        let members = Members(&value);
+        let (kind, event_id, version) = (members.text("type")?, members.text("event_id")?, members.number("version")?);
+        let said = match (kind.as_str(), version) {
+            ("OrderHeld" | "OrderConfirmed" | "OrderRejected" | "OrderCancelled", 1) => of_one_line(&members, &kind)?,
+            ("OrderHeld" | "OrderConfirmed" | "OrderRejected" | "OrderCancelled", 2) => of_lines(&members, &kind)?,
+            ("StockChanged", 1) => Said::Changed {
+                id: members.text("movement_id")?,
+                kind: members.text("kind")?,
+                product: members.text("product_id")?,
+                delta: members.number("delta")?,
+                available: members.number("available")?,
+            },
+            ("StockChanged", 2) if value["kind"] == "release" => Said::Released {
+                order_id: members.text("order_id")?,
+                line_no: members.number("line_no")?,
+                product: members.text("product_id")?,
+                delta: members.number("delta")?,
+                available: members.number("available")?,
+            },
+            ("AdjustmentRejected", 1) => Said::AdjustmentRejected {
+                id: members.text("movement_id")?,
+                product: members.text("product_id")?,
+                delta: members.number("delta")?,
+                reason: members.text("reason")?,
+            },
             _ => return None,
         };
-        let decided = match kind {
-            "OrderConfirmed" | "StockChanged" => Decided::Confirmed { available: number("available")? },
-            _ => Decided::Rejected { reason: text("reason")?.to_owned() },
+        let key = match &said {
+            Said::Order(order) => &order.id,
+            Said::Changed { product, .. }
+            | Said::AdjustmentRejected { product, .. }
+            | Said::Released { product, .. } => product,
         };
-        let event_id = text("event_id")?;
-        let repeats = header(record, "ce_id") == Some(event_id)
-            && header(record, "ce_type") == Some(kind)
-            && record.key.as_deref() == Some(key.as_bytes())
-            && value["version"] == 1;
-        let [event_id, kind, id] = [event_id, kind, id].map(str::to_owned);
-        repeats.then_some(Self { event_id, kind, id, contents, decided })
+        let repeats = header(record, "ce_id") == Some(event_id.as_str())
+            && header(record, "ce_type") == Some(kind.as_str())
+            && record.key.as_deref() == Some(key.as_bytes());
+        repeats.then_some(Self { event_id, said })
     }
 
-    /// As [`super::Expected`] spells it.
-    fn spelled(&self) -> String {
-        let Self { event_id, kind, id, contents, decided } = self;
-        let rest = match decided {
-            Decided::Confirmed { available } => format!("available={available}"),
-            Decided::Rejected { reason } => format!("reason={reason}"),
-        };
-        format!("{event_id} {kind} {id} {contents} {rest}")
+    /// Partition, offset and index of the cause; `None` where the id is no such thing.
+    pub fn cause(&self) -> Option<(i32, i64, i64)> {
+        let mut numbers = self.event_id.split('-');
+        let (partition, offset, index) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let cause = (partition.parse().ok()?, offset.parse().ok()?, index.parse().ok()?);
+        numbers.next().is_none().then_some(cause)
     }
+}
+
+fn of_one_line(members: &Members<'_>, kind: &str) -> Option<Said> {
+    let (product, quantity, price, total) = members.line()?;
+    let (currency, hold) = terms(members)?;
+    let line = std::iter::once((product.as_str(), quantity, price, total));
+    let contents = contents(&members.text("user_id")?, line, currency.as_deref(), hold);
+    let reason = || members.text("reason").map(Some);
+    let available = || members.number("available").map(Some);
+    let (available, reason, expires_at) = match kind {
+        "OrderHeld" => (available()?, None, Some(micros(&members.text("expires_at")?)?)),
+        "OrderConfirmed" => (available()?, None, None),
+        "OrderRejected" => (None, reason()?, None),
+        _ => (available()?, reason()?, None),
+    };
+    let (id, kind) = (members.text("order_id")?, kind.to_owned());
+    Some(Said::Order(OrderSaid { kind, id, contents, available, reason, expires_at, lines: Vec::new() }))
+}
+
+fn of_lines(members: &Members<'_>, kind: &str) -> Option<Said> {
+    let (mut lines, mut states) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(members.0["lines"].as_array()?) {
+        let line = Members(line);
+        if line.number("line_no")? != number {
+            return None;
+        }
+        lines.push(line.line()?);
+        states.push(LineSaid { status: line.text("status")?, reason: line.optional("reason", Members::text)? });
+    }
+    let (currency, hold) = terms(members)?;
+    let spelled = lines.iter().map(|(product, quantity, price, total)| (product.as_str(), *quantity, *price, *total));
+    let contents = contents(&members.text("user_id")?, spelled, currency.as_deref(), hold);
+    let sum: i64 = lines.iter().map(|(.., total)| total).sum();
+    let expires_at = members.optional("expires_at", Members::text)?;
+    let said = OrderSaid {
+        kind: kind.to_owned(),
+        id: members.text("order_id")?,
+        contents,
+        available: None,
+        reason: members.optional("reason", Members::text)?,
+        expires_at: expires_at.map(|text| micros(&text).ok_or(())).transpose().ok()?,
+        lines: states,
+    };
+    (lines.len() > 1 && members.number("total_price")? == sum).then_some(Said::Order(said))
+}
+
+/// Currency and seconds of the hold.
+fn terms(members: &Members<'_>) -> Option<(Option<String>, Option<i64>)> {
+    Some((members.optional("currency", Members::text)?, members.optional("hold_seconds", Members::number)?))
 }
 
 fn collect(log: &RawLog, show: impl Fn(&RawRecord) -> String) -> Published {
@@ -89,10 +210,16 @@ fn header<'a>(record: &'a RawRecord, name: &str) -> Option<&'a str> {
     std::str::from_utf8(value.as_deref()?).ok()
 }
 
+/// What must be published, spelled as what is.
+pub(super) fn spelled(expected: &BTreeMap<i32, Vec<Announcement>>) -> Published {
+    let spell = |all: &Vec<Announcement>| all.iter().map(|announcement| format!("{announcement:?}")).collect();
+    expected.iter().map(|(partition, all)| (*partition, spell(all))).collect()
+}
+
 /// The messages of the outcomes topic, all members of each.
 pub(super) fn outcomes(log: &RawLog) -> Published {
     collect(log, |record| match Announcement::read(record) {
-        Some(announcement) => announcement.spelled(),
+        Some(announcement) => format!("{announcement:?}"),
         None => format!("unreadable, or key and headers disagree with the value: {record:?}"),
     })
 }
@@ -121,96 +248,4 @@ pub(super) fn differences(what: &str, expected: &Published, found: &Published) -
             Some(format!("{what} {partition}, message {at}: expected {wanted}, found {got} ({counts})"))
         })
         .collect()
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A message whose headers and key repeat its value.
-    pub(in crate::auditor) fn message(value: &Value) -> RawRecord {
-        let text = |name: &str| value[name].as_str().unwrap().to_owned();
-        let key = if value["order_id"].is_string() { text("order_id") } else { text("product_id") };
-        let header = |name: &str, value: String| (name.to_owned(), Some(value.into_bytes()));
-        RawRecord {
-            offset: 0,
-            time_ms: None,
-            key: Some(key.into_bytes()),
-            value: Some(value.to_string().into_bytes()),
-            headers: vec![header("ce_id", text("event_id")), header("ce_type", text("type"))],
-        }
-    }
-
-    fn golden(name: &str) -> Value {
-        let file = xtask::repository::root().join("schema/golden").join(name);
-        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn every_member_of_every_outcome_is_spelled() {
-        for (name, expected) in [
-            (
-                "order_confirmed.v1.json",
-                "3-41-0 OrderConfirmed 77a436fd-64f9-4d35-999b-a957195f5d23 \
-                 user=a3f1c2de-0001-4c1b-9a55-6e0f5f7f0a11 product=CATALOG-002 4x71000=284000 available=6",
-            ),
-            (
-                "order_rejected.v1.json",
-                "3-42-0 OrderRejected 77a436fd-64f9-4d35-999b-a957195f5d24 \
-                 user=a3f1c2de-0001-4c1b-9a55-6e0f5f7f0a11 product=CATALOG-002 8x71000=568000 reason=out-of-stock",
-            ),
-            (
-                "stock_changed.v1.json",
-                "5-0-0 StockChanged 0192f4a0-0000-7000-8000-000000000001 receipt product=chocolate delta=10 available=10",
-            ),
-            (
-                "adjustment_rejected.v1.json",
-                "5-7-0 AdjustmentRejected 0192f4a0-0000-7000-8000-000000000002 \
-                 adjustment product=chocolate delta=-30 reason=below-zero",
-            ),
-        ] {
-            let value = golden(name);
-            assert_eq!(Announcement::read(&message(&value)).unwrap().spelled(), expected, "{name}");
-            // Without any one of its members it is unreadable, and never something that looks right.
-            for member in value.as_object().unwrap().keys() {
-                let mut record = message(&value);
-                let mut poorer = value.clone();
-                poorer.as_object_mut().unwrap().remove(member);
-                record.value = Some(poorer.to_string().into_bytes());
-                assert_eq!(Announcement::read(&record), None, "{name} without {member}");
-            }
-            for header in 0..2 {
-                let mut record = message(&value);
-                record.headers.remove(header);
-                assert_eq!(Announcement::read(&record), None, "{name} without header {header}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_dead_letter_without_its_reason_is_not_taken_for_one_with_it() {
-        let mut record = RawRecord { offset: 0, time_ms: None, key: None, value: None, headers: Vec::new() };
-        record.headers.push(("ledger_event_id".to_owned(), Some(b"0-4-0".to_vec())));
-        let log = RawLog { partitions: BTreeMap::from([(0, vec![record])]) };
-        let found = &dead_letters(&log)[&0][0];
-        assert!(found.starts_with("without event id or reason"), "{found}");
-    }
-
-    #[test]
-    fn a_gap_a_double_and_a_stranger_are_named() {
-        let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let expected = Published::from([(0, list(&["a", "b", "c"])), (1, list(&["x"]))]);
-        let gap = Published::from([(0, list(&["a", "c"])), (1, list(&["x"]))]);
-        let text = "outcomes 0, message 1: expected b, found c (3 expected, 2 found)";
-        assert_eq!(differences("outcomes", &expected, &gap), [text]);
-        let double = Published::from([(0, list(&["a", "b", "c"])), (1, list(&["x", "x"])), (2, list(&["y"]))]);
-        assert_eq!(
-            differences("outcomes", &expected, &double),
-            [
-                "outcomes 1, message 1: expected nothing, found x (1 expected, 2 found)",
-                "outcomes 2, message 0: expected nothing, found y (0 expected, 1 found)"
-            ]
-        );
-        assert!(differences("outcomes", &expected, &expected).is_empty());
-    }
 }
