@@ -46,6 +46,8 @@ pub(super) fn environment(servers: &Servers, name: &str) -> Result<Vec<(String, 
         ("LEDGER_OWNER_DATABASE_URL", url("owner")),
         ("LEDGER_PROJECTOR_DATABASE_URL", url("projector")),
         ("LEDGER_READER_DATABASE_URL", url("reader")),
+        // A third of what it is by itself, so that what got lost is asked for again while a test looks on.
+        ("LEDGER_ASK_AGAIN_MS", "10000".to_owned()),
     ];
     Ok(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -67,7 +67,7 @@ pub(crate) fn redrives(
         let position = Some(format!("{}:{}", appended.0, appended.1));
         shop.keep(
             request::appended("redriven", HOT, price),
-            Reply::Accepted { id: id.to_string(), position, confirmed: None },
+            Reply::Accepted { id: id.to_string(), position, status: None },
         );
     }
     Ok(u64::try_from(points.len())?)
@@ -101,7 +101,7 @@ pub(crate) fn import(system: &mut System, shop: &Shop, random: &mut Random, coun
     deaths::of_a_command(system, &at, &args, counts)?;
     deaths::command(&system.ledger, &args, 0)?;
     for (id, price) in orders {
-        let reply = Reply::Accepted { id: id.to_string(), position: None, confirmed: None };
+        let reply = Reply::Accepted { id: id.to_string(), position: None, status: None };
         shop.keep(request::appended("imported", HOT, price), reply);
     }
     Ok(1)

@@ -48,7 +48,7 @@ pub(crate) fn of_the_projector(
     random: &mut Random,
     counts: &mut FaultCounts,
 ) -> Result<u64> {
-    let mut points = points(&system.ledger, &["store", "relay"])?;
+    let mut points = points(&system.ledger, &["store", "relay", "tick"])?;
     random.shuffle(&mut points);
     system.ledger.projector.process.terminate(STOP_GRACE)?;
     let program = system.ledger.servers.binaries.join(PROGRAM);

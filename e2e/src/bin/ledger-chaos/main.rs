@@ -4,18 +4,21 @@
 //!
 //! It must never decide by the rules of the fold: what is right is the auditor's (`e2e/src/auditor/`) to say.
 //!
-//! Reading order: [`request`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`readers`],
-//! [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections) and [`silence`], [`kinds`] (of faults), [`pace`]
+//! Reading order: [`request`] and [`orders`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`insist`] (what they repeat), [`asks`] (what they want of
+//! their orders), [`readers`], [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections) and [`silence`], [`kinds`] (of faults), [`pace`]
 //! (orders beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`], [`rebuilds`], [`outages`], [`stranger`]
-//! and [`brokers`], [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
+//! and [`brokers`], [`undecided`] (soon after the last one every order is decided), [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
 
+mod asks;
 mod brokers;
 mod commands;
 mod deaths;
 mod faults;
 mod garbage;
+mod insist;
 mod kinds;
 mod last_lines;
+mod orders;
 mod outages;
 mod pace;
 mod progress;
@@ -31,6 +34,7 @@ mod shop;
 mod silence;
 mod stranger;
 mod system;
+mod undecided;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -183,16 +187,18 @@ async fn settle(
     load: JoinHandle<Result<()>>,
     reading: JoinHandle<Result<()>>,
 ) -> Result<Found> {
+    let pool = system.ledger.database().await?;
+    // Orders still come in meanwhile, so an order that is stuck stands out.
+    undecided::watch(&system.ledger, &pool, shop).await?;
     letting_in.await?;
     load.await??;
     shop.close();
     reading.await??;
-    progress("every order has its answer; waiting until all is folded and published");
-    let pool = system.ledger.database().await?;
+    progress("every order has its answer; waiting until all is folded and published, and no order is open");
     rest::wait(system, &pool).await?;
     let evidence = gather(&system.ledger.servers.brokers, &system.ledger.topics(), &pool).await?;
     let book = shop.take_book();
-    let mut verdict = verdict::of(&evidence, &book.exchanges)?;
+    let mut verdict = verdict::of(&evidence, &book)?;
     let (_, a, b) = system.ledger.clients()?;
     verdict::compare_services([&a, &b], &book.exchanges, &mut verdict).await?;
     Ok(Found { book, evidence, verdict })
@@ -219,7 +225,11 @@ fn print(arguments: &Arguments, outcome: &Outcome) -> bool {
             ("records", report.record_count),
             ("orders confirmed", report.confirmed_count),
             ("orders rejected", report.rejected_count),
+            ("orders cancelled or expired", report.cancelled_count),
+            ("orders of several lines", report.several_count),
+            ("what partitions told each other", report.told_count),
             ("duplicates without effect", report.duplicate_count),
+            ("records that came too late", report.overruled_count),
             ("parked records", report.parked_count),
         ]),
     );

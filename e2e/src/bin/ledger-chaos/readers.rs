@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::random::Random;
+use crate::reply::Status;
 use crate::request::{HOT, wide};
 use crate::shop::Shop;
 
@@ -70,6 +71,7 @@ struct Stock {
     /// Of the record that changed it last.
     offset: i64,
     available: i64,
+    held: i64,
 }
 
 impl Reader {
@@ -104,14 +106,14 @@ impl Reader {
         }
     }
 
-    /// One that some client was already answered about, so it is decided for everybody.
+    /// One that some client was already answered about, so it is decided for everybody, and can only go on.
     async fn read_order(&mut self, service: &Client) {
-        let Some((id, confirmed)) = self.shop.decided_order(&mut self.random) else { return };
+        let Some((id, before)) = self.shop.decided_order(&mut self.random) else { return };
         let path = format!("/orders/{id}");
         let Some(answer) = self.get(service, &path).await else { return };
-        let status = if confirmed { "confirmed" } else { "rejected" };
-        if answer.status != 200 || answer.text("status") != status {
-            self.shop.complain(format!("{path}: was {status}, and is now shown as {answer:?}"));
+        let may_be = Status::of(answer.text("status")).is_some_and(|now| before.may_become(now));
+        if answer.status != 200 || !may_be {
+            self.shop.complain(format!("{path}: was {before:?}, and is now shown as {answer:?}"));
         }
     }
 
@@ -137,7 +139,8 @@ fn stock(answer: &Answer) -> Result<Option<Stock>, &'static str> {
     let position = answer.text("position").split_once(':');
     let read = position.and_then(|(partition, offset)| {
         let available = answer.body["available"].as_i64()?;
-        Some(Stock { partition: partition.parse().ok()?, offset: offset.parse().ok()?, available })
+        let held = answer.body["held"].as_i64()?;
+        Some(Stock { partition: partition.parse().ok()?, offset: offset.parse().ok()?, available, held })
     });
     read.map(Some).ok_or("a stock that cannot be read")
 }
@@ -149,7 +152,7 @@ fn older(before: &Stock, now: Option<&Stock>) -> Option<String> {
         return Some(format!("MOVED: {before:?} was shown, now {now:?}"));
     }
     let is_older = now.offset < before.offset;
-    let is_other = now.offset == before.offset && now.available != before.available;
+    let is_other = now.offset == before.offset && (now.available, now.held) != (before.available, before.held);
     (is_older || is_other).then(|| format!("OLDER: {before:?} was shown, now {now:?}"))
 }
 
@@ -165,12 +168,13 @@ mod tests {
 
     #[test]
     fn an_older_stock_is_named_and_a_newer_one_is_not() {
-        let at = |offset, available| Stock { partition: 3, offset, available };
+        let at = |offset, available| Stock { partition: 3, offset, available, held: 1 };
         for (now, says) in [
             (Some(at(7, 4)), None),
             (Some(at(8, 9)), None),
             (Some(at(6, 5)), Some("OLDER")),
             (Some(at(7, 5)), Some("OLDER")),
+            (Some(Stock { held: 2, ..at(7, 4) }), Some("OLDER")),
             (None, Some("OLDER")),
             (Some(Stock { partition: 4, ..at(8, 4) }), Some("MOVED")),
         ] {
@@ -181,13 +185,14 @@ mod tests {
 
     #[test]
     fn a_stock_that_cannot_be_read_is_no_stock() {
-        let good = answer(200, json!({ "productId": "p", "available": 4, "position": "3:7" }));
-        assert_eq!(stock(&good), Ok(Some(Stock { partition: 3, offset: 7, available: 4 })));
+        let good = answer(200, json!({ "productId": "p", "available": 4, "held": 2, "position": "3:7" }));
+        assert_eq!(stock(&good), Ok(Some(Stock { partition: 3, offset: 7, available: 4, held: 2 })));
         assert_eq!(stock(&answer(404, Value::Null)), Ok(None));
         for (status, body) in [
             (200, json!({ "available": 4 })),
-            (200, json!({ "available": "4", "position": "3:7" })),
-            (200, json!({ "available": 4, "position": "3" })),
+            (200, json!({ "available": 4, "position": "3:7" })),
+            (200, json!({ "available": "4", "held": 0, "position": "3:7" })),
+            (200, json!({ "available": 4, "held": 0, "position": "3" })),
             (500, Value::Null),
         ] {
             assert!(stock(&answer(status, body.clone())).is_err(), "{status} {body}");

@@ -1,19 +1,15 @@
 //! What the clients send: each request is a function of the seed and its number, and its contents are its own, so that
 //! it is found again in the tables whatever it was answered.
 //!
-//! It must never depend on an answer, nor on what was sent before. Read `reply` for what comes of it.
+//! It must never depend on an answer, nor on what was sent before. Read `orders` for the orders, `reply` for what comes of them.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::random::Random;
 
 pub(crate) const HOT: &str = "hot";
-const WIDE_COUNT: u64 = 200;
-const USER_COUNT: u64 = 300;
-/// Prices are above any other number here, so a row shows which request it was.
-const FIRST_PRICE: usize = 1_000_000;
-/// Above all of those.
+pub(crate) const WIDE_COUNT: u64 = 200;
+/// Above those of all orders.
 const FIRST_PROBE_PRICE: u64 = 1_000_000_000_000;
 
 /// One request that must take effect once.
@@ -36,7 +32,7 @@ pub(crate) fn wide(nth: u64) -> String {
 /// Less than is ordered, so that products sell out: the first receipts.
 pub(crate) fn opening(order_count: usize) -> Vec<Request> {
     let pieces = |share: usize| (order_count / share).max(3);
-    let wide_stock = (0..WIDE_COUNT).map(|nth| receipt(&wide(nth), pieces(200)));
+    let wide_stock = (0..WIDE_COUNT).map(|nth| receipt(&wide(nth), pieces(100)));
     wide_stock.chain([receipt(HOT, pieces(8))]).collect()
 }
 
@@ -66,41 +62,6 @@ pub(crate) fn adjustment(number: usize, random: &mut Random) -> Request {
     }
 }
 
-/// Order `number`: hot or wide or a product that nobody has; under a key or a client's id. (A key decides the id: another one beside it is refused.)
-pub(crate) fn order(number: usize, random: &mut Random) -> Request {
-    let user = format!("user-{}", random.below(USER_COUNT));
-    let product = match random.below(100) {
-        0..30 => HOT.to_owned(),
-        30..97 => wide(random.below(WIDE_COUNT)),
-        _ => format!("unheard-of-{}", random.below(10)),
-    };
-    let quantity = 1 + random.below(3);
-    let price = FIRST_PRICE + number;
-    let total = price * usize::try_from(quantity).unwrap_or(1);
-    let mut body = json!({ "productId": product, "quantity": quantity, "unitPrice": price });
-    let how = random.below(100);
-    if how < 15 {
-        body["orderId"] = json!(Uuid::from_u64_pair(random.below(u64::MAX) | 1, random.below(u64::MAX)));
-    }
-    if random.percent(20) {
-        body["totalPrice"] = json!(total);
-    }
-    let path = if random.percent(25) {
-        format!("/users/{user}/orders")
-    } else {
-        body["userId"] = json!(user);
-        "/orders".to_owned()
-    };
-    Request {
-        path,
-        key: (how >= 15).then(|| format!("order-{number}")),
-        waits: random.percent(30),
-        body,
-        contents: format!("user={user} product={product} {quantity}x{price}={total}"),
-        is_order: true,
-    }
-}
-
 /// An order that a command appends, not a client: of one piece, at a price below all others.
 pub(crate) fn appended(user: &str, product: &str, price: u64) -> Request {
     let contents = format!("user={user} product={product} 1x{price}={price}");
@@ -121,26 +82,24 @@ pub(crate) fn probe(nth: u64) -> Request {
 }
 
 /// Bad requests, and the status that each must get.
-pub(crate) const BAD: [(&str, &str, u16); 8] = [
+pub(crate) const BAD: [(&str, &str, u16); 15] = [
     ("/orders", "{", 400),
     ("/orders", "[]", 400),
     ("/orders", r#"{"userId":"bad","productId":"hot","quantity":0,"unitPrice":1}"#, 422),
     ("/orders", r#"{"userId":"bad","productId":"hot","quantity":1,"unitPrice":1,"colour":"red"}"#, 422),
     ("/orders", r#"{"userId":"bad","productId":"hot","quantity":2,"unitPrice":3,"totalPrice":7}"#, 422),
     ("/orders", r#"{"userId":"bad","productId":"hot","quantity":1000000000,"unitPrice":9007199254740991}"#, 422),
+    ("/orders", r#"{"userId":"bad","lines":[]}"#, 422),
+    (
+        "/orders",
+        r#"{"userId":"bad","lines":[{"productId":"hot","quantity":1,"unitPrice":1},{"productId":"hot","quantity":2,"unitPrice":1}]}"#,
+        422,
+    ),
+    ("/orders", r#"{"userId":"bad","productId":"hot","lines":[{"productId":"hot","quantity":1,"unitPrice":1}]}"#, 422),
+    ("/orders", r#"{"userId":"bad","productId":"hot","quantity":1,"unitPrice":1,"currency":"ZZZ"}"#, 422),
+    ("/orders", r#"{"userId":"bad","productId":"hot","quantity":1,"unitPrice":1,"hold":{"expiresInSeconds":0}}"#, 422),
+    ("/orders/00000000-0000-4000-8000-999999999999/confirm", "{}", 404),
+    ("/orders/00000000-0000-4000-8000-999999999999/cancel", "{}", 404),
     ("/stock/hot/receipts", r#"{"quantity":-1}"#, 422),
     ("/stock/hot/adjustments", r#"{"delta":1}"#, 422),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_a_function_of_seed_and_number() {
-        let at = |seed, number: usize| order(number, &mut Random::of(seed, 9)).contents;
-        assert_eq!(at(1, 5), at(1, 5));
-        assert_ne!(at(1, 5), at(1, 6));
-        assert!(at(1, 5).contains("x1000005="));
-    }
-}

@@ -19,7 +19,7 @@ use crate::system::System;
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LOG_LINES: usize = 60;
 
-/// Outbox and positions, each projector's health and metrics, the ends of the logs.
+/// Outbox, positions and open orders, each projector's health and metrics, the ends of the logs.
 pub(crate) async fn print(system: &System) {
     progress("\nwhat stands where:");
     show("database", timeout(ANSWER_LIMIT, database(system)).await.context("no answer").flatten());
@@ -57,6 +57,14 @@ async fn database(system: &System) -> Result<Vec<String>> {
     lines.extend(outbox.iter().map(spelled));
     lines.push("positions: topic, partition, generation, next offset".to_owned());
     lines.extend(positions.iter().map(spelled));
+    let open: Vec<(i32, String, i64, String)> = sqlx::query_as(
+        "SELECT kafka_partition, status, COUNT(*), CAST(MIN(due_at) AS CHAR) FROM open_orders \
+         GROUP BY kafka_partition, status ORDER BY kafka_partition, status",
+    )
+    .fetch_all(&pool)
+    .await?;
+    lines.push("open orders: partition, status, how many, when the first is due".to_owned());
+    lines.extend(open.iter().map(spelled));
     Ok(lines)
 }
 

@@ -11,23 +11,26 @@ use anyhow::Result;
 use e2e::client::Client;
 use e2e::ledger::Ledger;
 use reqwest::Method;
-use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::asks::{Ask, Said};
 use crate::garbage::Garbage;
+use crate::orders::{self, Then};
 use crate::random::Random;
-use crate::reply::{Exchange, Reply, definite};
+use crate::reply::{Exchange, Reply, Status, definite};
 use crate::request::{self, Request};
 
 /// Longer than any single fault lasts.
-const RETRY_LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(120);
 
 /// Counts and complaints of all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Ledgerbook {
     pub(crate) exchanges: Vec<Exchange>,
+    /// What was wanted of orders afterwards.
+    pub(crate) asks: Vec<Ask>,
     pub(crate) counts: BTreeMap<String, u64>,
     /// Answers that are wrong by themselves.
     pub(crate) complaints: Vec<String>,
@@ -35,7 +38,7 @@ pub(crate) struct Ledgerbook {
 
 /// What all clients share.
 pub(crate) struct Shop {
-    gateway: Client,
+    pub(crate) gateway: Client,
     services: [Client; 2],
     garbage: Garbage,
     book: Mutex<Ledgerbook>,
@@ -84,16 +87,35 @@ impl Shop {
         ["201", "202"].iter().filter_map(|status| book.counts.get(&format!("answered {status}"))).sum()
     }
 
-    /// Any order whose decision some client knows, and whether it was confirmed.
-    pub(crate) fn decided_order(&self, random: &mut Random) -> Option<(String, bool)> {
+    /// Any order whose decision some client knows, and where it stood then.
+    pub(crate) fn decided_order(&self, random: &mut Random) -> Option<(String, Status)> {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = random.below(u64::try_from(book.exchanges.len()).ok().filter(|count| *count > 0)?);
-        let exchange = book.exchanges.get(usize::try_from(at).ok()?)?;
-        match &exchange.reply {
-            Reply::Accepted { id, confirmed: Some(confirmed), .. } if exchange.request.is_order => {
-                Some((id.clone(), *confirmed))
+        let count = u64::try_from(book.exchanges.len() + book.asks.len()).ok().filter(|count| *count > 0)?;
+        let at = usize::try_from(random.below(count)).ok()?;
+        match book.exchanges.get(at) {
+            Some(Exchange { request, reply: Reply::Accepted { id, status: Some(status), .. }, .. }) => {
+                request.is_order.then(|| (id.clone(), *status))
             }
-            _ => None,
+            Some(_) => None,
+            None => match &book.asks[at - book.exchanges.len()] {
+                Ask { order_id, said: Said::Done(status) | Said::NotPossible(status), .. } => {
+                    Some((order_id.clone(), *status))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    pub(crate) fn keep_ask(&self, ask: Ask) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).asks.push(ask);
+    }
+
+    /// The gateway, mostly.
+    pub(crate) fn any_service(&self, random: &mut Random) -> &Client {
+        match random.below(4) {
+            0 => &self.services[0],
+            1 => &self.services[1],
+            _ => &self.gateway,
         }
     }
 
@@ -158,15 +180,17 @@ impl Shop {
             let sent = self.garbage.send(number, &mut random).await;
             self.count(if sent { "garbage records on the topic" } else { "garbage records without an answer" });
         }
-        let order = request::order(number, &mut random);
-        let reply = self.send(&order, &mut random, 0).await;
+        let order = orders::order(number, &mut random);
+        let reply = self.send(&order.request, &mut random, 0).await;
         if random.percent(15) {
-            self.repeat(&order, &reply, &mut random).await;
+            self.repeat(&order.request, &reply, &mut random).await;
         }
         if random.percent(5) {
-            self.contradict(&order, &reply, &mut random).await;
+            self.contradict(&order.request, &reply, &mut random).await;
         }
-        self.keep(order, reply);
+        let expires = order.then == Then::Expire;
+        self.keep_exchange(Exchange { request: order.request, expires, reply: reply.clone() });
+        self.follow(order.then, &reply, &mut random).await;
     }
 
     /// One request more than the clients'; returns with its definite answer.
@@ -176,11 +200,15 @@ impl Shop {
     }
 
     pub(crate) fn keep(&self, request: Request, reply: Reply) {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner).exchanges.push(Exchange { request, reply });
+        self.keep_exchange(Exchange { request, expires: false, reply });
+    }
+
+    fn keep_exchange(&self, exchange: Exchange) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).exchanges.push(exchange);
     }
 
     /// Sends it until the answer is definite, first through the gateway (turn 0) or a service, then everywhere.
-    async fn send(&self, request: &Request, random: &mut Random, turn: usize) -> Reply {
+    pub(crate) async fn send(&self, request: &Request, random: &mut Random, turn: usize) -> Reply {
         let (begin, body) = (Instant::now(), request.body.to_string());
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(request.key.as_deref().map(|key| ("idempotency-key", key)));
@@ -216,64 +244,5 @@ impl Shop {
         }
         self.count("given up");
         Reply::Unknown(last)
-    }
-
-    /// The same request once more, at one of the services: the same order, and no other decision.
-    async fn repeat(&self, request: &Request, first: &Reply, random: &mut Random) {
-        let turn = if random.percent(50) { 1 } else { 3 };
-        let again = self.send(request, random, turn).await;
-        let agree = match (first, &again) {
-            (
-                Reply::Accepted { id, confirmed, .. },
-                Reply::Accepted { id: id_again, confirmed: confirmed_again, .. },
-            ) => id == id_again && (confirmed.is_none() || confirmed_again.is_none() || confirmed == confirmed_again),
-            (Reply::Unknown(_), _) | (_, Reply::Unknown(_)) => true,
-            _ => false,
-        };
-        self.count("repeated after the answer");
-        if !agree {
-            self.complain(format!("{}: first {first:?}, then {again:?}", request.contents));
-        }
-    }
-
-    /// Another body under the same key or id, once the first is decided: refused.
-    async fn contradict(&self, request: &Request, first: &Reply, random: &mut Random) {
-        if !matches!(first, Reply::Accepted { confirmed: Some(_), .. }) {
-            return;
-        }
-        let mut other = request.clone();
-        other.body["quantity"] = json!(4);
-        let price = request.body["unitPrice"].as_i64().expect("an order has a unit price");
-        other.body["totalPrice"] = json!(4 * price);
-        other.contents = format!("{} with 4 pieces", request.contents);
-        let reply = self.send(&other, random, 0).await;
-        self.count("contradicted");
-        // Also just after a rollback: until the older tables know the first order, services answer 503.
-        if !matches!(&reply, Reply::Refused(what) if what == "422 idempotency-conflict")
-            && !matches!(reply, Reply::Unknown(_))
-        {
-            self.complain(format!("{}: {reply:?} after {first:?}", other.contents));
-        }
-    }
-
-    async fn send_badly(&self, random: &mut Random) {
-        let count = u64::try_from(request::BAD.len()).unwrap_or(1);
-        let (path, body, status) = request::BAD[usize::try_from(random.below(count)).unwrap_or(0)];
-        for _ in 0..40 {
-            let headers = [("content-type", "application/json")];
-            let answer = self.gateway.send(Method::POST, path, &headers, Some(body.as_bytes().to_vec())).await;
-            match answer {
-                Ok(answer) if answer.status < 500 => {
-                    self.count("bad requests refused");
-                    if answer.status != status {
-                        self.complain(format!("{path} {body}: {answer:?}, expected {status}"));
-                    }
-                    return;
-                }
-                Ok(answer) if answer.status == 500 => self.complain(format!("{path} {body}: {answer:?}")),
-                _ => sleep(Duration::from_millis(200)).await,
-            }
-        }
-        self.count("bad requests given up");
     }
 }
