@@ -1,9 +1,10 @@
 //! A whole ledger for one test: database, users, topics, two services, projector and gateway of its own, on the servers
 //! that `cargo xtask test` runs.
 //!
-//! It must never look into the tables or topics by itself; that is [`crate::auditor`]'s. Read `part`, `program` and
+//! It must never look into the tables or topics by itself; that is [`crate::auditor`]'s. Read `part`, `program`, `alone` and
 //! `servers` for what it is made of.
 
+mod alone;
 mod part;
 mod program;
 mod servers;
@@ -19,6 +20,7 @@ use xtask::process::OwnedProcess;
 use xtask::state_dir::{TemporaryFolder, temporary_folder};
 use xtask::{gateway, ports};
 
+pub use alone::Alone;
 pub use part::Part;
 pub use program::Running;
 use program::{command, run_command, run_ledger, start_program};

@@ -28,7 +28,7 @@ pub(crate) async fn run() -> Result<Value> {
     tokio::task::spawn_blocking(move || append_backlog(&brokers, &topic, ORDER_COUNT)).await??;
     let pool = ledger.database().await?;
     ledger.projector.restart()?;
-    let folding = fold_time(&pool).await?;
+    let folding = fold_time(&pool, ORDER_COUNT + PRODUCT_COUNT).await?;
     let memory = peak_memory_mib(ledger.projector.process.pid())?;
     ledger.projector.process.terminate(Duration::from_secs(15))?;
     let stored: i64 =
@@ -103,8 +103,8 @@ pub(crate) fn send(
     }
 }
 
-/// From the first sight of a folded record to the last one.
-async fn fold_time(pool: &MySqlPool) -> Result<Duration> {
+/// From the first sight of a folded record to the last one, of so many.
+pub(crate) async fn fold_time(pool: &MySqlPool, record_count: i64) -> Result<Duration> {
     let begin = Instant::now();
     let mut first = None;
     loop {
@@ -114,10 +114,10 @@ async fn fold_time(pool: &MySqlPool) -> Result<Duration> {
         if folded > 0 && first.is_none() {
             first = Some(Instant::now());
         }
-        if folded >= ORDER_COUNT + PRODUCT_COUNT {
+        if folded >= record_count {
             return Ok(first.unwrap_or(begin).elapsed());
         }
-        ensure!(begin.elapsed() < LIMIT, "{folded} of {ORDER_COUNT} orders were folded in {LIMIT:?}");
+        ensure!(begin.elapsed() < LIMIT, "{folded} of {record_count} records were folded in {LIMIT:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -18,7 +18,8 @@ use uuid::Uuid;
 use crate::fold::{PRODUCT_COUNT, send};
 use crate::rebuild::{two, until, until_done};
 
-const OTHER: &str = "LEDGER_BENCH_OTHER";
+/// The variable that names another build of `ledger`.
+pub(crate) const OTHER: &str = "LEDGER_BENCH_OTHER";
 const OLD_PARTITIONS: i32 = 4;
 const ROUNDS: usize = 3;
 const FILL_LIMIT: Duration = Duration::from_secs(300);

@@ -7,12 +7,15 @@
 //!   pauses while its tables are swapped in. `--events N` says how many (default 1,000,000).
 //! - `import`: records/s and memory of an import of an old topic, into an empty ledger and again once all is folded. `--events N` says how
 //!   many records. `LEDGER_BENCH_OTHER=PATH` of another build of `ledger`: both in turn, and their ratio.
+//! - `lines`: orders of several lines. The fold of single-line orders (`--events N`, default 1,000,000), with `LEDGER_BENCH_OTHER=PATH`
+//!   beside another build; three lines in three partitions beside one line, POST with `Prefer: wait` to 201, at 300 orders/s; 100,000 open holds.
 //! - `wait`: from a POST with `Prefer: wait` to its 201, at 1,000 orders/s.
 //!
 //! It must never pass or fail by a figure.
 
 mod fold;
 mod import;
+mod lines;
 mod rebuild;
 mod visible;
 mod wait;
@@ -23,7 +26,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [&str; 5] = ["visible", "wait", "fold", "rebuild", "import"];
+const NAMES: [&str; 6] = ["visible", "wait", "fold", "lines", "rebuild", "import"];
 const EVENTS: i64 = 1_000_000;
 
 fn main() -> Result<()> {
@@ -38,6 +41,7 @@ fn main() -> Result<()> {
         let figures = match name {
             "visible" => runtime.block_on(visible::run())?,
             "wait" => runtime.block_on(wait::run())?,
+            "lines" => runtime.block_on(lines::run(events))?,
             "import" => runtime.block_on(import::run(events))?,
             "rebuild" => runtime.block_on(rebuild::run(events))?,
             _ => runtime.block_on(fold::run())?,

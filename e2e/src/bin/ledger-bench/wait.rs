@@ -43,10 +43,10 @@ pub(crate) async fn run() -> Result<Value> {
         gateway.receive(&product(nth), 1_000_000).await?;
     }
     let gateway = Arc::new(gateway);
-    load(&gateway, WARM_UP).await?;
+    load(&gateway, ORDERS_PER_SECOND, WARM_UP, one_line).await?;
     let services = [&ledger.service_a, &ledger.service_b];
     let (before, steps_before) = (counts(services).await?, steps(&ledger.projector).await?);
-    let mut times = load(&gateway, MEASURED).await?;
+    let mut times = load(&gateway, ORDERS_PER_SECOND, MEASURED, one_line).await?;
     let (after, steps_after) = (counts(services).await?, steps(&ledger.projector).await?);
     ledger.finish().await?;
     let mut figures = json!({
@@ -88,10 +88,19 @@ fn product(nth: u32) -> String {
     format!("product-{}", nth % PRODUCT_COUNT)
 }
 
-/// How long each order took, all of them answered 201.
-async fn load(gateway: &Arc<Client>, duration: Duration) -> Result<Vec<Duration>> {
+fn one_line(nth: u32) -> Value {
+    json!({ "userId": format!("user-{nth}"), "productId": product(nth), "quantity": 1, "unitPrice": 1 })
+}
+
+/// How long each order took, all of them answered 201; `body` makes the order of that number.
+pub(crate) async fn load(
+    gateway: &Arc<Client>,
+    per_second: u32,
+    duration: Duration,
+    body: impl Fn(u32) -> Value,
+) -> Result<Vec<Duration>> {
     let begin = Instant::now();
-    let gap = Duration::from_secs(1) / ORDERS_PER_SECOND;
+    let gap = Duration::from_secs(1) / per_second;
     let mut posts = JoinSet::new();
     for nth in 0.. {
         let due = begin + gap * nth;
@@ -99,10 +108,8 @@ async fn load(gateway: &Arc<Client>, duration: Duration) -> Result<Vec<Duration>
             break;
         }
         sleep_until(due).await;
-        let gateway = Arc::clone(gateway);
+        let (gateway, body) = (Arc::clone(gateway), body(nth));
         posts.spawn(async move {
-            let body =
-                json!({ "userId": format!("user-{nth}"), "productId": product(nth), "quantity": 1, "unitPrice": 1 });
             let answer = gateway.post("/orders", &[("prefer", "wait=10")], &body).await?;
             ensure!(answer.status == 201, "{answer:?}");
             Ok(due.elapsed())
