@@ -104,7 +104,7 @@ fn bad_requests_are_named_and_append_nothing() -> Result<()> {
 }
 
 /// Appends raw records, as another writer might.
-async fn append(ledger: &Ledger, key: Option<&[u8]>, value: Option<&[u8]>, partition: i32) -> Result<()> {
+pub(crate) async fn append(ledger: &Ledger, key: Option<&[u8]>, value: Option<&[u8]>, partition: i32) -> Result<()> {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", &ledger.servers.brokers)
         .set("message.max.bytes", "10000000")

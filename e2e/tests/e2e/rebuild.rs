@@ -80,7 +80,7 @@ async fn all_is_right(ledger: &Ledger) -> Result<usize> {
     let report = audit_at_rest(ledger).await?;
     ensure!(report.parked_count == 0, "both versions of the event are folded: {report:?}");
     done(ledger, &["verify"]).await?;
-    Ok(report.confirmed_count + report.rejected_count)
+    Ok(report.confirmed_count + report.rejected_count + report.cancelled_count)
 }
 
 #[test]

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::client::Client;
 use e2e::ledger::Ledger;
+use serde_json::json;
 use tokio::task::JoinHandle;
 
+use super::basket::basket;
 use super::order;
 
 const CLIENT_COUNT: usize = 6;
@@ -82,10 +84,20 @@ impl Common {
         Ok(placed)
     }
 
-    /// One order under a key, until it is acknowledged. A third of them waits for its decision.
+    /// One order under a key, until it is acknowledged. A third of them waits for its decision; a quarter is of three products; a fifth is held,
+    /// and nobody confirms it.
     async fn place(&self, number: usize, nth: usize, product: usize) -> Result<()> {
         let key = format!("client-{number}-order-{nth}");
-        let body = order(&format!("u{number}"), &format!("p{product}"), 1);
+        let mut body = order(&format!("u{number}"), &format!("p{product}"), 1);
+        if nth % 4 == 3 {
+            let line = |more: usize| (format!("p{}", (product + more) % PRODUCT_COUNT), 1);
+            let lines = [line(0), line(2), line(5)];
+            body =
+                basket(&format!("u{number}"), &lines.each_ref().map(|(product, pieces)| (product.as_str(), *pieces)));
+        }
+        if nth % 5 == 4 {
+            body["hold"] = json!({ "expiresInSeconds": 2 });
+        }
         let mut headers = vec![("idempotency-key", key.as_str())];
         if nth.is_multiple_of(3) {
             headers.push(("prefer", "wait=5"));
