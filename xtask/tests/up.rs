@@ -116,7 +116,16 @@ fn up_plays_the_samples_keeps_everything_running_and_down_leaves_nothing() {
 
 fn first_start(installation: &Installation) {
     let said = installation.succeed(&["up", "--detach"]);
-    for expected in ["10 chocolate arrive", "409 out-of-stock", "CATALOG-001", "What runs where", "order-service-b"] {
+    for expected in [
+        "10 chocolate arrive",
+        "409 out-of-stock",
+        "CATALOG-001",
+        "201 held",
+        "nobody confirms it",
+        "200 cancelled",
+        "What runs where",
+        "order-service-b",
+    ] {
         assert!(said.contains(expected), "{expected} is missing in:\n{said}");
     }
     assert_eq!(installation.chocolate().as_deref(), Some("7"));
