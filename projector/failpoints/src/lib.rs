@@ -36,6 +36,11 @@ failpoints! {
     /// After each statement of its kind.
     StoreOrders = "store.orders",
     StoreMovements = "store.movements",
+    StoreReservations = "store.reservations",
+    StoreChangedOrders = "store.changed-orders",
+    StoreChangedReservations = "store.changed-reservations",
+    StoreOpenRemoved = "store.open-removed",
+    StoreOpenAdded = "store.open-added",
     StoreStock = "store.stock",
     StoreDeadLetters = "store.dead-letters",
     /// After the outbox row of one partition.
@@ -47,6 +52,8 @@ failpoints! {
 
     /// Earlier producers are fenced; the cursor is not read yet.
     RelayFenced = "relay.fenced",
+    /// What other partitions have to know stands on the log; no Kafka transaction is open, and the cursor stands before it.
+    RelayTold = "relay.told",
     /// A Kafka transaction is open.
     RelayBegun = "relay.begun",
     /// Outcomes and dead letters are handed over, the cursor is not.
@@ -60,6 +67,9 @@ failpoints! {
     /// One outbox row is removed; the statement may be one of several in a transaction.
     RelayRemoved = "relay.removed",
     RelayPruned = "relay.pruned",
+
+    /// What was due stands on the log: holds that are over, lines that are asked for again. Nothing remembers it yet.
+    TickAppended = "tick.appended",
 
     RedriveClaimed = "redrive.claimed",
     RedriveAppended = "redrive.appended",
@@ -88,6 +98,8 @@ failpoints! {
     /// A rebuild's swap, or a rollback's: before each attempt, after the one that hit, and after it was written down.
     SwapRenames = "swap.renames",
     SwapRenamed = "swap.renamed",
+    /// What waits for an answer was told again; it is not written down that the target is live.
+    SwapSettled = "swap.settled",
     SwapWrittenDown = "swap.written-down",
 }
 

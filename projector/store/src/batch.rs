@@ -1,8 +1,9 @@
 //! What goes into a store, and what comes back: a partition's share of a batch, where a partition stands, and what became of
 //! a batch.
 
-use ledger_fold::{BatchEffects, PartitionState, Record};
+use ledger_fold::{BatchEffects, OpenChanges, OpenOrder, PartitionState, Record, ReservationKey};
 use ledger_kafka::record::OwnedRecord;
+use ledger_schema::{MovementId, OrderId, Status};
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -47,6 +48,43 @@ pub struct Loaded {
     /// Of the rules that the tables were folded by.
     pub fold_version: i32,
     pub state: PartitionState,
+    pub open: OpenCounts,
+}
+
+/// How many orders at home in a partition are open: rows of `open_orders`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenCounts {
+    /// Some lines are not decided.
+    pub pending: i64,
+    /// Every line is reserved, and nobody has confirmed.
+    pub held: i64,
+}
+
+impl OpenCounts {
+    pub fn of(&mut self, status: Status) -> &mut i64 {
+        match status {
+            Status::Pending => &mut self.pending,
+            Status::Held => &mut self.held,
+            Status::Confirmed | Status::Rejected | Status::Cancelled => {
+                unreachable!("an order that is {} is not open", status.as_str())
+            }
+        }
+    }
+
+    /// Takes over what a batch did, once it is committed.
+    pub fn apply(&mut self, changes: &OpenChanges) {
+        let mut count = |open: &OpenOrder, change: i64| *self.of(open.status) += change;
+        changes.removed.iter().for_each(|open| count(open, -1));
+        changes.added.iter().for_each(|open| count(open, 1));
+    }
+}
+
+/// Ids of a batch that are looked up: under each may stand something already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    pub orders: Vec<OrderId>,
+    pub movements: Vec<MovementId>,
+    pub reservations: Vec<ReservationKey>,
 }
 
 /// What became of a batch.

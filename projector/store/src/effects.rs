@@ -4,14 +4,15 @@
 use ledger_database::Tables;
 use ledger_failpoints::FailPoint;
 use ledger_fold::{PartitionState, Prior};
-use ledger_schema::{MovementId, OrderId};
 use sqlx::{Executor, MySqlConnection};
 
-use crate::batch::{Loaded, PartitionBatch, Standing};
+use crate::batch::{Ids, Loaded, PartitionBatch, Standing};
 use crate::dead_letters::DeadLetterStatements;
 use crate::error::{StoreError, at};
+use crate::open_orders::OpenOrderStatements;
 use crate::positions::{Move, MoveStatements, PositionStatements};
 use crate::prior::PriorStatements;
+use crate::reservations::ReservationStatements;
 use crate::rows::{Inserted, RowStatements};
 use crate::stock::StockStatements;
 
@@ -33,6 +34,8 @@ pub struct EffectStatements {
     positions: PositionStatements,
     moves: MoveStatements,
     rows: RowStatements,
+    reservations: ReservationStatements,
+    open_orders: OpenOrderStatements,
     dead_letters: DeadLetterStatements,
     prior: PriorStatements,
     stock: StockStatements,
@@ -46,6 +49,8 @@ impl EffectStatements {
             positions: PositionStatements::new(tables),
             moves: MoveStatements::new(tables),
             rows: RowStatements::new(tables),
+            reservations: ReservationStatements::new(tables),
+            open_orders: OpenOrderStatements::new(tables),
             dead_letters: DeadLetterStatements::new(tables),
             prior: PriorStatements::new(tables),
             stock: StockStatements::new(tables),
@@ -71,6 +76,14 @@ impl EffectStatements {
         if self.rows.insert_movements(connection, batch).await? == Inserted::IdKnown {
             return Ok(Steps::IdKnown);
         }
+        if self.reservations.insert_reservations(connection, batch).await? == Inserted::IdKnown {
+            return Ok(Steps::IdKnown);
+        }
+        self.rows.change_orders(connection, batch).await?;
+        self.reservations.change_reservations(connection, batch).await?;
+        // In this order: an order that was pending and is held is in both lists.
+        self.open_orders.remove_open(connection, batch).await?;
+        self.open_orders.add_open(connection, batch).await?;
         self.stock.write_stock(connection, batch).await?;
         self.dead_letters.insert_dead_letters(connection, batch).await?;
         Ok(Steps::Done)
@@ -95,7 +108,7 @@ impl EffectStatements {
         Ok(missed)
     }
 
-    /// Position and stock of a partition, in one snapshot.
+    /// Position, stock and open orders of a partition, in one snapshot.
     ///
     /// # Errors
     /// The database's, or a row that cannot be.
@@ -108,8 +121,9 @@ impl EffectStatements {
         connection.execute("START TRANSACTION READ ONLY").await.map_err(at("loading"))?;
         let (standing, fold_version) = self.positions.of_partition(connection, &self.topic, partition).await?;
         let state = PartitionState::from_stock(self.stock.of_partition(connection, partition).await?);
+        let open = self.open_orders.count(connection, partition).await?;
         connection.execute("COMMIT").await.map_err(at("loading"))?;
-        Ok(Loaded { standing, fold_version, state })
+        Ok(Loaded { standing, fold_version, state, open })
     }
 
     /// What is stored in `partition` under these ids.
@@ -120,10 +134,9 @@ impl EffectStatements {
         &self,
         connection: &mut MySqlConnection,
         partition: i32,
-        orders: &[OrderId],
-        movements: &[MovementId],
+        ids: &Ids,
     ) -> Result<Prior, StoreError> {
-        self.prior.look_up(connection, partition, orders, movements).await
+        self.prior.look_up(connection, partition, ids).await
     }
 
     /// All positions of the topic, by partition.

@@ -24,6 +24,11 @@ pub enum StoreError {
         "the tables (generation {generation}) were folded by version {found} of the rules, and this program folds by version {expected}: run `ledger rebuild`, or continue with rows of both by --accept-mixed"
     )]
     AnotherFold { generation: i32, expected: i32, found: i32 },
+    #[error(
+        "table open_orders of partition {partition} lacks orders that `orders` says are {status}: expected {expected} rows to remove, \
+         found {removed}; `ledger verify` names what differs, `ledger rebuild` makes the tables anew"
+    )]
+    OpenOrdersGone { partition: i32, status: &'static str, expected: usize, removed: u64 },
     #[error("ids of the batch of partition {partition} from offset {from_offset} stand before, and cannot be found")]
     IdsNotFound { partition: i32, from_offset: i64 },
     #[error("the batch of partition {partition} from offset {from_offset} cannot be encoded: {cause}")]
@@ -61,6 +66,7 @@ impl StoreError {
             | Self::NumbersGone
             | Self::PositionGone { .. }
             | Self::AnotherFold { .. }
+            | Self::OpenOrdersGone { .. }
             | Self::IdsNotFound { .. }
             | Self::Encode { .. } => false,
         }

@@ -5,31 +5,36 @@
 //! statements take the names of their tables, so that a rebuild can write others, with a store that has no outbox.
 //!
 //! Reading order: [`batch`] and [`contract`], [`transaction`] (begin, commit, roll back: once for every store), [`effects`],
-//! [`live`], [`shadow`]; [`rows`] and [`row_values`] (from values to rows and back), [`outbox`] (what is published),
+//! [`live`], [`shadow`]; [`rows`], [`reservations`], [`open_orders`], [`stock`] (from values to rows) and [`row_values`] (and back), [`outbox`]
+//! (what is published),
 //! [`positions`], [`generations`] (what is known of sets of tables); [`log_check`] (which log is refused).
 
 pub mod batch;
 pub mod contract;
 pub mod dead_letters;
+pub mod due;
 pub mod effects;
 pub mod error;
 pub mod fold_version;
 pub mod generations;
 pub mod live;
 pub mod log_check;
+pub mod open_orders;
 pub mod outbox;
 mod outbox_rows;
 pub mod parked;
 pub mod positions;
 pub mod prior;
+pub mod reservations;
 pub mod row_values;
 pub mod rows;
 pub mod shadow;
 pub mod stock;
 pub mod transaction;
 
-pub use batch::{GenerationKey, Loaded, PartitionBatch, Standing, Written, for_fold};
+pub use batch::{GenerationKey, Ids, Loaded, OpenCounts, PartitionBatch, Standing, Written, for_fold};
 pub use contract::Store;
+pub use due::DueOrders;
 pub use error::{StoreError, at};
 pub use fold_version::{FOLD_VERSION, MixedFolds};
 pub use live::LiveStore;

@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
 use ledger_fold::Prior;
-use ledger_schema::{MovementId, OrderId};
 use sqlx::MySqlConnection;
 
-use crate::batch::{Loaded, PartitionBatch, Standing, Written};
+use crate::batch::{Ids, Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
 use crate::effects::{EffectStatements, Steps};
 use crate::error::StoreError;
@@ -62,14 +61,9 @@ impl Store for LiveStore {
         self.session.settle(connection, steps).await
     }
 
-    async fn prior(
-        &mut self,
-        partition: i32,
-        orders: &[OrderId],
-        movements: &[MovementId],
-    ) -> Result<Prior, StoreError> {
+    async fn prior(&mut self, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, orders, movements));
+        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, ids));
         let prior = answered("looking ids up", work).await?;
         self.session.put_back(connection);
         Ok(prior)

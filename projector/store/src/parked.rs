@@ -194,17 +194,9 @@ mod tests {
     #[test]
     #[should_panic(expected = "a parked record is one of its batch")]
     fn a_parked_record_without_its_record_stops_by_name() {
-        let effects = ledger_fold::BatchEffects {
-            partition: 3,
-            from_offset: 0,
-            next_offset: 8,
-            orders: Vec::new(),
-            movements: Vec::new(),
-            stock: Vec::new(),
-            parked: vec![parked("x")],
-            outcomes: Vec::new(),
-            duplicate_count: 0,
-        };
+        let (state, prior) = Default::default();
+        let empty = ledger_fold::BatchFold::new(ledger_fold::Partition { number: 3, count: 4 }, &state, &prior, 0);
+        let effects = ledger_fold::BatchEffects { next_offset: 8, parked: vec![parked("x")], ..empty.finish() };
         let records = [OwnedRecord::from_parts(3, 6, 1, None, None, &[])];
         let generation = crate::batch::GenerationKey { number: 1, id: uuid::Uuid::nil() };
         let batch = PartitionBatch { generation, effects, records: &records };

@@ -1,15 +1,19 @@
-//! What is stored under the ids of a batch: looked up only when a unique key objected. A row that does not parse stops the
-//! projector with its key. Read next: `row_values.rs`, what a row says.
+//! What is stored under the ids of a batch: looked up when a unique key objected, or when the batch refers to what stands before. A
+//! row that does not parse stops the projector with its key. Read next: `row_values.rs`, what a row says.
+
+use std::collections::HashMap;
 
 use ledger_database::Tables;
 use ledger_database::statements::SelectByIds;
-use ledger_fold::Prior;
+use ledger_fold::{OrderRow, Prior, ReservationKey};
 use ledger_schema::{MovementId, OrderId};
+use sqlx::mysql::MySqlRow;
 use sqlx::{FromRow, MySqlConnection};
 use uuid::Uuid;
 
+use crate::batch::Ids;
 use crate::error::{StoreError, at};
-use crate::row_values::{MovementValues, OrderValues};
+use crate::row_values::{MovementValues, OrderValues, ReservationValues, order_of};
 
 const STEP: &str = "looking ids up";
 
@@ -18,6 +22,7 @@ const STEP: &str = "looking ids up";
 pub struct PriorStatements {
     orders: SelectByIds,
     movements: SelectByIds,
+    reservations: SelectByIds,
 }
 
 impl PriorStatements {
@@ -29,6 +34,7 @@ impl PriorStatements {
         Self {
             orders: select(OrderValues::COLUMNS, &tables.orders, "order_id"),
             movements: select(MovementValues::COLUMNS, &tables.stock_movements, "movement_id"),
+            reservations: select(ReservationValues::COLUMNS, &tables.reservations, "order_id"),
         }
     }
 
@@ -40,20 +46,71 @@ impl PriorStatements {
         &self,
         connection: &mut MySqlConnection,
         partition: i32,
-        orders: &[OrderId],
-        movements: &[MovementId],
+        ids: &Ids,
     ) -> Result<Prior, StoreError> {
         let mut prior = Prior::default();
-        let ids: Vec<Uuid> = orders.iter().map(|id| id.as_uuid()).collect();
-        for row in self.orders.fetch(connection, &[partition], &ids).await.map_err(at(STEP))? {
-            let order = OrderValues::from_row(&row).map_err(at(STEP))?.parse()?;
-            prior.orders.insert(order.order_id(), order);
-        }
-        let ids: Vec<Uuid> = movements.iter().map(|id| id.as_uuid()).collect();
+        let mut orders = self.orders(connection, partition, &ids.orders).await?;
+        prior.orders.extend(ids.orders.iter().map(|id| (*id, None)));
+        prior.orders.extend(orders.drain(..).map(|row| (row.order.order_id(), Some(row))));
+        self.movements(connection, partition, &ids.movements, &mut prior).await?;
+        self.reservations(connection, partition, &ids.reservations, &mut prior).await?;
+        Ok(prior)
+    }
+
+    /// The orders at home in `partition` that have these ids.
+    ///
+    /// # Errors
+    /// The database's, or [`StoreError::CorruptRow`].
+    pub async fn orders(
+        &self,
+        connection: &mut MySqlConnection,
+        partition: i32,
+        ids: &[OrderId],
+    ) -> Result<Vec<OrderRow>, StoreError> {
+        let ids: Vec<Uuid> = distinct(ids.iter().map(|id| id.as_uuid()));
+        let rows = self.orders.fetch(connection, &[partition], &ids).await.map_err(at(STEP))?;
+        let mut lines = rows.iter().map(OrderValues::from_row).collect::<Result<Vec<_>, _>>().map_err(at(STEP))?;
+        lines.sort_unstable_by_key(|line| (line.order_id, line.line_no));
+        lines.chunk_by(|line, next| line.order_id == next.order_id).map(order_of).collect()
+    }
+
+    async fn movements(
+        &self,
+        connection: &mut MySqlConnection,
+        partition: i32,
+        ids: &[MovementId],
+        prior: &mut Prior,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = distinct(ids.iter().map(|id| id.as_uuid()));
         for row in self.movements.fetch(connection, &[partition], &ids).await.map_err(at(STEP))? {
             let movement = MovementValues::from_row(&row).map_err(at(STEP))?.parse()?;
             prior.movements.insert(movement.movement_id(), movement);
         }
-        Ok(prior)
+        Ok(())
     }
+
+    async fn reservations(
+        &self,
+        connection: &mut MySqlConnection,
+        partition: i32,
+        keys: &[ReservationKey],
+        prior: &mut Prior,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = distinct(keys.iter().map(|key| key.order_id.as_uuid()));
+        let rows = self.reservations.fetch(connection, &[partition], &ids).await.map_err(at(STEP))?;
+        let parse = |row: &MySqlRow| ReservationValues::from_row(row).map_err(at(STEP))?.parse();
+        let rows = rows.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        // By order: other lines of it may stand here, too, that nobody asked for.
+        let mut found: HashMap<_, _> = rows.into_iter().map(|row| (row.key, row)).collect();
+        prior.reservations.extend(keys.iter().map(|key| (*key, found.remove(key))));
+        Ok(())
+    }
+}
+
+/// Each once: a batch may name an id in many records.
+fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }

@@ -10,10 +10,9 @@ use async_trait::async_trait;
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
 use ledger_fold::Prior;
-use ledger_schema::{MovementId, OrderId};
 use sqlx::MySqlConnection;
 
-use crate::batch::{Loaded, PartitionBatch, Standing, Written};
+use crate::batch::{Ids, Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
 use crate::effects::{EffectStatements, Steps};
 use crate::error::StoreError;
@@ -30,7 +29,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Orders, movements, dead letters; `None` when a commit without an answer left them unknown.
+    /// Rows of orders (one per line), of movements, of dead letters; `None` when a commit without an answer left them unknown.
     pub fn counts(&self) -> Option<[i64; 3]> {
         let counts = [&self.orders, &self.movements, &self.dead_letters].map(|count| count.load(Ordering::Acquire));
         (!self.inexact.load(Ordering::Acquire)).then_some(counts)
@@ -39,7 +38,7 @@ impl Tally {
     fn add(&self, batch: &[PartitionBatch<'_>]) {
         for PartitionBatch { effects, .. } in batch {
             for (count, rows) in [
-                (&self.orders, effects.orders.len()),
+                (&self.orders, effects.orders.iter().map(|row| row.order.line_count()).sum()),
                 (&self.movements, effects.movements.len()),
                 (&self.dead_letters, effects.parked.len()),
             ] {
@@ -92,14 +91,9 @@ impl Store for ShadowStore {
         written
     }
 
-    async fn prior(
-        &mut self,
-        partition: i32,
-        orders: &[OrderId],
-        movements: &[MovementId],
-    ) -> Result<Prior, StoreError> {
+    async fn prior(&mut self, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, orders, movements));
+        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, ids));
         let prior = answered("looking ids up", work).await?;
         self.session.put_back(connection);
         Ok(prior)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ledger_database::Tables;
 use ledger_database::statements::Shaped;
 use ledger_failpoints::FailPoint;
-use ledger_fold::StockRow;
+use ledger_fold::{Level, StockRow};
 use ledger_schema::ProductId;
 use sqlx::mysql::MySqlArguments;
 use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
@@ -30,12 +30,12 @@ impl StockStatements {
             // The product id is the table's only unique key, so that nothing else can fire the update. The partition is
             // left alone: it follows from the product id, and its index would be touched.
             write: Shaped::new(
-                &format!("INSERT INTO {table} (product_id, available, kafka_partition, kafka_offset) VALUES"),
-                "(?, ?, ?, ?)",
-                " ON DUPLICATE KEY UPDATE available = VALUES(available), kafka_offset = VALUES(kafka_offset)",
+                &format!("INSERT INTO {table} (product_id, available, held, kafka_partition, kafka_offset) VALUES"),
+                "(?, ?, ?, ?, ?)",
+                " ON DUPLICATE KEY UPDATE available = VALUES(available), held = VALUES(held), kafka_offset = VALUES(kafka_offset)",
             ),
             page: AssertSqlSafe(Arc::<str>::from(format!(
-                "SELECT product_id, available FROM {table} WHERE kafka_partition = ? AND product_id > ? \
+                "SELECT product_id, available, held FROM {table} WHERE kafka_partition = ? AND product_id > ? \
                  ORDER BY product_id LIMIT {PAGE}"
             )))
             .into_sql_str(),
@@ -67,20 +67,21 @@ impl StockStatements {
         &self,
         connection: &mut MySqlConnection,
         partition: i32,
-    ) -> Result<Vec<(ProductId, i64)>, StoreError> {
-        let mut stock: Vec<(ProductId, i64)> = Vec::new();
+    ) -> Result<Vec<(ProductId, Level)>, StoreError> {
+        let mut stock: Vec<(ProductId, Level)> = Vec::new();
         loop {
             let after = stock.last().map_or("", |(product_id, _)| product_id.as_str());
-            let query = sqlx::query_as::<_, (String, i64)>(self.page.clone()).bind(partition).bind(after.to_owned());
+            let query =
+                sqlx::query_as::<_, (String, i64, i64)>(self.page.clone()).bind(partition).bind(after.to_owned());
             let page = query.fetch_all(&mut *connection).await.map_err(at("reading stock"))?;
             let is_last = page.len() < PAGE;
-            for (text, available) in page {
+            for (text, available, held) in page {
                 let product_id = ProductId::parse(&text).map_err(|violation| StoreError::CorruptRow {
                     table: "stock",
                     key: text,
                     problem: violation.to_string(),
                 })?;
-                stock.push((product_id, available));
+                stock.push((product_id, Level { available, held }));
             }
             if is_last {
                 return Ok(stock);
@@ -91,7 +92,8 @@ impl StockStatements {
 
 fn bind(arguments: &mut MySqlArguments, (partition, row): &(i32, &StockRow)) -> Result<(), sqlx::error::BoxDynError> {
     arguments.add(row.product_id.as_str())?;
-    arguments.add(row.available)?;
+    arguments.add(row.level.available)?;
+    arguments.add(row.level.held)?;
     arguments.add(partition)?;
     arguments.add(row.offset)
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct OutboxEntry<'a> {
     #[serde(borrow)]
     pub content: EntryContent<'a>,
-    /// Of the topic that it goes to; the same number as its cause's.
+    /// Of its cause, and of the topic that it goes to; the log itself gets what is told at [`EntryContent::Told`]'s.
     pub partition: i32,
     /// Offset of the cause.
     pub offset: i64,
@@ -43,6 +43,16 @@ pub enum EntryContent<'a> {
         reason: Cow<'a, str>,
         #[serde(borrow)]
         detail: Cow<'a, str>,
+    },
+    /// To the log: an event for another partition. The last variant, so that rows of before still decode.
+    Told {
+        #[serde(borrow)]
+        event_type: Cow<'a, str>,
+        /// The product id.
+        #[serde(borrow)]
+        subject: Cow<'a, str>,
+        /// Of the log.
+        partition: i32,
     },
 }
 

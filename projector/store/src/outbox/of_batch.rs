@@ -1,9 +1,13 @@
-//! Which entries a batch has, in order of position: an outcome or a dead letter for each record that has one (INV-6).
+//! Which entries a batch has, in order of position: the outcomes of a record or its dead letter (INV-6), and what it has another
+//! partition told.
 
 use std::borrow::Cow;
+use std::iter::Peekable;
 
+use ledger_fold::ToldEntry;
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::cloudevents::{self, CE_TIME};
+use ledger_schema::wire::{self, Event};
 
 use crate::batch::PartitionBatch;
 use crate::outbox::entry::{EntryContent, EntryHeader, OutboxEntry};
@@ -23,9 +27,9 @@ pub fn encode(batch: &PartitionBatch<'_>) -> Result<Option<EncodedEntries>, Outb
     encode_entries(&entries).map(Some)
 }
 
-/// Outcomes and dead letters of a batch, merged in order of position.
+/// Outcomes, dead letters and what other partitions are told, merged in order of position.
 fn entries_of<'a>(batch: &'a PartitionBatch<'_>) -> Vec<OutboxEntry<'a>> {
-    let mut causes = batch.records.iter();
+    let mut causes = Causes(batch.records.iter().peekable());
     let outcomes = batch.effects.outcomes.iter().map(|entry| OutboxEntry {
         content: EntryContent::Outcome {
             event_type: Cow::Borrowed(entry.outcome.event_type()),
@@ -36,23 +40,48 @@ fn entries_of<'a>(batch: &'a PartitionBatch<'_>) -> Vec<OutboxEntry<'a>> {
         index: entry.event_id.index,
         key: Some(Cow::Borrowed(entry.outcome.key().as_bytes())),
         value: Some(Cow::Owned(entry.outcome.encode())),
-        headers: time_of_cause(&mut causes, entry.event_id.cause.offset),
+        headers: causes.time_of(entry.event_id.cause.offset),
     });
     let mut entries: Vec<_> = outcomes.chain(parked::of_batch(batch).map(|letter| entry_of(batch, letter))).collect();
-    if !batch.effects.parked.is_empty() {
+    entries.extend(batch.effects.told.iter().map(told_entry));
+    if !batch.effects.parked.is_empty() || !batch.effects.told.is_empty() {
         entries.sort_by_key(|entry| (entry.offset, entry.index));
     }
     entries
 }
 
-/// `ce_time` is when the log took the cause: a fact of the log, so the same whenever it is folded. Both lists are in log order,
-/// so one pass over the records finds all causes.
-fn time_of_cause(records: &mut std::slice::Iter<'_, OwnedRecord>, offset: i64) -> Vec<EntryHeader<'static>> {
-    let cause = records.find(|record| record.offset == offset);
-    let cause = cause.expect("an outcome is of a record of its batch, one at most of each");
-    let time = cause.time_ms.and_then(cloudevents::time);
-    let header = |time: String| EntryHeader { name: CE_TIME.into(), value: Some(Cow::Owned(time.into_bytes())) };
-    time.map(header).into_iter().collect()
+/// The records of a batch, looked up in the order of the log: one pass finds all causes.
+struct Causes<'a>(Peekable<std::slice::Iter<'a, OwnedRecord>>);
+
+impl Causes<'_> {
+    /// `ce_time` is when the log took the cause: a fact of the log, so the same whenever it is folded. A record may have several
+    /// outcomes.
+    fn time_of(&mut self, offset: i64) -> Vec<EntryHeader<'static>> {
+        while self.0.next_if(|record| record.offset < offset).is_some() {}
+        let cause = self.0.peek().filter(|record| record.offset == offset);
+        let cause = cause.expect("an outcome is of a record of its batch, and outcomes are in the order of the log");
+        let time = cause.time_ms.and_then(cloudevents::time);
+        let header = |time: String| EntryHeader { name: CE_TIME.into(), value: Some(Cow::Owned(time.into_bytes())) };
+        time.map(header).into_iter().collect()
+    }
+}
+
+fn told_entry(told: &ToldEntry) -> OutboxEntry<'_> {
+    let event = Event::LineTold(told.event.clone());
+    let subject = told.event.addressee().as_str();
+    OutboxEntry {
+        content: EntryContent::Told {
+            event_type: Cow::Borrowed(event.event_type()),
+            subject: Cow::Borrowed(subject),
+            partition: told.partition,
+        },
+        partition: told.event_id.cause.partition,
+        offset: told.event_id.cause.offset,
+        index: told.event_id.index,
+        key: Some(Cow::Borrowed(subject.as_bytes())),
+        value: Some(Cow::Owned(wire::encode(&event))),
+        headers: Vec::new(),
+    }
 }
 
 fn entry_of<'a>(batch: &PartitionBatch<'_>, letter: DeadLetter<'a>) -> OutboxEntry<'a> {

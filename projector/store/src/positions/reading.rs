@@ -134,10 +134,12 @@ pub async fn other_topic(connection: &mut MySqlConnection, topic: &str) -> Resul
 /// # Errors
 /// The database's.
 pub async fn table_with_rows(connection: &mut MySqlConnection) -> Result<Option<&'static str>, StoreError> {
-    const CHECKS: [(&str, &str); 4] = [
+    const CHECKS: [(&str, &str); 6] = [
         ("orders", "SELECT 1 FROM orders LIMIT 1"),
         ("stock", "SELECT 1 FROM stock LIMIT 1"),
         ("stock_movements", "SELECT 1 FROM stock_movements LIMIT 1"),
+        ("reservations", "SELECT 1 FROM reservations LIMIT 1"),
+        ("open_orders", "SELECT 1 FROM open_orders LIMIT 1"),
         ("dead_letters", "SELECT 1 FROM dead_letters LIMIT 1"),
     ];
     for (table, text) in CHECKS {
