@@ -4,9 +4,10 @@
 //! that is an operator's command, in a crate that this one does not know.
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
-//! loop), [`relay`] (outcomes out), [`shared`] and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
+//! loop), [`relay`] (outcomes out), [`appender`] and [`ticker`] (what the projector itself appends to the log), [`shared`] and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
 //! refused later), [`status`], [`blocked`], [`http`].
 
+pub mod appender;
 pub mod blocked;
 pub mod consumer;
 pub mod health;
@@ -21,4 +22,5 @@ pub mod shared;
 pub mod start_check;
 mod starting;
 pub mod status;
+pub mod ticker;
 pub mod writer;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ledger_kafka::record::Epoch;
+use ledger_store::OpenCounts;
 use tokio::sync::watch;
 
 use crate::health::{Asking, Health, Readiness, Waiting};
@@ -22,6 +23,10 @@ struct Epochs {
     loaded: AtomicU64,
     /// Its last committed position, for whoever waits for the next: the relay.
     commits: watch::Sender<i64>,
+    /// Its last committed position before which something stands in the outbox for other partitions.
+    tells: watch::Sender<i64>,
+    /// Orders that are open, as of what is loaded and committed.
+    open: Mutex<OpenCounts>,
 }
 
 /// Shared by one projector's parts.
@@ -122,6 +127,33 @@ impl Shared {
         self.health.asks(part)
     }
 
+    /// Whether the partition is ours, and loaded in its current epoch.
+    pub fn has_loaded(&self, partition: i32) -> bool {
+        let epochs = self.epochs(partition);
+        let current = epochs.current.load(Ordering::Acquire);
+        current != NOT_OURS && epochs.loaded.load(Ordering::Acquire) == current
+    }
+
+    /// How many orders of a partition that is loaded are open.
+    pub fn open_orders(&self, partition: i32) -> OpenCounts {
+        *self.epochs(partition).open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A writer has loaded the partition, or committed a batch of it.
+    pub fn has_open_orders(&self, partition: i32, counts: OpenCounts) {
+        *self.epochs(partition).open.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// A batch was committed that has other partitions told something.
+    pub fn has_to_tell(&self, partition: i32, next_offset: i64) {
+        self.epochs(partition).tells.send_replace(next_offset);
+    }
+
+    /// Changes with every commit that has other partitions told something.
+    pub fn tells(&self, partition: i32) -> watch::Receiver<i64> {
+        self.epochs(partition).tells.subscribe()
+    }
+
     pub fn committed(&self, partition: i32, next_offset: i64) {
         self.committed.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, next_offset);
         self.epochs(partition).commits.send_replace(next_offset);
@@ -173,6 +205,11 @@ mod tests {
         assert!(!shared.readiness().ready);
         shared.end_epoch(1);
         assert!(shared.readiness().ready && !shared.owns(1), "it is not ours any more");
+        assert!(!shared.has_loaded(1));
+        let third = shared.begin_epoch(1);
+        assert!(!shared.has_loaded(1));
+        shared.loaded(1, third);
+        assert!(shared.has_loaded(1) && !shared.has_loaded(0));
     }
 
     #[test]

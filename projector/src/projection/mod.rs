@@ -1,5 +1,5 @@
 //! A running projector: checks before it starts, its parts, and how it stops. Parts: the consumer on a thread of its own, a
-//! few writers, the monitor, HTTP. The first that fails stops all. It must never join the group before the checks passed,
+//! few writers, the ticker, the monitor, HTTP. The first that fails stops all. It must never join the group before the checks passed,
 //! and changes nothing when it is refused.
 
 mod error;
@@ -12,12 +12,13 @@ use std::time::Duration;
 use ledger_database::DatabaseUrl;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::{KafkaSettings, LogInspector};
-use ledger_store::{LiveStore, MixedFolds};
+use ledger_store::{DueOrders, LiveStore, MixedFolds};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::appender::LogAppender;
 use crate::consumer::{CheckedPositions, ConsumerError, Group, GroupParts, LogConsumer};
 use crate::health::Health;
 use crate::http::{self, Sources};
@@ -30,6 +31,7 @@ use crate::shared::Shared;
 use crate::start_check::{self, Start};
 use crate::starting::StartingHttp;
 use crate::status::StatusReader;
+use crate::ticker::{KafkaLog, TickSettings, Ticker};
 use crate::writer::{BatchSettings, Writer, WriterParts};
 
 pub use error::ProjectionError;
@@ -50,6 +52,7 @@ pub struct ProjectionOptions {
     pub listen: SocketAddr,
     pub writers: usize,
     pub batch: BatchSettings,
+    pub tick: TickSettings,
     /// Whether to continue tables that another version of the fold made.
     pub mixed_folds: MixedFolds,
 }
@@ -141,7 +144,13 @@ impl Parts {
             });
             tasks.spawn(async move { (Part::Other, writer.run().await.map_err(ProjectionError::from)) });
         }
-        let (relays, refused) = relays(options, &sources, identity);
+        let log = Arc::new(LogAppender::new(&options.kafka, &options.topics.orders));
+        let ticker = ticker(options, &sources, identity, log.clone(), stop);
+        tasks.spawn(async move {
+            ticker.run().await;
+            (Part::Other, Ok(()))
+        });
+        let (relays, refused) = relays(options, &sources, identity, log);
         tasks.spawn(async move { (Part::Other, relay_outcome(refused).await) });
         let group = Group::new(GroupParts {
             relays,
@@ -218,11 +227,31 @@ impl Parts {
     }
 }
 
+fn ticker(
+    options: &ProjectionOptions,
+    sources: &Sources,
+    identity: &LogIdentity,
+    appender: Arc<LogAppender>,
+    stop: &CancellationToken,
+) -> Ticker<DueOrders, KafkaLog> {
+    let partition_count = identity.partition_count;
+    Ticker {
+        open_orders: DueOrders::new(options.database.clone()),
+        log: KafkaLog { appender, partition_count },
+        shared: sources.shared.clone(),
+        partition_count,
+        settings: options.tick,
+        clock: chrono::Utc::now,
+        stop: stop.clone(),
+    }
+}
+
 /// The relays, and the channel that reports when one of them met what needs a person.
 fn relays(
     options: &ProjectionOptions,
     sources: &Sources,
     identity: &LogIdentity,
+    log: Arc<LogAppender>,
 ) -> (RelayGroup, mpsc::UnboundedReceiver<RelayError>) {
     let (refuse, refused) = mpsc::unbounded_channel();
     let settings = RelaySettings {
@@ -232,6 +261,7 @@ fn relays(
         topics: options.topics.clone(),
         topic_id: identity.topic_id.clone(),
         database: options.database.clone(),
+        log,
     };
     // Nobody receives it when the projector stops already.
     let on_refusal = Arc::new(move |error| drop(refuse.send(error)));

@@ -10,6 +10,11 @@
 //! 3. read the cursor: nobody can move it now but us,
 //! 4. publish what lies after it: rows of the live generation alone.
 //!
+//! What the fold has another partition told (a line is asked for, decided, sold, given back) goes to the log itself, by a producer without a
+//! transaction, and is acknowledged before the transaction begins whose cursor passes it. So it is never lost, and may come twice, also
+//! from a relay that was frozen for years: the fold drops repeats for ever. Inside of the transaction it would stop every reader of the log
+//! behind it for as long as this process is frozen.
+//!
 //! After any error, time-out or doubt the producer is thrown away and 1 to 3 are done again; whether the doubtful
 //! transaction stood, the cursor tells. The outbox is read before a Kafka transaction begins and pruned after it is committed: no
 //! SQL runs inside one, so neither side ever waits for the other.

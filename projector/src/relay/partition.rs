@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
-use super::plan::plan;
+use super::plan::{Publication, plan};
 use super::rows::{Outstanding, PlainRow};
 use super::seam::{OutboxRows, PublishError, RelayBroker, RelayProducer, TooLarge};
 use super::sizing::{Sizing, Verdict};
@@ -54,6 +54,14 @@ impl From<RelayError> for Stop {
     fn from(error: RelayError) -> Self {
         if error.passes() { Self::Doubt(error.to_string()) } else { Self::Refused(error) }
     }
+}
+
+/// How far a session is, in offsets of the log.
+struct Reached {
+    /// Everything before it is published.
+    cursor: i64,
+    /// What records before it have other partitions told stands on the log. Never before the cursor.
+    told: i64,
 }
 
 /// What a look at the outbox came to.
@@ -136,7 +144,10 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             }
         }
         self.step.begin("reading its cursor");
-        let mut cursor = self.broker.read_cursor().await?;
+        let cursor = self.broker.read_cursor().await?;
+        // What was told after the cursor is told again: nobody knows by which tables.
+        let mut reached = Reached { cursor, told: cursor };
+        let mut tells = self.shared.tells(self.partition);
         // What another relay had published, but not yet removed.
         self.prune(&mut connection, cursor).await?;
         let mut pruned_at = Instant::now();
@@ -147,54 +158,100 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             // Seen before looking: a commit that comes while we look is looked for again.
             prunable |= self.commits.has_changed().unwrap_or(false);
             self.commits.borrow_and_update();
-            meters::relay_cursor(self.partition, cursor);
+            tells.borrow_and_update();
+            meters::relay_cursor(self.partition, reached.cursor);
             let begun = Instant::now();
-            match self.publish_next(&producer, &mut connection, &mut cursor, sizing).await? {
+            match self.publish_next(&producer, &mut connection, &mut reached, sizing).await? {
                 Next::Nothing => prunable |= self.wait().await,
                 Next::PublishedSome => (*published, prunable) = (true, true),
                 Next::Published => {
                     (*published, prunable) = (true, true);
-                    self.pause("resting", (begun.elapsed() * REST_FACTOR).min(MAX_REST)).await;
+                    let until = Instant::now() + (begun.elapsed() * REST_FACTOR).min(MAX_REST);
+                    self.rest(&mut connection, &mut reached, &mut tells, until).await?;
                 }
             }
             if prunable && pruned_at.elapsed() >= PRUNE_INTERVAL {
-                self.prune(&mut connection, cursor).await?;
+                self.prune(&mut connection, reached.cursor).await?;
                 (pruned_at, prunable) = (Instant::now(), false);
             }
         }
         // Stopped: the next owner would have to remove it.
-        self.prune(&mut connection, cursor).await
+        self.prune(&mut connection, reached.cursor).await
     }
 
-    /// One Kafka transaction, if there is anything to publish.
+    /// One Kafka transaction, if there is anything to publish. What other partitions are told stands on the log before it: a cursor
+    /// that has passed something says that nobody has to tell it.
     async fn publish_next(
         &self,
         producer: &B::Producer,
         connection: &mut O::Connection,
-        cursor: &mut i64,
+        reached: &mut Reached,
         sizing: &mut Sizing,
     ) -> Result<Next, Stop> {
         self.step.begin("reading the outbox");
-        let Outstanding { rows, is_backlog } = self.outbox.load(connection, *cursor).await?;
+        let Outstanding { rows, is_backlog } = self.outbox.load(connection, reached.cursor).await?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
-        let Some(mut publication) = plan(*cursor, rows) else {
+        let Some(mut publication) = plan(reached.cursor, rows) else {
             self.shared.health.publishes(self.partition);
             return Ok(Next::Nothing);
         };
         let is_cut = sizing.cut(&mut publication);
+        self.tell(&publication, reached).await?;
         self.step.begin("publishing");
         let begun = Instant::now();
-        let (from, to, entries) = (*cursor, publication.next_offset, publication.entries.len());
+        let (from, to, entries) = (reached.cursor, publication.next_offset, publication.entries.len());
         producer.publish(&publication).await.map_err(|PublishError { too_large, cause }| match too_large {
             Some(_) => Stop::Unpublished { cause, too_large },
             None => Stop::Unpublished { cause: format!("publishing from {from} to {to}: {cause}"), too_large },
         })?;
         tracing::debug!(partition = self.partition, from, to, entries, "published");
-        *cursor = to;
+        reached.cursor = to;
         sizing.published(to);
         self.shared.health.publishes(self.partition);
         meters::published(entries, begun.elapsed());
         Ok(if is_backlog || is_cut { Next::PublishedSome } else { Next::Published })
+    }
+
+    /// Appends to the log what other partitions have to know, as far as this session has not yet.
+    async fn tell(&self, publication: &Publication<'_>, reached: &mut Reached) -> Result<(), Stop> {
+        let told = publication.told_from(reached.told);
+        if !told.is_empty() {
+            self.step.begin("telling other partitions");
+            let (from, to) = (reached.told, publication.next_offset);
+            self.broker.tell(told).await.map_err(|PublishError { cause, .. }| {
+                let cause = format!("telling other partitions what follows from {from} to {to}: {cause}");
+                Stop::Unpublished { cause, too_large: None }
+            })?;
+            meters::told(told.len());
+        }
+        reached.told = reached.told.max(publication.next_offset);
+        Ok(())
+    }
+
+    /// Rests until then. What other partitions have to know does not wait for it: an order of several lines takes three such hops.
+    async fn rest(
+        &self,
+        connection: &mut O::Connection,
+        reached: &mut Reached,
+        tells: &mut watch::Receiver<i64>,
+        until: Instant,
+    ) -> Result<(), Stop> {
+        loop {
+            self.step.begin("resting");
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                // Before the next: outcomes must not wait for as long as there is something to tell.
+                () = tokio::time::sleep_until(until) => return Ok(()),
+                changed = tells.changed() => if changed.is_err() { return Ok(()) },
+            }
+            self.step.begin("reading the outbox");
+            let Outstanding { rows, .. } = self.outbox.load(connection, reached.told).await?;
+            let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
+            if let Some(publication) = plan(reached.told, rows) {
+                self.tell(&publication, reached).await?;
+            }
+        }
     }
 
     async fn prune(&self, connection: &mut O::Connection, cursor: i64) -> Result<(), Stop> {

@@ -20,13 +20,12 @@ use super::fence;
 use super::plan::Publication;
 use super::seam::{PublishError, RelayProducer};
 use super::settings::RelaySettings;
+use crate::appender::SOURCE;
 
 /// How long the coordinator waits before it aborts a transaction by itself.
 const TRANSACTION_TIMEOUT_MS: &str = "40000";
 /// A delivery that took longer leaves no time to commit.
 const DELIVERY_TIMEOUT_MS: &str = "30000";
-/// `ce_source` of outcomes: the same from every projector, since the event id is unique within it.
-const SOURCE: &str = "/ledger/projector";
 /// Freeing a report takes microseconds.
 const REPORTS_POLL: Duration = Duration::from_micros(50);
 const INIT_LIMIT: Duration = Duration::from_secs(30);
@@ -114,6 +113,8 @@ impl Publisher {
                 let headers = dead_letter_headers(&kept, &event_id, reason, detail);
                 (&topics.dead_letters, kept, headers)
             }
+            // `plan` keeps it apart: inside a Kafka transaction it would stop every reader of the log.
+            EntryContent::Told { .. } => unreachable!("{event_id} is for the log, not for a transaction"),
         };
         let bytes = sent_bytes(&kept, &headers);
         let mut record: FutureRecord<'_, [u8], [u8]> =

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 
 use ledger_schema::EventId;
+use ledger_store::outbox::OutboxEntry;
 use rdkafka::error::KafkaError;
 
 use super::error::RelayError;
@@ -23,6 +24,10 @@ pub trait RelayBroker {
 
     /// The last committed cursor; never beyond the log's end.
     fn read_cursor(&self) -> impl Future<Output = Result<i64, RelayError>>;
+
+    /// Appends to the log what other partitions are told, in order; all of it stands there when this is answered. Outside of any Kafka
+    /// transaction, and by a producer that nobody fences: so it may come again, from whoever was frozen for years.
+    fn tell(&self, told: &[OutboxEntry<'_>]) -> impl Future<Output = Result<(), PublishError>>;
 }
 
 /// A producer that has fenced every earlier one of its partition.

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger_database::{Limit, Silence, WORK_LIMIT, Watched};
+use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaUseError, TOPIC_PATIENCE};
 use ledger_store::log_check;
+use ledger_store::outbox::OutboxEntry;
 
 use super::cursor::CursorReader;
 use super::error::RelayError;
 use super::publisher::Publisher;
 use super::rows::{self, Outstanding};
-use super::seam::{OutboxRows, RelayBroker};
+use super::seam::{OutboxRows, PublishError, RelayBroker};
 use super::settings::RelaySettings;
+use crate::appender::{AT_ONCE, LogRecord};
 
 /// Between questions about a topic that brokers do not know.
 const TOPIC_PAUSE: Duration = Duration::from_secs(1);
@@ -55,6 +58,15 @@ impl RelayBroker for KafkaBroker {
             return Err(RelayError::CursorBeyondLog { partition: self.partition, expected: end, found: cursor });
         }
         Ok(cursor)
+    }
+
+    async fn tell(&self, told: &[OutboxEntry<'_>]) -> Result<(), PublishError> {
+        for told in told.chunks(AT_ONCE) {
+            let records: Vec<_> = told.iter().map(LogRecord::of_entry).collect();
+            self.settings.log.append(&records).await?;
+        }
+        ledger_failpoints::reach(FailPoint::RelayTold);
+        Ok(())
     }
 }
 

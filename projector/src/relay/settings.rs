@@ -1,8 +1,12 @@
 //! What every relay of a projector shares, and the topics that it has to do with.
 
+use std::sync::Arc;
+
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::topic_settings::Keeps;
+
+use crate::appender::LogAppender;
 
 /// The topics that a relay has to do with.
 #[derive(Debug, Clone)]
@@ -80,4 +84,6 @@ pub struct RelaySettings {
     /// Of the log that the positions belong to.
     pub topic_id: String,
     pub database: DatabaseUrl,
+    /// Appends what other partitions are told.
+    pub log: Arc<LogAppender>,
 }

@@ -89,8 +89,7 @@ impl Sizing {
         // Entries of one cause stay together: the cursor knows nothing between them.
         let taken = publication.entries.partition_point(|entry| entry.offset <= last);
         let Some(left) = publication.entries.get(taken) else { return false };
-        publication.next_offset = left.offset;
-        publication.entries.truncate(taken);
+        publication.end_at(left.offset);
         true
     }
 }
@@ -132,7 +131,8 @@ mod tests {
             headers: Vec::new(),
         };
         let next_offset = offsets.end;
-        Publication { entries: offsets.map(entry).collect(), next_offset, received_limit: RECEIVED_LIMITS[0] }
+        let (entries, told) = (offsets.map(entry).collect(), Vec::new());
+        Publication { entries, told, next_offset, received_limit: RECEIVED_LIMITS[0] }
     }
 
     fn refusal(offsets: std::ops::RangeInclusive<i64>, is_outcome: bool, bytes: usize) -> TooLarge {

@@ -9,10 +9,10 @@ use ledger_fold::BatchEffects;
 use ledger_fold::commit::{CommitOutcome, after_unknown_commit};
 use ledger_kafka::record::Epoch;
 use ledger_schema::ParkReason;
-use ledger_store::{Loaded, PartitionBatch, Standing, Store, StoreError};
+use ledger_store::{Ids, Loaded, PartitionBatch, Standing, Store, StoreError};
 use tokio::time::Instant;
 
-use super::pending::Pending;
+use super::pending::{Pending, ids_of};
 use super::{Flow, GO_ON, STOPPED, Slot, Writer, backoff};
 use crate::health::Waiting;
 use crate::meters;
@@ -26,7 +26,7 @@ impl<S: Store> Writer<S> {
             return Ok(GO_ON);
         }
         for (partition, slot) in &self.slots {
-            meters::stands(*partition, slot.standing.next_offset, slot.state.product_count());
+            meters::stands(*partition, slot.standing.next_offset, slot.state.product_count(), slot.open);
         }
         match self.stored_positions().await {
             Ok(stored) => {
@@ -71,27 +71,49 @@ impl<S: Store> Writer<S> {
 
     /// Asks what is stored under every id of the batch.
     pub(super) async fn look_up_ids(&mut self, pending: &mut BTreeMap<i32, Pending>) -> Flow {
+        for (partition, pending) in pending.iter_mut().filter(|(_, pending)| !pending.looked_up) {
+            let ids = pending.ids(self.partition(*partition));
+            if self.look_up(*partition, pending, ids).await?.is_break() {
+                return Ok(STOPPED);
+            }
+            pending.looked_up = true;
+        }
+        Ok(GO_ON)
+    }
+
+    /// Asks for what the batch refers to and the fold does not know.
+    pub(super) async fn look_up_wanted(
+        &mut self,
+        pending: &mut BTreeMap<i32, Pending>,
+        wanted: Vec<(i32, Ids)>,
+    ) -> Flow {
+        for (partition, ids) in wanted {
+            let Some(pending) = pending.get_mut(&partition) else { continue };
+            if self.look_up(partition, pending, ids).await?.is_break() {
+                return Ok(STOPPED);
+            }
+        }
+        Ok(GO_ON)
+    }
+
+    async fn look_up(&mut self, partition: i32, pending: &mut Pending, ids: Ids) -> Flow {
         let mut backoff = backoff();
-        for (partition, pending) in pending.iter_mut() {
-            let (orders, movements) = pending.ids();
-            while !pending.looked_up {
-                let asking = self.parts.shared.asks(&self.parts.name);
-                let prior = self.parts.store.prior(*partition, &orders, &movements).await;
-                drop(asking);
-                match prior {
-                    Ok(prior) => {
-                        pending.prior = prior;
-                        pending.looked_up = true;
-                    }
-                    Err(error) => {
-                        if self.wait_after(error, &mut backoff).await?.is_break() {
-                            return Ok(STOPPED);
-                        }
+        loop {
+            let asking = self.parts.shared.asks(&self.parts.name);
+            let prior = self.parts.store.prior(partition, &ids).await;
+            drop(asking);
+            match prior {
+                Ok(prior) => {
+                    pending.learn(prior, &ids);
+                    return Ok(GO_ON);
+                }
+                Err(error) => {
+                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                        return Ok(STOPPED);
                     }
                 }
             }
         }
-        Ok(GO_ON)
     }
 
     /// COMMIT gave no answer. Position and effects share one transaction, so the position alone tells.
@@ -122,8 +144,8 @@ impl<S: Store> Writer<S> {
             let stored = stored.get(&partition).filter(|stored| Some(stored.generation) == generation);
             match stored.map(|stored| after_unknown_commit(from, to, stored.next_offset)) {
                 Some(CommitOutcome::Done) => {
+                    committed(pending, &effects);
                     self.advance_all(&[effects]);
-                    pending.remove(&partition);
                 }
                 Some(CommitOutcome::NotDone) => {}
                 Some(CommitOutcome::Superseded) | None => self.lose_all(&[partition]),
@@ -177,4 +199,27 @@ pub(super) fn needs_prior(batch: &[PartitionBatch<'_>], pending: &BTreeMap<i32, 
         pending.get(&effects.partition).is_some_and(|pending| !pending.looked_up)
             && effects.parked.iter().any(|parked| parked.reason == ParkReason::StockOverflow)
     })
+}
+
+/// What has to be looked up before the batch means anything, by partition.
+pub(super) fn wanted_of(batch: &[PartitionBatch<'_>]) -> Vec<(i32, Ids)> {
+    let wants = batch.iter().filter(|one| !one.effects.wanted.is_empty());
+    wants.map(|one| (one.effects.partition, ids_of(&one.effects.wanted))).collect()
+}
+
+/// Partitions of whose records fewer are to be tried, and how many.
+pub(super) fn fewer_of(batch: &[PartitionBatch<'_>], pending: &BTreeMap<i32, Pending>) -> Vec<(i32, usize)> {
+    let fewer = |one: &PartitionBatch<'_>| {
+        let partition = one.effects.partition;
+        Some((partition, pending.get(&partition)?.fewer(&one.effects)?))
+    };
+    batch.iter().filter_map(fewer).collect()
+}
+
+/// The batch stands: what it was folded from is done with.
+pub(super) fn committed(pending: &mut BTreeMap<i32, Pending>, effects: &BatchEffects) {
+    let left = pending.get_mut(&effects.partition).is_some_and(|pending| pending.committed(effects.next_offset));
+    if !left {
+        pending.remove(&effects.partition);
+    }
 }

@@ -5,6 +5,8 @@
 //! What can happen to a batch, and what follows (INV-1):
 //! - committed: the state takes its effects over;
 //! - a position was moved by somebody else: all is rolled back, that partition is read anew, the rest is folded again;
+//! - it comes to more than a transaction takes: it is cut, and the rest is folded after it;
+//! - it refers to orders or lines that stand before: they are looked up first, and it is folded again knowing them;
 //! - an id was there before: all is rolled back, the ids are looked up, all is folded again knowing them;
 //! - COMMIT gave no answer: the positions are read, and tell;
 //! - the database is away or refuses for now: the same again, for as long as it takes;
@@ -15,36 +17,27 @@
 //! the generation of the tables, too: others that stand at the very same offset are others all the same.
 
 mod doubt;
+mod parts;
 mod pending;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use doubt::needs_prior;
+use doubt::{committed, fewer_of, needs_prior, wanted_of};
 use ledger_database::Backoff;
 use ledger_fold::{BatchEffects, Partition, PartitionState};
 use ledger_kafka::record::{Epoch, OwnedRecord};
-use ledger_store::{PartitionBatch, Standing, Store, StoreError, Written};
+use ledger_store::{Loaded, OpenCounts, PartitionBatch, Standing, Store, Written};
 use pending::Pending;
-use thiserror::Error;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::intake::{Control, Intake, Limits, Taken};
+use crate::intake::{Control, Taken};
 use crate::meters;
-use crate::shared::{Resync, Shared};
+use crate::shared::Resync;
 
-/// How batches are cut.
-#[derive(Debug, Clone, Copy)]
-pub struct BatchSettings {
-    pub limits: Limits,
-    /// How long to wait for more than what is there. Zero: an idle system folds a record at once.
-    pub linger: Duration,
-}
+pub use parts::{BatchSettings, WriterError, WriterParts};
 
 /// How often a writer looks whether its positions are still where it left them.
 const POSITION_CHECK: Duration = Duration::from_secs(1);
@@ -54,13 +47,6 @@ fn backoff() -> Backoff {
     Backoff::new(Duration::from_millis(20), Duration::from_secs(2))
 }
 
-/// The writer cannot go on.
-#[derive(Debug, Error)]
-pub enum WriterError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// A partition that is ours.
 #[derive(Debug)]
 struct Slot {
@@ -68,19 +54,7 @@ struct Slot {
     /// What the state is of: the offset it was folded to, in the generation of tables that it was loaded from.
     standing: Standing,
     state: PartitionState,
-}
-
-/// What a writer is made of.
-pub struct WriterParts<S> {
-    /// For logs and health.
-    pub name: String,
-    pub store: S,
-    pub partition_count: i32,
-    pub intake: Arc<Intake>,
-    pub shared: Arc<Shared>,
-    pub resyncs: Sender<Resync>,
-    pub settings: BatchSettings,
-    pub stop: CancellationToken,
+    open: OpenCounts,
 }
 
 pub struct Writer<S> {
@@ -148,8 +122,10 @@ impl<S: Store> Writer<S> {
                 Ok(loaded) => {
                     self.database_answered();
                     if loaded.standing.next_offset == start_offset {
-                        meters::stands(partition, start_offset, loaded.state.product_count());
-                        self.slots.insert(partition, Slot { epoch, standing: loaded.standing, state: loaded.state });
+                        let Loaded { standing, state, open, .. } = loaded;
+                        meters::stands(partition, start_offset, state.product_count(), open);
+                        self.parts.shared.has_open_orders(partition, open);
+                        self.slots.insert(partition, Slot { epoch, standing, state, open });
                         self.parts.shared.loaded(partition, epoch);
                     } else {
                         self.resync(partition, epoch);
@@ -173,13 +149,29 @@ impl<S: Store> Writer<S> {
         loop {
             self.drop_ended();
             pending.retain(|partition, _| self.slots.contains_key(partition));
-            let mut batch = self.fold(&pending);
+            let batch = self.fold(&pending);
+            let fewer = fewer_of(&batch, &pending);
+            if !fewer.is_empty() {
+                drop(batch);
+                for (partition, count) in fewer {
+                    pending.entry(partition).or_default().take(count);
+                }
+                continue;
+            }
+            let wanted = wanted_of(&batch);
+            if !wanted.is_empty() {
+                drop(batch);
+                if self.look_up_wanted(&mut pending, wanted).await?.is_break() {
+                    return Ok(STOPPED);
+                }
+                continue;
+            }
             if needs_prior(&batch, &pending) {
                 drop(batch);
                 if self.look_up_ids(&mut pending).await?.is_break() {
                     return Ok(STOPPED);
                 }
-                batch = self.fold(&pending);
+                continue;
             }
             if batch.is_empty() {
                 // Nothing is left to write: it was committed before the answer was lost, or is not ours any more.
@@ -194,9 +186,13 @@ impl<S: Store> Writer<S> {
             let flow = match written {
                 Ok(Written::Committed) => {
                     self.database_answered();
-                    meters::batch(effects.iter().map(record_count).sum(), began.elapsed());
+                    meters::batch(effects.iter().map(|effects| effects.record_count).sum(), began.elapsed());
                     self.advance_all(&effects);
-                    return Ok(GO_ON);
+                    effects.iter().for_each(|effects| committed(&mut pending, effects));
+                    if pending.is_empty() {
+                        return Ok(GO_ON);
+                    }
+                    GO_ON
                 }
                 Ok(Written::Missed(partitions)) => {
                     self.lose_all(&partitions);
@@ -230,14 +226,17 @@ impl<S: Store> Writer<S> {
 
     /// Folds what is pending. Partitions without anything new are left out.
     fn fold<'a>(&self, pending: &'a BTreeMap<i32, Pending>) -> Vec<PartitionBatch<'a>> {
-        let count = self.parts.partition_count;
         let fold_one = |(partition, pending): (&i32, &'a Pending)| {
             let slot = self.slots.get(partition)?;
             let Standing { next_offset, generation } = slot.standing;
-            let effects = pending.fold(Partition { number: *partition, count }, &slot.state, next_offset);
-            (!effects.is_empty()).then_some(PartitionBatch { generation, effects, records: &pending.records })
+            let effects = pending.fold(self.partition(*partition), &slot.state, next_offset);
+            (!effects.is_empty()).then_some(PartitionBatch { generation, effects, records: pending.taken() })
         };
         pending.iter().filter_map(fold_one).collect()
+    }
+
+    fn partition(&self, number: i32) -> Partition {
+        Partition { number, count: self.parts.partition_count }
     }
 
     /// The batch stands: only now the state takes it over.
@@ -247,12 +246,17 @@ impl<S: Store> Writer<S> {
             let slot = self.slots.get_mut(&effects.partition);
             let slot = slot.expect("a batch is folded over its slot, which only this writer removes, between batches");
             slot.state.apply(effects);
+            slot.open.apply(&effects.open_orders);
             slot.standing.next_offset = effects.next_offset;
             // A request's span has the position that its record got: by it both sides can be joined.
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
             tracing::debug!(partition, from, to, generation = slot.standing.generation.number, "committed");
-            self.parts.shared.committed(effects.partition, effects.next_offset);
-            meters::committed(effects, record_count(effects), slot.state.product_count());
+            self.parts.shared.has_open_orders(partition, slot.open);
+            if !effects.told.is_empty() {
+                self.parts.shared.has_to_tell(partition, to);
+            }
+            self.parts.shared.committed(partition, to);
+            meters::committed(effects, slot.state.product_count(), slot.open);
         }
     }
 
@@ -289,11 +293,4 @@ impl<S: Store> Writer<S> {
             current
         });
     }
-}
-
-/// Each record is exactly one of these (INV-8).
-#[expect(clippy::expect_used, reason = "a count of records that are in memory fits")]
-fn record_count(effects: &BatchEffects) -> usize {
-    let duplicates = usize::try_from(effects.duplicate_count).expect("no more duplicates than records in memory");
-    effects.orders.len() + effects.movements.len() + effects.parked.len() + duplicates
 }

@@ -9,6 +9,7 @@ use ledger_store::MixedFolds;
 use projector::intake::Limits;
 use projector::projection::{self, ProjectionOptions};
 use projector::relay::Compression;
+use projector::ticker::TickSettings;
 use projector::writer::BatchSettings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,18 @@ pub struct ProjectArgs {
     #[arg(long, env = "LEDGER_BATCH_LINGER_MS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(0..=1000))]
     pub batch_linger_ms: u64,
+    /// How often holds that are over, and lines that are undecided for long, are looked for
+    #[arg(long, env = "LEDGER_TICK_MS", default_value_t = 1000,
+          value_parser = clap::value_parser!(u64).range(10..=5000))]
+    pub tick_ms: u64,
+    /// How long after its end a hold is taken for over: as much as this machine's clock may be fast
+    #[arg(long, env = "LEDGER_HOLD_GRACE_MS", default_value_t = 250,
+          value_parser = clap::value_parser!(u64).range(0..=600_000))]
+    pub hold_grace_ms: u64,
+    /// How long lines of an order may be undecided before their partitions are asked again
+    #[arg(long, env = "LEDGER_ASK_AGAIN_MS", default_value_t = 30_000,
+          value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub ask_again_ms: u64,
     /// Continue tables that another version of the fold made, so that rows of both stand side by side; without it the
     /// projector refuses, and `ledger rebuild` makes tables of this version
     #[arg(long, env = "LEDGER_ACCEPT_MIXED", value_parser = BoolishValueParser::new())]
@@ -72,6 +85,11 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         listen: args.listen,
         writers: usize::from(args.writers),
         batch: BatchSettings { limits, linger: Duration::from_millis(args.batch_linger_ms) },
+        tick: TickSettings {
+            every: Duration::from_millis(args.tick_ms),
+            hold_grace: Duration::from_millis(args.hold_grace_ms),
+            ask_again: Duration::from_millis(args.ask_again_ms),
+        },
         mixed_folds: if args.accept_mixed { MixedFolds::Accepted } else { MixedFolds::Refused },
     };
     let stop = CancellationToken::new();

@@ -1,19 +1,24 @@
-//! The projector's metrics: every name once, so that a dashboard's names can be looked up here. Counting must never
-//! decide anything.
+//! The projector's metrics: every name once, so that a dashboard's names can be looked up here; those of orders and of what partitions
+//! tell each other are in [`orders`]. Counting must never decide anything.
+
+mod orders;
 
 use std::time::Duration;
 
 use chrono::Utc;
 use ledger_fold::BatchEffects;
+use ledger_schema::Status;
+use ledger_store::OpenCounts;
 use ledger_store::generations::Phase;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
-use crate::status::{PartitionStatus, Status};
+use crate::status::{self, PartitionStatus};
+
+pub use orders::{asked_again, expiries_appended, oldest_undecided, tick_failed, told};
 
 const RECORDS: &str = "ledger_records_folded_total";
-const ORDERS: &str = "ledger_orders_total";
 const MOVEMENTS: &str = "ledger_movements_total";
 const DUPLICATES: &str = "ledger_duplicates_total";
 const PARKED: &str = "ledger_parked_total";
@@ -72,8 +77,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 fn describe() {
+    orders::describe();
     describe_counter!(RECORDS, "Records of the log that were folded and committed");
-    describe_counter!(ORDERS, "Orders decided, by status");
     describe_counter!(MOVEMENTS, "Receipts and adjustments decided, by status");
     describe_counter!(DUPLICATES, "Records that repeated an earlier one and changed nothing");
     describe_counter!(PARKED, "Records parked in dead_letters, by reason");
@@ -110,7 +115,7 @@ fn describe() {
 }
 
 /// What the status says of generations.
-pub fn generations(status: &Status) {
+pub fn generations(status: &status::Status) {
     gauge!(GENERATION).set(f64::from(status.generation));
     gauge!(FOLD_VERSION).set(f64::from(status.fold_version));
     gauge!(KEPT).set(f64_of_count(status.kept.len()));
@@ -127,15 +132,12 @@ pub fn generations(status: &Status) {
 }
 
 /// A partition's share of a committed batch.
-pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
-    counter!(RECORDS).increment(u64_of(records));
+pub fn committed(effects: &BatchEffects, products: usize, open: OpenCounts) {
+    counter!(RECORDS).increment(effects.record_count);
     counter!(DUPLICATES).increment(effects.duplicate_count);
-    for status in ledger_schema::Status::ALL {
-        let orders = effects.orders.iter().filter(|row| row.decision.status() == *status).count();
+    orders::committed(effects);
+    for status in Status::ALL {
         let movements = effects.movements.iter().filter(|row| row.decision.status() == *status).count();
-        if orders > 0 {
-            counter!(ORDERS, "status" => status.as_str()).increment(u64_of(orders));
-        }
         if movements > 0 {
             counter!(MOVEMENTS, "status" => status.as_str()).increment(u64_of(movements));
         }
@@ -143,19 +145,20 @@ pub fn committed(effects: &BatchEffects, records: usize, products: usize) {
     for parked in &effects.parked {
         counter!(PARKED, "reason" => parked.reason.as_str()).increment(1);
     }
-    stands(effects.partition, effects.next_offset, products);
+    stands(effects.partition, effects.next_offset, products, open);
 }
 
 /// Where a partition of ours stands.
-pub fn stands(partition: i32, next_offset: i64, products: usize) {
+pub fn stands(partition: i32, next_offset: i64, products: usize, open: OpenCounts) {
     let partition = partition.to_string();
     gauge!(POSITION, "partition" => partition.clone()).set(f64_of(next_offset));
-    gauge!(PRODUCTS, "partition" => partition).set(f64_of_count(products));
+    gauge!(PRODUCTS, "partition" => partition.clone()).set(f64_of_count(products));
+    orders::open(partition, open);
 }
 
-pub fn batch(records: usize, took: Duration) {
+pub fn batch(records: u64, took: Duration) {
     counter!(BATCHES).increment(1);
-    histogram!(BATCH_RECORDS).record(f64_of_count(records));
+    histogram!(BATCH_RECORDS).record(f64_of(i64::try_from(records).unwrap_or(i64::MAX)));
     histogram!(COMMIT_SECONDS).record(took);
 }
 
@@ -200,6 +203,7 @@ pub fn given_away(partition: i32) {
     for name in [POSITION, PRODUCTS, LAG, LAG_SECONDS, END, STABLE, BLOCKED] {
         gauge!(name, "partition" => partition.to_string()).set(f64::NAN);
     }
+    orders::given_away(partition);
 }
 
 /// As [`given_away`], for what a relay shows.
@@ -251,7 +255,8 @@ mod tests {
             .build_recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
-            stands(3, 17, 2);
+            stands(3, 17, 2, OpenCounts { pending: 1, held: 5 });
+            oldest_undecided(3, Duration::from_secs(4));
             relay_cursor(3, 16);
             lag(&PartitionStatus {
                 partition: 3,
@@ -263,7 +268,15 @@ mod tests {
                 blocked_since: Some(Utc::now() - Duration::from_secs(60)),
             });
             let shown = handle.render();
-            for line in ["position 17", "lag_records 2", "lag_seconds 1.5", "end_offset 19", "stable_offset 17"] {
+            assert!(shown.contains("ledger_open_orders{partition=\"3\",status=\"held\"} 5\n"), "{shown}");
+            for line in [
+                "oldest_undecided_seconds 4",
+                "position 17",
+                "lag_records 2",
+                "lag_seconds 1.5",
+                "end_offset 19",
+                "stable_offset 17",
+            ] {
                 let (name, value) = line.split_once(' ').expect("two words");
                 assert!(shown.contains(&format!("ledger_{name}{{partition=\"3\"}} {value}\n")), "{line}: {shown}");
             }
@@ -271,14 +284,25 @@ mod tests {
             given_away(3);
             relay_ended(3);
             let shown = handle.render();
-            for name in [POSITION, PRODUCTS, LAG, LAG_SECONDS, END, STABLE, BLOCKED, RELAY_CURSOR] {
+            assert!(shown.contains("ledger_open_orders{partition=\"3\",status=\"pending\"} NaN"), "{shown}");
+            for name in [
+                POSITION,
+                PRODUCTS,
+                LAG,
+                LAG_SECONDS,
+                END,
+                STABLE,
+                BLOCKED,
+                "ledger_oldest_undecided_seconds",
+                RELAY_CURSOR,
+            ] {
                 assert!(shown.contains(&format!("{name}{{partition=\"3\"}} NaN")), "{shown}");
             }
             let began = std::time::Instant::now();
             while handle.render().contains("partition=") {
                 assert!(began.elapsed() < Duration::from_secs(60), "they stay");
             }
-            stands(3, 18, 2);
+            stands(3, 18, 2, OpenCounts::default());
             assert!(handle.render().contains("ledger_position{partition=\"3\"} 18"), "it came back");
         });
     }
