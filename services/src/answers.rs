@@ -1,21 +1,21 @@
-//! The shapes of the answers: JSON in camelCase, positions as `PARTITION:OFFSET`, times in RFC 3339.
+//! The shapes of what a write is answered with: JSON in camelCase, positions as `PARTITION:OFFSET`, times in RFC 3339. What is read:
+//! [`crate::views`].
 
 use axum::Json;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chrono::SecondsFormat;
-use ledger_schema::{MovementId, OrderId, Position, ProductId};
+use ledger_schema::{MovementId, OrderId, Position, ProductId, Status};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::reader::{MovementRow, OrderRow, StockRow};
+use crate::decision::Decision;
+use crate::order_change::Changed;
 use crate::submission::Accepted;
 
 /// All but RFC 3986's unreserved characters.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-const PENDING: &str = "pending";
 
 /// The answer of an accepted order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,14 +23,39 @@ const PENDING: &str = "pending";
 pub struct AcceptedOrder {
     #[schema(format = Uuid)]
     pub(crate) order_id: String,
-    /// `pending`, or what was decided.
+    /// `pending`, or where it stands.
     #[schema(example = "pending")]
     pub(crate) status: String,
-    /// Why it was rejected.
+    /// Why it was rejected or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// Of an order that is held: until when, unless it is confirmed before. RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    pub(crate) expires_at: Option<String>,
     /// `PARTITION:OFFSET` of its record in the log.
     #[schema(example = "3:41")]
+    pub(crate) position: String,
+}
+
+/// The answer of a confirmation or a cancellation.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedOrder {
+    #[schema(format = Uuid)]
+    pub(crate) order_id: String,
+    /// Where the order stands; while the request is not decided (202), where it stood before.
+    #[schema(example = "confirmed")]
+    pub(crate) status: String,
+    /// Why it was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Of an order that is held: until when, unless it is confirmed before. RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    pub(crate) expires_at: Option<String>,
+    /// `PARTITION:OFFSET` of the request in the log; of the order itself where nothing had to be asked.
+    #[schema(example = "3:57")]
     pub(crate) position: String,
 }
 
@@ -51,160 +76,58 @@ pub struct AcceptedMovement {
     pub(crate) position: String,
 }
 
-/// One row of an order: its product, and what was decided.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderView {
-    #[schema(format = Uuid)]
-    pub(crate) order_id: String,
-    pub(crate) user_id: String,
-    pub(crate) product_id: String,
-    pub(crate) quantity: i64,
-    /// Minor units.
-    pub(crate) unit_price: i64,
-    /// Minor units.
-    pub(crate) total_price: i64,
-    /// `confirmed`, `rejected` or `cancelled`.
-    pub(crate) status: String,
-    /// Why it was rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-    /// `PARTITION:OFFSET` of its record in the log.
-    #[schema(example = "3:41")]
-    pub(crate) position: String,
-    #[schema(format = DateTime)]
-    pub(crate) placed_at: String,
-}
-
-/// An order by its id.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderAnswer {
-    #[serde(flatten)]
-    pub(crate) order: OrderView,
-    /// Every row under the id, when there are several: two requests for two products that used one id at the same time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) lines: Option<Vec<OrderView>>,
-}
-
-/// What can be sold of a product.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StockView {
-    pub(crate) product_id: String,
-    pub(crate) available: i64,
-    /// `PARTITION:OFFSET` of the record that changed it last.
-    #[schema(example = "3:41")]
-    pub(crate) position: String,
-}
-
-/// A receipt or an adjustment, and what was decided.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MovementView {
-    #[schema(format = Uuid)]
-    pub(crate) movement_id: String,
-    pub(crate) product_id: String,
-    /// `receipt` or `adjustment`.
-    #[schema(example = "adjustment")]
-    pub(crate) kind: String,
-    /// Pieces that it adds to the stock, or takes from it where it is negative.
-    pub(crate) delta: i64,
-    /// `confirmed` or `rejected`.
-    pub(crate) status: String,
-    /// Why it was rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-    /// Why somebody adjusted, in their words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) note: Option<String>,
-    /// `PARTITION:OFFSET` of its record in the log.
-    #[schema(example = "3:41")]
-    pub(crate) position: String,
-    #[schema(format = DateTime)]
-    pub(crate) occurred_at: String,
-}
-
-/// A page of a user's orders, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderPage {
-    pub(crate) items: Vec<OrderView>,
-    /// Continue with `?cursor=`; null at the end.
-    pub(crate) next_cursor: Option<String>,
-}
-
-/// A page of stock, by product id.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StockPage {
-    pub(crate) items: Vec<StockView>,
-    /// Continue with `?cursor=`; null at the end.
-    pub(crate) next_cursor: Option<String>,
-}
-
-impl From<OrderRow> for OrderView {
-    fn from(row: OrderRow) -> Self {
-        Self {
-            position: row.position().to_string(),
-            order_id: row.order_id.to_string(),
-            user_id: row.user_id,
-            product_id: row.product_id,
-            quantity: row.quantity,
-            unit_price: row.unit_price,
-            total_price: row.total_price,
-            status: row.status,
-            reason: row.reason,
-            placed_at: row.placed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
-        }
-    }
-}
-
-impl From<StockRow> for StockView {
-    fn from(row: StockRow) -> Self {
-        Self { position: row.position().to_string(), product_id: row.product_id, available: row.available }
-    }
-}
-
-impl From<MovementRow> for MovementView {
-    fn from(row: MovementRow) -> Self {
-        Self {
-            position: row.position().to_string(),
-            movement_id: row.movement_id.to_string(),
-            product_id: row.product_id,
-            kind: row.kind,
-            delta: row.delta,
-            status: row.status,
-            reason: row.reason,
-            note: row.note,
-            occurred_at: row.occurred_at.to_rfc3339_opts(SecondsFormat::Micros, true),
-        }
-    }
-}
-
 impl Accepted {
-    fn parts(self) -> (Position, String, Option<String>) {
-        match self {
-            Self::Pending(position) => (position, PENDING.to_owned(), None),
-            Self::Decided(decision) => (decision.position, decision.status, decision.reason),
-        }
-    }
-
     /// 201 when the client waited for the decision and there is one, else 202.
     fn status(&self, waited: bool) -> StatusCode {
         match self {
-            Self::Decided(_) if waited => StatusCode::CREATED,
-            _ => StatusCode::ACCEPTED,
+            Self::Stands(decision) if waited && !decision.is_pending() => StatusCode::CREATED,
+            Self::Stands(_) | Self::Pending(_) => StatusCode::ACCEPTED,
         }
+    }
+
+    fn decision(self) -> Decision {
+        match self {
+            Self::Stands(decision) => decision,
+            Self::Pending(position) => {
+                let status = Status::Pending.to_string();
+                Decision { position, status, reason: None, expires_at: None, refused: Vec::new() }
+            }
+        }
+    }
+}
+
+impl Decision {
+    /// Until when an order is held. Of one that is pending it is not told: the record that counts may be an earlier one.
+    fn held_until(&self) -> Option<String> {
+        self.expires_at.clone().filter(|_| self.is(Status::Held))
     }
 }
 
 pub(crate) fn accepted_order(order_id: OrderId, accepted: Accepted, waited: bool) -> Response {
     let code = accepted.status(waited);
-    let (position, status, reason) = accepted.parts();
+    let decision = accepted.decision();
+    let (position, expires_at) = (decision.position, decision.held_until());
+    let Decision { status, reason, .. } = decision;
     let location = format!("/orders/{order_id}?after={position}");
-    let body = AcceptedOrder { order_id: order_id.to_string(), status, reason, position: position.to_string() };
-    located(code, &location, &body)
+    let (order_id, position) = (order_id.to_string(), position.to_string());
+    located(code, &location, &AcceptedOrder { order_id, status, reason, expires_at, position })
+}
+
+/// 200 when it is done, else 202 with the address at which that can be seen.
+pub(crate) fn changed_order(order_id: OrderId, changed: Changed) -> Response {
+    let body = |position: Position, decision: Decision| {
+        let expires_at = decision.held_until();
+        let Decision { status, reason, .. } = decision;
+        let (order_id, position) = (order_id.to_string(), position.to_string());
+        ChangedOrder { order_id, status, reason, expires_at, position }
+    };
+    match changed {
+        Changed::Done { position, now } => (StatusCode::OK, Json(body(position, now))).into_response(),
+        Changed::Asked { position, before } => {
+            let location = format!("/orders/{order_id}?after={position}");
+            located(StatusCode::ACCEPTED, &location, &body(position, before))
+        }
+    }
 }
 
 pub(crate) fn accepted_movement(
@@ -214,11 +137,10 @@ pub(crate) fn accepted_movement(
     waited: bool,
 ) -> Response {
     let code = accepted.status(waited);
-    let (position, status, reason) = accepted.parts();
+    let Decision { position, status, reason, .. } = accepted.decision();
     let location = format!("/stock/{}/movements/{movement_id}?after={position}", in_path(product_id));
-    let body =
-        AcceptedMovement { movement_id: movement_id.to_string(), status, reason, position: position.to_string() };
-    located(code, &location, &body)
+    let (movement_id, position) = (movement_id.to_string(), position.to_string());
+    located(code, &location, &AcceptedMovement { movement_id, status, reason, position })
 }
 
 /// An id as a segment of a path. Of dots alone, it is escaped as well: such a segment would mean a place in the path.

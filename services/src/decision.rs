@@ -5,23 +5,13 @@
 
 use std::fmt;
 
-use ledger_schema::wire::Event;
-use ledger_schema::{MovementId, OrderId, Position};
+use ledger_schema::{MovementId, OrderId, Position, Status};
 
 /// What a write is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     Order(OrderId),
     Movement(MovementId),
-}
-
-impl Subject {
-    pub(crate) fn of(event: &Event) -> Self {
-        match event {
-            Event::OrderPlaced(order) => Self::Order(order.order_id()),
-            Event::StockMoved(movement) => Self::Movement(movement.movement_id()),
-        }
-    }
 }
 
 impl fmt::Display for Subject {
@@ -33,13 +23,39 @@ impl fmt::Display for Subject {
     }
 }
 
-/// A decision that the fold recorded.
+/// Where an order or a movement stands, as the fold recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decision {
-    /// Of the record that was decided: the first under its id.
+    /// Of the record under whose id it stands: the first of that id in its partition.
     pub(crate) position: Position,
     /// A word of [`ledger_schema::Status`], or one that only a newer projector knows.
     pub(crate) status: String,
-    /// Why it was rejected. There exactly when it was: by a CHECK of the tables, and in outcomes by their type.
+    /// Why it was rejected or cancelled. There exactly when it was: by a CHECK of the tables, and in outcomes by their type.
     pub(crate) reason: Option<String>,
+    /// When the hold of an order ends that is held; RFC 3339.
+    pub(crate) expires_at: Option<String>,
+    /// The lines of an order that were refused.
+    pub(crate) refused: Vec<RefusedLine>,
+}
+
+/// A line of an order that its product's partition refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefusedLine {
+    pub(crate) line_no: i16,
+    pub(crate) product_id: String,
+    /// In pieces.
+    pub(crate) quantity: i64,
+    /// A word of [`ledger_schema::OrderReason`].
+    pub(crate) reason: String,
+}
+
+impl Decision {
+    /// Whether lines of the order are still to be decided.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.is(Status::Pending)
+    }
+
+    pub(crate) fn is(&self, status: Status) -> bool {
+        self.status == status.as_str()
+    }
 }

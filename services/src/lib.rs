@@ -2,7 +2,7 @@
 //!
 //! It must never write to the database, never keep state that another service would need, and never answer more than
 //! is known, nor less than was answered before. Reading order: [`service`], then `routes` and `request` (HTTP to domain
-//! values), `submission` (the path of a write), `reads` (reads never go back), `event_log` (Kafka), `reader` (MariaDB),
+//! values), `submission` (the path of a write), `order_change` (confirm and cancel), `reads` (reads never go back), `event_log` (Kafka), `reader` (MariaDB),
 //! `waiting`, `outcomes` (what the fold decided). Connections are `ledger-http`'s. Imports point one way: no module is part of a circle.
 
 mod answer_marks;
@@ -13,6 +13,7 @@ mod faults;
 mod list_cursor;
 mod metrics;
 pub mod openapi;
+mod order_change;
 mod outcomes;
 pub mod problem;
 mod published;
@@ -28,6 +29,7 @@ pub mod start;
 mod state;
 mod submission;
 mod trace_context;
+pub mod views;
 mod waiting;
 
 pub use event_log::LogFacts;

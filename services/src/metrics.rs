@@ -79,6 +79,7 @@ pub(crate) struct Metrics {
     pub(crate) undecodable_outcomes: Counter,
     pub(crate) projection_polls: Counter,
     pub(crate) held_reads: Counter,
+    pub(crate) shared_ids: Counter,
     pub(crate) database_errors: Counter,
     pub(crate) dead_connections: Counter,
     pub(crate) reader_lag_records: Gauge,
@@ -119,6 +120,7 @@ impl Metrics {
                 undecodable_outcomes: counter!("order_service_undecodable_outcomes_total"),
                 projection_polls: counter!("order_service_projection_polls_total"),
                 held_reads: counter!("order_service_held_reads_total"),
+                shared_ids: counter!("order_service_shared_ids_total"),
                 database_errors: counter!("order_service_database_errors_total"),
                 dead_connections: counter!("order_service_dead_connections_total"),
                 reader_lag_records: gauge!("order_service_reader_lag_records"),
@@ -180,6 +182,10 @@ fn describe() {
     describe_counter!(
         "order_service_held_reads_total",
         "Reads that found a partition before what was observed, or before ?after=, and waited"
+    );
+    describe_counter!(
+        "order_service_shared_ids_total",
+        "Looks at an order's id that found several orders: what a race for it over two home partitions left"
     );
     describe_counter!("order_service_database_errors_total", "Reads that failed");
     describe_counter!(

@@ -154,8 +154,10 @@ fn cause_of(message: &BorrowedMessage<'_>) -> Option<Position> {
 /// While no request waits nothing is decoded: a backlog that is folded at full speed costs the services next to nothing. A
 /// request that begins to wait just now looks its id up afterwards, and finds there what this outcome says.
 fn hand_over(awaited: &AwaitedOutcomes, value: Option<&[u8]>) -> Result<(), UndecodableOutcome> {
-    if !awaited.is_empty() {
-        awaited.hand_over(DecidedRecord::decode(value.ok_or(UndecodableOutcome::NoValue)?)?);
+    if !awaited.is_empty()
+        && let Some(record) = DecidedRecord::decode(value.ok_or(UndecodableOutcome::NoValue)?)?
+    {
+        awaited.hand_over(record);
     }
     Ok(())
 }

@@ -11,6 +11,6 @@ mod awaited;
 mod decided_record;
 mod follower;
 
-pub(crate) use awaited::{Awaited, AwaitedOutcomes, Registration};
+pub(crate) use awaited::{Answering, Awaited, AwaitedOutcomes, Registration};
 pub(crate) use decided_record::DecidedRecord;
 pub(crate) use follower::{FollowError, Follower, FollowerOptions};

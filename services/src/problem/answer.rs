@@ -14,9 +14,9 @@ use bytes::Bytes;
 use ledger_http::Refusal;
 use ledger_schema::{MovementId, OrderId, ParkReason, Position, ProductId};
 
-use super::document::{FieldError, ProblemDocument};
+use super::document::{FieldError, ProblemDocument, RefusedLineView};
 use super::words;
-use crate::decision::Subject;
+use crate::decision::{Decision, RefusedLine, Subject};
 
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -25,8 +25,16 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) subject: Subject,
-    pub(crate) product_id: String,
+    /// `None` for an order of several lines.
+    pub(crate) product_id: Option<String>,
     pub(crate) position: Option<Position>,
+}
+
+/// An order whose state forbids what was asked of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Forbidden {
+    pub(crate) order_id: OrderId,
+    pub(crate) decision: Decision,
 }
 
 /// Why a request was not answered with success.
@@ -52,8 +60,13 @@ pub(crate) enum Problem {
     IdempotencyConflict(Box<Case>),
     /// 422: an order id is stated beside a key, which decides the id and gives another one. Nothing was appended.
     KeyOfAnotherId { stated: OrderId, by_key: OrderId },
-    /// 409: folded, and refused for `reason`; `available` is what is left now.
-    Rejected { case: Box<Case>, reason: String, available: Option<i64> },
+    /// 409: folded, and refused for `reason`, or cancelled since; `available` is what is left now of the first line that was
+    /// refused.
+    Rejected { case: Box<Case>, reason: String, refused: Vec<RefusedLine>, available: Option<i64> },
+    /// 409: an order that is not held cannot be confirmed.
+    NotHeld(Box<Forbidden>),
+    /// 409: an order that was rejected cannot be cancelled.
+    NotCancellable(Box<Forbidden>),
     /// 409: in the log, but parked instead of folded.
     Parked { case: Box<Case>, reason: String },
     /// 503: a server is away; nothing was appended.
@@ -64,6 +77,8 @@ pub(crate) enum Problem {
     RecordTooLarge { bytes: usize, cause: String },
     /// 503: appended or not, nobody knows.
     UnknownOutcome { case: Box<Case>, cause: String },
+    /// 503: a confirmation or a cancellation was appended or not, nobody knows.
+    UnknownChange { order_id: OrderId, cause: String },
     /// 503: the projection did not pass this position in time.
     NotYetProjected(Position),
     /// 503: in this partition the projection stands before what was observed already.
@@ -100,10 +115,13 @@ impl Problem {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) | Self::RecordTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Rejected { .. } | Self::Parked { .. } => StatusCode::CONFLICT,
+            Self::Rejected { .. } | Self::Parked { .. } | Self::NotHeld(_) | Self::NotCancellable(_) => {
+                StatusCode::CONFLICT
+            }
             Self::Unavailable { .. }
             | Self::Refused { .. }
             | Self::UnknownOutcome { .. }
+            | Self::UnknownChange { .. }
             | Self::NotYetProjected(_)
             | Self::CatchingUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
@@ -123,54 +141,13 @@ impl Problem {
             Self::UnsupportedMediaType(_) => words::UNSUPPORTED_MEDIA_TYPE,
             Self::IdempotencyConflict(_) | Self::KeyOfAnotherId { .. } => words::IDEMPOTENCY_CONFLICT,
             Self::Rejected { reason, .. } | Self::Parked { reason, .. } => reason,
+            Self::NotHeld(_) => words::NOT_HELD,
+            Self::NotCancellable(_) => words::NOT_CANCELLABLE,
             Self::Unavailable { .. } | Self::Refused { .. } => words::UNAVAILABLE,
-            Self::UnknownOutcome { .. } => words::UNKNOWN_OUTCOME,
+            Self::UnknownOutcome { .. } | Self::UnknownChange { .. } => words::UNKNOWN_OUTCOME,
             Self::NotYetProjected(_) => words::NOT_YET_PROJECTED,
             Self::CatchingUp { .. } => words::PROJECTION_CATCHING_UP,
             Self::Panic => words::INTERNAL_ERROR,
-        }
-    }
-
-    fn detail(&self) -> String {
-        match self {
-            Self::InvalidRequest(errors) | Self::InvalidFields(errors) => {
-                errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>().join("; ")
-            }
-            Self::NotRouted(refusal) => refusal.detail(),
-            Self::NotFound(what) => what.clone(),
-            Self::MethodNotAllowed => "the header Allow names the methods of this address".to_owned(),
-            Self::RequestTimeout => "the body did not arrive in time".to_owned(),
-            Self::BodyTooLarge(limit) => format!("a body has at most {limit} bytes"),
-            Self::UnsupportedMediaType(found) => format!("expected Content-Type: application/json, found {found}"),
-            Self::IdempotencyConflict(case) => {
-                format!("another request with other contents was accepted under this id ({})", case.subject)
-            }
-            Self::KeyOfAnotherId { stated, by_key } => format!(
-                "orderId: the Idempotency-Key gives order {by_key}, found {stated}; leave orderId out, or state that one"
-            ),
-            Self::Rejected { case, reason, .. } => {
-                format!("{} of {} was rejected: {reason}", case.subject, case.product_id)
-            }
-            Self::Parked { case, reason } => {
-                format!("{} of {} could not be folded and was parked: {reason}", case.subject, case.product_id)
-            }
-            Self::Unavailable { part, .. } => format!("{part} cannot be reached at the moment; nothing was changed"),
-            Self::Refused { .. } => {
-                "Kafka refuses what this service appends at the moment; nothing was changed, and /readyz says why"
-                    .to_owned()
-            }
-            Self::RecordTooLarge { bytes, .. } => format!(
-                "the log takes no record of {bytes} bytes, or not the batch that it was sent in; nothing was changed"
-            ),
-            Self::UnknownOutcome { case, .. } => {
-                format!("whether {} was accepted is unknown; {}", case.subject, how_to_retry(case.subject))
-            }
-            Self::NotYetProjected(position) => format!("the projection has not passed {position} yet"),
-            Self::CatchingUp { partition, next_offset, furthest } => format!(
-                "partition {partition} of the projection stands at offset {next_offset}, and was observed at {furthest} before; \
-                 nothing was changed"
-            ),
-            Self::Panic => "a bug in this service; the request id is in its log".to_owned(),
         }
     }
 
@@ -180,7 +157,8 @@ impl Problem {
             Self::Unavailable { cause, .. }
             | Self::Refused { cause }
             | Self::RecordTooLarge { cause, .. }
-            | Self::UnknownOutcome { cause, .. } => Some(cause),
+            | Self::UnknownOutcome { cause, .. }
+            | Self::UnknownChange { cause, .. } => Some(cause),
             _ => None,
         }
     }
@@ -208,7 +186,7 @@ impl Problem {
                 Subject::Order(order_id) => document.order_id = Some(order_id.to_string()),
                 Subject::Movement(movement_id) => document.movement_id = Some(movement_id.to_string()),
             }
-            document.product_id = Some(case.product_id.clone());
+            document.product_id.clone_from(&case.product_id);
             document.position = case.position.map(|position| position.to_string());
         }
         match self {
@@ -219,7 +197,21 @@ impl Problem {
                 document.errors = Some(vec![FieldError::new("orderId", message)]);
                 document.order_id = Some(by_key.to_string());
             }
-            Self::Rejected { available, .. } => document.available = *available,
+            Self::Rejected { refused, available, .. } => {
+                document.available = *available;
+                if let Some(first) = refused.first() {
+                    document.product_id = Some(first.product_id.clone());
+                    document.lines = Some(refused.iter().cloned().map(RefusedLineView::from).collect());
+                }
+            }
+            Self::UnknownChange { order_id, .. } => document.order_id = Some(order_id.to_string()),
+            Self::NotHeld(forbidden) | Self::NotCancellable(forbidden) => {
+                let Forbidden { order_id, decision } = &**forbidden;
+                document.order_id = Some(order_id.to_string());
+                document.order_status = Some(decision.status.clone());
+                document.reason.clone_from(&decision.reason);
+                document.position = Some(decision.position.to_string());
+            }
             Self::NotYetProjected(position) => document.position = Some(position.to_string()),
             Self::CatchingUp { partition, next_offset, furthest } => {
                 document.partition = Some(*partition);
@@ -256,19 +248,6 @@ impl IntoResponse for Problem {
     }
 }
 
-fn how_to_retry(subject: Subject) -> String {
-    match subject {
-        Subject::Order(order_id) => {
-            format!(
-                "retry with the same Idempotency-Key, or with \"orderId\":\"{order_id}\": it takes effect at most once"
-            )
-        }
-        Subject::Movement(_) => {
-            "retry with the same Idempotency-Key; without one, compare the stock before you send it again".to_owned()
-        }
-    }
-}
-
 /// The word of a parked record that means "another request came first under this id".
 pub(crate) fn parked(case: Case, reason: String) -> Problem {
     if reason == ParkReason::ConflictingDuplicate.as_str() {
@@ -281,12 +260,30 @@ pub(crate) fn parked(case: Case, reason: String) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger_schema::RejectionReason;
+    use ledger_schema::{OrderReason, RejectionReason};
 
     fn case() -> Box<Case> {
         let order_id = OrderId::parse("77a436fd-64f9-4d35-999b-a957195f5d23").expect("valid");
         let position = Some(Position { partition: 3, offset: 41 });
-        Box::new(Case { subject: Subject::Order(order_id), product_id: "chocolate".to_owned(), position })
+        Box::new(Case { subject: Subject::Order(order_id), product_id: Some("chocolate".to_owned()), position })
+    }
+
+    fn forbidden(status: &str, reason: Option<&str>) -> Box<Forbidden> {
+        let order_id = OrderId::parse("77a436fd-64f9-4d35-999b-a957195f5d23").expect("valid");
+        let position = Position { partition: 3, offset: 41 };
+        let reason = reason.map(str::to_owned);
+        let decision = Decision { position, status: status.to_owned(), reason, expires_at: None, refused: vec![] };
+        Box::new(Forbidden { order_id, decision })
+    }
+
+    fn rejected(reason: &str, lines: &[(i16, &str)]) -> Problem {
+        let refused = lines.iter().map(|(line_no, reason)| RefusedLine {
+            line_no: *line_no,
+            product_id: format!("p{line_no}"),
+            quantity: 2,
+            reason: (*reason).to_owned(),
+        });
+        Problem::Rejected { case: case(), reason: reason.into(), refused: refused.collect(), available: Some(7) }
     }
 
     #[test]
@@ -306,16 +303,16 @@ mod tests {
             (Problem::UnsupportedMediaType("text/plain".into()), 415, "unsupported-media-type"),
             (Problem::IdempotencyConflict(case()), 422, "idempotency-conflict"),
             (Problem::KeyOfAnotherId { stated: order_id, by_key: order_id }, 422, "idempotency-conflict"),
-            (
-                Problem::Rejected { case: case(), reason: "out-of-stock".into(), available: Some(7) },
-                409,
-                "out-of-stock",
-            ),
+            (rejected("out-of-stock", &[(1, "out-of-stock")]), 409, "out-of-stock"),
+            (rejected("expired", &[]), 409, "expired"),
+            (Problem::NotHeld(forbidden("pending", None)), 409, "not-held"),
+            (Problem::NotCancellable(forbidden("rejected", Some("out-of-stock"))), 409, "not-cancellable"),
             (Problem::Parked { case: case(), reason: "wrong-partition".into() }, 409, "wrong-partition"),
             (Problem::Unavailable { part: "Kafka", cause: String::new() }, 503, "unavailable"),
             (Problem::Refused { cause: String::new() }, 503, "unavailable"),
             (Problem::RecordTooLarge { bytes: 7, cause: String::new() }, 413, "body-too-large"),
             (Problem::UnknownOutcome { case: case(), cause: String::new() }, 503, "unknown-outcome"),
+            (Problem::UnknownChange { order_id, cause: String::new() }, 503, "unknown-outcome"),
             (Problem::NotYetProjected(position), 503, "not-yet-projected"),
             (Problem::CatchingUp { partition: 3, next_offset: 41, furthest: 57 }, 503, "projection-catching-up"),
             (Problem::Panic, 500, "internal-error"),
@@ -335,6 +332,9 @@ mod tests {
         for reason in RejectionReason::ALL {
             assert!(words::explain(reason.as_str()).is_some(), "{reason}");
         }
+        for reason in OrderReason::ALL {
+            assert!(words::explain(reason.as_str()).is_some(), "{reason}");
+        }
         for reason in ParkReason::ALL {
             assert!(words::explain(reason.as_str()).is_some(), "{reason}");
         }
@@ -346,17 +346,61 @@ mod tests {
 
     #[test]
     fn members_beside_the_common_ones() {
-        let problem = Problem::Rejected { case: case(), reason: "out-of-stock".into(), available: Some(7) };
-        let json = serde_json::to_value(problem.document()).expect("serializes");
+        let json = serde_json::to_value(rejected("out-of-stock", &[]).document()).expect("serializes");
         assert_eq!(json["orderId"], "77a436fd-64f9-4d35-999b-a957195f5d23");
-        assert_eq!(json["position"], "3:41");
+        assert_eq!((&json["position"], &json["productId"]), (&"3:41".into(), &"chocolate".into()));
         assert_eq!(json["available"], 7);
-        assert_eq!(json.get("errors"), None);
+        assert_eq!((json.get("errors"), json.get("lines")), (None, None));
         let problem = Problem::CatchingUp { partition: 3, next_offset: 41, furthest: 57 };
         let json = serde_json::to_value(problem.document()).expect("serializes");
         assert_eq!(
             (&json["partition"], &json["nextOffset"], &json["furthestOffset"]),
             (&3.into(), &41.into(), &57.into())
         );
+    }
+
+    #[test]
+    fn a_rejection_names_the_lines_and_why() {
+        let problem = rejected("out-of-stock", &[(2, "out-of-stock"), (3, "unknown-product")]);
+        let json = serde_json::to_value(problem.document()).expect("serializes");
+        let lines = serde_json::json!([
+            {"lineNo": 2, "productId": "p2", "quantity": 2, "reason": "out-of-stock"},
+            {"lineNo": 3, "productId": "p3", "quantity": 2, "reason": "unknown-product"},
+        ]);
+        assert_eq!((&json["lines"], &json["productId"]), (&lines, &"p2".into()));
+        let Problem::Rejected { mut case, reason, refused, available } = problem else { unreachable!("it is one") };
+        case.product_id = None;
+        let detail = Problem::Rejected { case, reason, refused, available }.detail();
+        assert!(detail.ends_with("was rejected: line 2 (p2): out-of-stock; line 3 (p3): unknown-product"), "{detail}");
+    }
+
+    #[test]
+    fn a_state_that_forbids_is_told() {
+        for (problem, status, reason, words) in [
+            (
+                Problem::NotHeld(forbidden("cancelled", Some("expired"))),
+                "cancelled",
+                Some("expired"),
+                "is cancelled (expired), not held",
+            ),
+            (
+                Problem::NotHeld(forbidden("cancelled", Some("cancelled"))),
+                "cancelled",
+                Some("cancelled"),
+                "is cancelled, not held",
+            ),
+            (Problem::NotHeld(forbidden("pending", None)), "pending", None, "is pending, not held"),
+            (
+                Problem::NotCancellable(forbidden("rejected", Some("out-of-stock"))),
+                "rejected",
+                Some("out-of-stock"),
+                "is rejected (out-of-stock), and cannot be cancelled",
+            ),
+        ] {
+            let json = serde_json::to_value(problem.document()).expect("serializes");
+            assert_eq!((json["orderStatus"].as_str(), json["reason"].as_str()), (Some(status), reason));
+            assert_eq!(json["position"], "3:41");
+            assert!(problem.detail().ends_with(words), "{}", problem.detail());
+        }
     }
 }

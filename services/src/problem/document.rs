@@ -1,28 +1,65 @@
 //! A problem as it travels (RFC 9457): the members of the JSON, and nothing about when which of them is there.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use ledger_schema::Violation;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::decision::RefusedLine;
+
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct FieldError {
     /// The field of the body, the parameter of the path or query, or the header; `body` for the body as a whole.
-    #[schema(value_type = String, example = "quantity")]
+    #[schema(value_type = String, example = "lines[1].quantity")]
     pub field: Cow<'static, str>,
+    /// Number of the order's line that it is about, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 2)]
+    pub line_no: Option<i16>,
     #[schema(example = "must be an integer from 1 to 1000000000, found 0")]
     pub message: String,
 }
 
 impl FieldError {
     pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self { field: field.into(), line_no: None, message: message.into() }
     }
 
-    pub(crate) fn violation(field: &'static str, violation: &Violation) -> Self {
-        Self::new(field, violation.to_string())
+    /// About a line of the order.
+    pub(crate) fn of_line(line_no: i16, field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { line_no: Some(line_no), ..Self::new(field, message) }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line_no {
+            Some(line_no) => write!(f, "{} (line {line_no}): {}", self.field, self.message),
+            None => write!(f, "{}: {}", self.field, self.message),
+        }
+    }
+}
+
+/// A line of an order that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedLineView {
+    /// From 1.
+    pub(crate) line_no: i16,
+    pub(crate) product_id: String,
+    pub(crate) quantity: i64,
+    /// `unknown-product` or `out-of-stock`.
+    #[schema(example = "out-of-stock")]
+    pub(crate) reason: String,
+}
+
+impl From<RefusedLine> for RefusedLineView {
+    fn from(line: RefusedLine) -> Self {
+        let RefusedLine { line_no, product_id, quantity, reason } = line;
+        Self { line_no, product_id, quantity, reason }
     }
 }
 
@@ -50,7 +87,18 @@ pub struct ProblemDocument {
     /// `PARTITION:OFFSET` of the record that was decided, or that is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) position: Option<String>,
-    /// Pieces available now (`out-of-stock`, `below-zero`).
+    /// The lines of the order that were refused, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lines: Option<Vec<RefusedLineView>>,
+    /// Where the order stands (`not-held`, `not-cancellable`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "cancelled")]
+    pub(crate) order_status: Option<String>,
+    /// Why the order is rejected or cancelled (`not-held`, `not-cancellable`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "expired")]
+    pub(crate) reason: Option<String>,
+    /// Pieces available now of `productId` (`out-of-stock`, `below-zero`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) available: Option<i64>,
     /// The partition of the log that is not folded far enough (`projection-catching-up`).

@@ -19,6 +19,8 @@ pub(crate) const REQUEST_TIMEOUT: &str = words::REQUEST_TIMEOUT.name;
 pub(crate) const BODY_TOO_LARGE: &str = words::BODY_TOO_LARGE.name;
 pub(crate) const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported-media-type";
 pub(crate) const IDEMPOTENCY_CONFLICT: &str = "idempotency-conflict";
+pub(crate) const NOT_HELD: &str = "not-held";
+pub(crate) const NOT_CANCELLABLE: &str = "not-cancellable";
 pub(crate) const UNAVAILABLE: &str = words::UNAVAILABLE.name;
 pub(crate) const UNKNOWN_OUTCOME: &str = words::UNKNOWN_OUTCOME.name;
 pub(crate) const NOT_YET_PROJECTED: &str = "not-yet-projected";
@@ -127,15 +129,50 @@ const PAGES: &[ProblemPage] = &[
         "unknown-product",
         409,
         "Unknown product",
-        "The product never had stock. Only a receipt introduces a product.",
+        "The product, or that of a line (`lines` says which), never had stock. Only a receipt introduces a product.",
         "Check the product id, or receive goods first. The same id is answered the same for ever: order again under a new one.",
     ),
     page(
         "out-of-stock",
         409,
         "Out of stock",
-        "Fewer pieces were available than were ordered when the order's turn came; `available` is what is left now.",
+        "Fewer pieces were available than were ordered when the order's turn came. Of an order of several lines nothing is taken then; `lines` says which were refused, and `available` is what is left now of the first of them.",
         "Order fewer, or later, under a new key or id.",
+    ),
+    page(
+        "line-rejected",
+        409,
+        "Another line was refused",
+        "The reason of lines that could have been had, in an order of which another line was refused: an order is taken as a whole or not at all. Nothing is taken.",
+        "Look for the lines with another reason; order without them, or fewer of them, under a new key or id.",
+    ),
+    page(
+        "cancelled",
+        409,
+        "The order was cancelled",
+        "Somebody cancelled the order; what it had taken is given back.",
+        "The same id is answered the same for ever: order again under a new key or id.",
+    ),
+    page(
+        "expired",
+        409,
+        "The hold expired",
+        "The order was held, and its time was over before anybody confirmed it; what it had taken is given back.",
+        "Order again under a new key or id, and confirm in time.",
+    ),
+    page(
+        NOT_HELD,
+        409,
+        "The order is not held",
+        "Only an order that is held can be confirmed; `orderStatus` says where it stands. An order without a hold is confirmed by itself, and a held one that is confirmed answers as it did the first time.",
+        "If it is `pending`, its lines are not all decided yet: ask again with Prefer: wait. If it is cancelled or rejected, it stays so.",
+    ),
+    page(
+        NOT_CANCELLABLE,
+        409,
+        "The order cannot be cancelled",
+        "The order was rejected (`reason` says why): it has taken nothing that could be given back.",
+        "Nothing is left to do.",
     ),
     page(
         "below-zero",

@@ -1,13 +1,12 @@
 //! What became of an event, found by its id: the answer to a retry, and to `Prefer: wait`.
 
-use ledger_schema::Position;
-use ledger_schema::wire::Event;
+use ledger_schema::{Contents, Position, Sameness};
 use sqlx::FromRow;
 
 use super::error::ReadError;
 use super::pool::{Reader, Statement};
 use super::standing::{Concern, Snapshot, with_standing};
-use crate::decision::Decision;
+use crate::decision::{Decision, Subject};
 
 /// What stands under an event's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +22,8 @@ struct ParkedRow {
     reason: String,
 }
 
-/// The row with the same contents, if any; two products under one id (a race of two services) stand side by side, and
-/// each request is answered by its own.
+/// The one with the same contents, if any; two orders under one id (a race for it over two home partitions) stand side by side,
+/// and each request is answered by its own.
 fn under_id(rows: impl IntoIterator<Item = (bool, Decision)>) -> UnderId {
     let mut found = UnderId::Nothing;
     for (same, decision) in rows {
@@ -42,24 +41,21 @@ const PARKED: &str =
     with_standing!(one partition, [reason], "FROM dead_letters WHERE kafka_partition = ? AND kafka_offset = ?");
 
 impl Reader {
-    /// What stands under the id of `event`, compared by contents. `partition` is the one that its product hashes to. The id of
+    /// What stands under an id, compared by contents. `partition` is the one that the request's product hashes to. The id of
     /// an order may stand in any; that of a movement is made for its product, so it concerns that partition alone.
-    pub(crate) async fn under_id_of(&self, event: &Event, partition: i32) -> Result<Snapshot<UnderId>, ReadError> {
-        Ok(match event {
-            Event::OrderPlaced(order) => self.order(order.order_id()).await?.map(|rows| {
-                under_id(rows.into_iter().map(|row| {
-                    let position = row.position();
-                    (row.contents() == order.contents(), Decision { position, status: row.status, reason: row.reason })
-                }))
+    pub(crate) async fn under_id_of(
+        &self,
+        subject: Subject,
+        contents: &Contents<'_>,
+        partition: i32,
+    ) -> Result<Snapshot<UnderId>, ReadError> {
+        let is_same = |stored: &Contents<'_>| contents.compare(stored) == Sameness::Same;
+        Ok(match subject {
+            Subject::Order(order_id) => self.order(order_id).await?.map(|orders| {
+                under_id(orders.iter().map(|order| (is_same(&Contents::Order(order.contents())), order.decision())))
             }),
-            Event::StockMoved(movement) => self.movements(movement.movement_id(), partition).await?.map(|rows| {
-                under_id(rows.into_iter().map(|row| {
-                    let position = row.position();
-                    (
-                        row.contents() == movement.contents(),
-                        Decision { position, status: row.status, reason: row.reason },
-                    )
-                }))
+            Subject::Movement(movement_id) => self.movements(movement_id, partition).await?.map(|rows| {
+                under_id(rows.iter().map(|row| (is_same(&Contents::Movement(row.contents())), row.decision())))
             }),
         })
     }
@@ -77,7 +73,8 @@ mod tests {
     use super::*;
 
     fn decision(partition: i32) -> Decision {
-        Decision { position: Position { partition, offset: 0 }, status: "confirmed".into(), reason: None }
+        let position = Position { partition, offset: 0 };
+        Decision { position, status: "confirmed".into(), reason: None, expires_at: None, refused: vec![] }
     }
 
     #[test]

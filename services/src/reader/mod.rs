@@ -13,13 +13,14 @@ mod pool;
 mod positions;
 mod standing;
 mod stock;
+mod stored_order;
 
 pub(crate) use decisions::UnderId;
 pub(crate) use error::ReadError;
 pub(crate) use movements::MovementRow;
-pub(crate) use orders::OrderRow;
 pub(crate) use pool::{Reader, ReaderOptions};
 #[cfg(test)]
 pub(crate) use standing::PartitionStanding;
 pub(crate) use standing::{Concern, Snapshot, Standing};
 pub(crate) use stock::StockRow;
+pub(crate) use stored_order::{StoredLine, StoredOrder};

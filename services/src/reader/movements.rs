@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::error::ReadError;
 use super::pool::{Reader, Statement};
 use super::standing::{Concern, Snapshot, with_standing};
+use crate::decision::Decision;
 
 /// A row of `stock_movements`, as it stands there.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -36,6 +37,11 @@ const MOVEMENT: &str = with_standing!(
 impl MovementRow {
     pub(crate) fn position(&self) -> Position {
         Position { partition: self.kafka_partition, offset: self.kafka_offset }
+    }
+
+    pub(super) fn decision(&self) -> Decision {
+        let (position, status, reason) = (self.position(), self.status.clone(), self.reason.clone());
+        Decision { position, status, reason, expires_at: None, refused: Vec::new() }
     }
 
     pub(super) fn contents(&self) -> MovementContents<'_> {

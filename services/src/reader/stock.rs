@@ -13,6 +13,8 @@ use crate::list_cursor::StockCursor;
 pub(crate) struct StockRow {
     pub(crate) product_id: String,
     pub(crate) available: i64,
+    /// Taken by lines of orders that are not confirmed.
+    pub(crate) held: i64,
     pub(crate) kafka_partition: i32,
     pub(crate) kafka_offset: i64,
 }
@@ -30,13 +32,13 @@ impl StockRow {
 
 const BY_PRODUCT: &str = with_standing!(
     one partition,
-    [product_id, available, kafka_partition, kafka_offset],
+    [product_id, available, held, kafka_partition, kafka_offset],
     "FROM stock WHERE product_id = ?"
 );
 
 const LIST: &str = with_standing!(
     every partition,
-    [product_id, available, kafka_partition, kafka_offset],
+    [product_id, available, held, kafka_partition, kafka_offset],
     "FROM stock WHERE product_id > ? ORDER BY product_id LIMIT ?"
 );
 

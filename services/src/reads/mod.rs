@@ -35,18 +35,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_database::Backoff;
-use ledger_schema::wire::Event;
-use ledger_schema::{MovementId, OrderId, Position, ProductId, UserId, partitioner};
-use metrics::Counter;
+use ledger_schema::{Contents, MovementId, OrderId, Position, ProductId, UserId, partitioner};
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 use tracing::instrument;
 
 use self::floor::Reported;
+use crate::decision::Subject;
 use crate::event_log::EventLog;
 use crate::list_cursor::{OrderCursor, StockCursor};
+use crate::metrics::Metrics;
 use crate::published::Furthest;
-use crate::reader::{Concern, MovementRow, OrderRow, ReadError, Reader, Snapshot, Standing, StockRow, UnderId};
+use crate::reader::{Concern, MovementRow, ReadError, Reader, Snapshot, Standing, StockRow, StoredOrder, UnderId};
 use crate::waiting::{Waited, Waits};
 
 /// Before a snapshot is read again that the poller took for good, and was not: another swap fell between.
@@ -82,25 +82,29 @@ pub(crate) struct Reads {
     log: Arc<EventLog>,
     reported: Reported,
     partition_count: i32,
-    held: Counter,
+    metrics: Arc<Metrics>,
 }
 
 impl Reads {
-    /// `published` is what the outcomes say; `held` counts the reads that could not be answered at once.
+    /// `published` is what the outcomes say.
     pub(crate) fn new(
         reader: Reader,
         waits: Arc<Waits>,
         log: Arc<EventLog>,
         published: Arc<Furthest>,
-        held: Counter,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let partition_count = log.partition_count();
-        Self { reader, waits, log, reported: Reported::new(partition_count, published), partition_count, held }
+        Self { reader, waits, log, reported: Reported::new(partition_count, published), partition_count, metrics }
     }
 
-    /// Every row under an order's id, by partition and line.
-    pub(crate) async fn order(&self, order_id: OrderId, terms: Terms) -> Result<Vec<OrderRow>, NotRead> {
-        self.settled(Concern::Every, terms, || self.reader.order(order_id)).await
+    /// Every order under an id, by partition. More than one is what a race for the id over two home partitions left.
+    pub(crate) async fn order(&self, order_id: OrderId, terms: Terms) -> Result<Vec<StoredOrder>, NotRead> {
+        let orders = self.settled(Concern::Every, terms, || self.reader.order(order_id)).await?;
+        if orders.len() > 1 {
+            self.metrics.shared_ids.increment(1);
+        }
+        Ok(orders)
     }
 
     /// At most `limit` orders of a user before `cursor`, newest first.
@@ -110,7 +114,7 @@ impl Reads {
         cursor: Option<OrderCursor>,
         limit: u16,
         terms: Terms,
-    ) -> Result<Vec<OrderRow>, NotRead> {
+    ) -> Result<Vec<StoredOrder>, NotRead> {
         self.settled(Concern::Every, terms, || self.reader.orders_of(user_id.clone(), cursor.clone(), limit)).await
     }
 
@@ -141,14 +145,20 @@ impl Reads {
         self.settled(Concern::Every, terms, || self.reader.stock_list(cursor.clone(), limit)).await
     }
 
-    /// What stands under the id of `event`.
-    pub(crate) async fn under_id_of(&self, event: &Event, terms: Terms) -> Result<UnderId, NotRead> {
-        let partition = self.partition_of(event.product_id());
-        let concern = match event {
-            Event::OrderPlaced(_) => Concern::Every,
-            Event::StockMoved(_) => Concern::One(partition),
+    /// What stands under an id that `contents` ask for something under; `product_id` is the key of such a request.
+    pub(crate) async fn under_id_of(
+        &self,
+        subject: Subject,
+        contents: &Contents<'_>,
+        product_id: &ProductId,
+        terms: Terms,
+    ) -> Result<UnderId, NotRead> {
+        let partition = self.partition_of(product_id);
+        let concern = match subject {
+            Subject::Order(_) => Concern::Every,
+            Subject::Movement(_) => Concern::One(partition),
         };
-        self.settled(concern, terms, || self.reader.under_id_of(event, partition)).await
+        self.settled(concern, terms, || self.reader.under_id_of(subject, contents, partition)).await
     }
 
     /// Why the record at `position` was parked, if it was.
@@ -161,7 +171,8 @@ impl Reads {
         self.reported.raise(position.partition, position.offset + 1);
     }
 
-    fn partition_of(&self, product_id: &ProductId) -> i32 {
+    /// Where the records of a product lie.
+    pub(crate) fn partition_of(&self, product_id: &ProductId) -> i32 {
         partitioner::partition_of(product_id.as_str().as_bytes(), self.partition_count)
     }
 
@@ -183,7 +194,7 @@ impl Reads {
                 return Ok(snapshot.found);
             };
             if std::mem::take(&mut is_first) {
-                self.held.increment(1);
+                self.metrics.held_reads.increment(1);
                 tracing::debug!(%lag, "a read waits");
                 if self.has_come(lag, &snapshot.standing, terms).await? {
                     continue;

@@ -29,12 +29,35 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_media_type(&parts.headers)?;
-        if declared_length(&parts.headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-            return Err(Problem::BodyTooLarge(MAX_BODY_BYTES));
-        }
-        let limits = RequestLimits::from_ref(state);
-        timeout(limits.body_timeout, read(body)).await.unwrap_or(Err(Problem::RequestTimeout)).map(Self)
+        bytes_of(&parts.headers, body, RequestLimits::from_ref(state)).await.map(Self)
     }
+}
+
+/// The bytes of a JSON body that may be left out, not parsed yet. Of none there is no media type.
+pub(crate) struct OptionalBody(pub(crate) Bytes);
+
+impl<S> FromRequest<S> for OptionalBody
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = bytes_of(&parts.headers, body, RequestLimits::from_ref(state)).await?;
+        if !bytes.is_empty() {
+            check_media_type(&parts.headers)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+async fn bytes_of(headers: &HeaderMap, body: Body, limits: RequestLimits) -> Result<Bytes, Problem> {
+    if declared_length(headers).is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(Problem::BodyTooLarge(MAX_BODY_BYTES));
+    }
+    timeout(limits.body_timeout, read(body)).await.unwrap_or(Err(Problem::RequestTimeout))
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

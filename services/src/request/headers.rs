@@ -67,6 +67,28 @@ where
     }
 }
 
+/// What a confirmation or a cancellation says beside its body. A key says nothing there: the order's id is in the path, and what
+/// is asked takes effect at most once.
+#[derive(Debug)]
+pub(crate) struct ChangeHeaders {
+    pub(crate) preference: Preference,
+    /// To travel with the event.
+    pub(crate) trace: Option<TraceContext>,
+}
+
+impl<S> FromRequestParts<S> for ChangeHeaders
+where
+    RequestLimits: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let Ok(preference) = Preference::from_request_parts(parts, state).await;
+        Ok(Self { preference, trace: TraceContext::of(&parts.headers) })
+    }
+}
+
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };

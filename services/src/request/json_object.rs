@@ -14,6 +14,10 @@ pub(super) enum Value<'a> {
     Integer(i64),
     /// An integer beyond 64 bits, as written.
     HugeInteger(&'a str),
+    /// An array, as written: valid JSON.
+    Array(&'a str),
+    /// An object, as written: valid JSON, maybe with repeated keys.
+    Object(&'a str),
     /// Anything else, named for the error.
     Other(&'static str),
 }
@@ -25,8 +29,8 @@ impl<'a> Value<'a> {
             Some(b'"') => Self::Text(KeyVisitor.deserialize(&mut serde_json::Deserializer::from_str(text))?),
             Some(b'n') => Self::Other("null"),
             Some(b't' | b'f') => Self::Other("a boolean"),
-            Some(b'[') => Self::Other("an array"),
-            Some(b'{') => Self::Other("an object"),
+            Some(b'[') => Self::Array(text),
+            Some(b'{') => Self::Object(text),
             _ if text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) => {
                 Self::Other("a number with a fraction or an exponent")
             }
@@ -38,6 +42,8 @@ impl<'a> Value<'a> {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) | Self::HugeInteger(_) => "a number",
+            Self::Array(_) => "an array",
+            Self::Object(_) => "an object",
             Self::Other(kind) => kind,
         }
     }

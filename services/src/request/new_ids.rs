@@ -2,7 +2,7 @@
 //! before this rule, is folded and can be read as ever; nothing new gets a name that looks like none.
 
 use ledger_schema::domain::check_visible;
-use ledger_schema::{AdjustmentNote, ProductId, UserId, Violation};
+use ledger_schema::{AdjustmentNote, CancelNote, Currency, ProductId, UserId, Violation};
 
 /// # Errors
 /// [`Violation`]
@@ -24,8 +24,26 @@ pub(super) fn new_user_id(text: &str) -> Result<UserId, Violation> {
 /// [`Violation`]; also where there is nothing to be read.
 pub(super) fn new_note(text: &str) -> Result<AdjustmentNote, Violation> {
     let note = AdjustmentNote::parse(text)?;
+    check_not_blank(text).map(|()| note)
+}
+
+/// # Errors
+/// [`Violation`]; also where there is nothing to be read.
+pub(super) fn new_cancel_note(text: &str) -> Result<CancelNote, Violation> {
+    let note = CancelNote::parse(text)?;
+    check_not_blank(text).map(|()| note)
+}
+
+/// # Errors
+/// [`Violation`]; also for a code that ISO 4217 does not list.
+pub(super) fn new_currency(text: &str) -> Result<Currency, Violation> {
+    let currency = Currency::parse(text)?;
+    currency.check_listed().map(|()| currency)
+}
+
+fn check_not_blank(text: &str) -> Result<(), Violation> {
     let is_blank = text.chars().all(|c| c.is_whitespace() || check_visible(c.encode_utf8(&mut [0; 4])).is_err());
-    if is_blank { Err(Violation::Blank) } else { Ok(note) }
+    if is_blank { Err(Violation::Blank) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -55,5 +73,14 @@ mod tests {
         assert_eq!(new_note(""), Err(Violation::Empty));
         assert!(new_note(" . ").is_ok());
         assert!(new_note("a\u{2800}b").is_ok(), "in a text it does no harm");
+        assert_eq!(new_cancel_note(" \u{2800}"), Err(Violation::Blank));
+        assert!(new_cancel_note("changed my mind").is_ok());
+    }
+
+    #[test]
+    fn a_currency_is_one_that_exists() {
+        assert_eq!(new_currency("EUR").map(|currency| currency.to_string()), Ok("EUR".to_owned()));
+        assert_eq!(new_currency("QQQ"), Err(Violation::UnknownCurrency { found: "QQQ".to_owned() }));
+        assert_eq!(new_currency("eur"), Err(Violation::NotACurrency { found: "eur".to_owned() }));
     }
 }

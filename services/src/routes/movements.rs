@@ -5,11 +5,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use ledger_schema::domain::to_microseconds;
-use ledger_schema::wire::Event;
 use ledger_schema::{Movement, MovementId, MovementKind, ProductId};
 
 use super::preferring::{preferring, terms};
-use crate::answers::{AcceptedMovement, MovementView, accepted_movement};
+use crate::answers::{AcceptedMovement, accepted_movement};
 use crate::openapi::{AdjustmentBody, LimitedReadProblems, ReadParams, ReceiptBody, WriteParams, WriteProblems};
 use crate::problem::Problem;
 use crate::request::{
@@ -17,6 +16,7 @@ use crate::request::{
 };
 use crate::state::{App, Shared};
 use crate::submission::{Submission, new_id};
+use crate::views::MovementView;
 
 /// Goods arrive; a receipt introduces its product
 #[utoipa::path(post, path = "/stock/{productId}/receipts", tag = "stock", request_body = ReceiptBody,
@@ -71,12 +71,7 @@ async fn record(
     let movement_id = from_key.unwrap_or_else(|| MovementId::from_uuid(new_id()));
     let movement = Movement::new(movement_id, product_id.clone(), kind?, to_microseconds(Utc::now()));
     let preference = headers.preference;
-    let submission = Submission {
-        event: Event::StockMoved(movement),
-        is_identified: from_key.is_some(),
-        preference,
-        trace: headers.trace,
-    };
+    let submission = Submission::of_movement(movement, from_key.is_some(), preference, headers.trace);
     let accepted = submission.submit(app).await?;
     Ok(accepted_movement(movement_id, &product_id, accepted, preference.wait.is_some()))
 }

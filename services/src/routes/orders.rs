@@ -5,27 +5,34 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use ledger_schema::domain::to_microseconds;
-use ledger_schema::wire::Event;
-use ledger_schema::{Order, OrderId, UserId};
+use ledger_schema::{OrderId, Position, UserId};
 
 use super::preferring::{preferring, terms};
-use crate::answers::{AcceptedOrder, OrderAnswer, OrderPage, OrderView, accepted_order};
+use crate::answers::{AcceptedOrder, ChangedOrder, accepted_order, changed_order};
 use crate::list_cursor::{Cursor, OrderCursor};
 use crate::openapi::{
-    LimitedReadProblems, OrderBody, OrderOfUserBody, PageParams, ReadParams, ReadProblems, WriteParams, WriteProblems,
+    CancelBody, ChangeParams, ChangeProblems, ConfirmBody, LimitedReadProblems, OrderBody, OrderOfUserBody, PageParams,
+    ReadParams, ReadProblems, WriteParams, WriteProblems,
 };
-use crate::problem::{FieldError, Problem};
-use crate::request::{After, JsonBody, NewUser, NoQuery, Page, PathId, PlaceOrder, Preference, WriteHeaders};
+use crate::order_change::{Asked, OrderChange};
+use crate::problem::Problem;
+use crate::reader::StoredOrder;
+use crate::request::{
+    After, CancelOrder, ChangeHeaders, ConfirmOrder, JsonBody, NewUser, NoQuery, OptionalBody, Page, PathId,
+    PlaceOrder, Preference, WriteHeaders,
+};
 use crate::state::{App, Shared};
 use crate::submission::{Submission, new_id};
+use crate::views::{OrderAnswer, OrderPage, OrderView};
 
 /// Places an order
 ///
-/// It is answered once all in-sync replicas of the log have it; with `Prefer: wait` once it is decided.
+/// It is answered once all in-sync replicas of the log have it; with `Prefer: wait` once it is decided. An order of several lines is
+/// taken as a whole or not at all. With `hold` its goods are held until it is confirmed, cancelled, or the time is over.
 #[utoipa::path(post, path = "/orders", tag = "orders", request_body = OrderBody, params(WriteParams), responses(
     (status = 202, description = "In the log; `status` is `pending`, or for a retry what was decided", body = AcceptedOrder,
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
-    (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedOrder,
+    (status = 201, description = "Confirmed, or held: with `Prefer: wait`", body = AcceptedOrder,
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     WriteProblems,
 ))]
@@ -43,7 +50,7 @@ pub(crate) async fn place_order(
 params(("userId" = String, Path, description = "1 to 64 printable characters without spaces"), WriteParams), responses(
     (status = 202, description = "In the log; `status` is `pending`, or for a retry what was decided", body = AcceptedOrder,
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
-    (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedOrder,
+    (status = 201, description = "Confirmed, or held: with `Prefer: wait`", body = AcceptedOrder,
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     WriteProblems,
 ))]
@@ -68,12 +75,9 @@ async fn place(app: &App, headers: WriteHeaders, body: &[u8], user: Option<UserI
         return Err(Problem::KeyOfAnotherId { stated, by_key });
     }
     let order_id = by_key.or(command.order_id).unwrap_or_else(|| OrderId::from_uuid(new_id()));
-    let placed_at = to_microseconds(Utc::now());
-    let PlaceOrder { user_id, product_id, quantity, unit_price, stated_total, .. } = command;
-    let order = Order::new(order_id, user_id, product_id, quantity, unit_price, stated_total, placed_at)
-        .map_err(|violation| Problem::InvalidFields(vec![FieldError::violation("totalPrice", &violation)]))?;
+    let order = command.order(order_id, to_microseconds(Utc::now()))?;
     let preference = headers.preference;
-    let submission = Submission { event: Event::OrderPlaced(order), is_identified, preference, trace: headers.trace };
+    let submission = Submission::of_order(order, is_identified, preference, headers.trace);
     let accepted = submission.submit(app).await?;
     Ok(accepted_order(order_id, accepted, preference.wait.is_some()))
 }
@@ -86,7 +90,7 @@ params(
     ReadParams,
 ),
 responses(
-    (status = 200, description = "The order; `lines` where several requests used one id", body = OrderAnswer),
+    (status = 200, description = "The order; `others` where several requests used one id at the same time", body = OrderAnswer),
     LimitedReadProblems,
 ))]
 pub(crate) async fn show_order(
@@ -95,13 +99,78 @@ pub(crate) async fn show_order(
     After(after): After,
     preference: Preference,
 ) -> Result<Response, Problem> {
-    let rows = app.reads.order(order_id, terms(&app, after, preference)).await?;
-    // Sorted by partition and line: the first is the main one, unless `after` names another partition's record.
-    let is_named = |partition: i32| after.is_some_and(|after| after.partition == partition);
-    let main = rows.iter().find(|row| is_named(row.kafka_partition)).or(rows.first());
-    let main = main.cloned().ok_or_else(|| Problem::order_not_found(order_id))?;
-    let lines = (rows.len() > 1).then(|| rows.into_iter().map(OrderView::from).collect());
-    Ok(Json(OrderAnswer { order: OrderView::from(main), lines }).into_response())
+    let orders = app.reads.order(order_id, terms(&app, after, preference)).await?;
+    let (order, others) = StoredOrder::meant(orders, after).ok_or_else(|| Problem::order_not_found(order_id))?;
+    let others = (!others.is_empty()).then(|| others.into_iter().map(OrderView::from).collect());
+    Ok(Json(OrderAnswer { order: OrderView::from(order), others }).into_response())
+}
+
+/// Confirms an order that is held
+///
+/// Asked again, it answers the same; a key is not needed. Whether a confirmation, a cancellation or the end of the hold came first
+/// is decided by their order in the log.
+#[utoipa::path(post, path = "/orders/{orderId}/confirm", tag = "orders", request_body = Option<ConfirmBody>,
+params(
+    ("orderId" = String, Path, format = Uuid, description = "The order's id"),
+    ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
+    ChangeParams,
+),
+responses(
+    (status = 202, description = "In the log; `status` is where the order stood before", body = ChangedOrder,
+     headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+    (status = 200, description = "Confirmed: with `Prefer: wait`, or because it was", body = ChangedOrder,
+     headers(("Preference-Applied" = String, description = "wait=SECONDS"))),
+    ChangeProblems,
+))]
+pub(crate) async fn confirm_order(
+    State(app): State<Shared>,
+    PathId(order_id): PathId<OrderId>,
+    After(after): After,
+    headers: ChangeHeaders,
+    OptionalBody(body): OptionalBody,
+) -> Response {
+    let asked = ConfirmOrder::parse(&body).map(|ConfirmOrder| Asked::Confirm);
+    preferring(headers.preference, change(&app, order_id, after, headers, asked).await)
+}
+
+/// Cancels an order
+///
+/// What it has taken is given back, once. Asked again, it answers the same; a key is not needed. An order whose lines are not all
+/// decided yet, or that is confirmed already, can be cancelled, too.
+#[utoipa::path(post, path = "/orders/{orderId}/cancel", tag = "orders", request_body = Option<CancelBody>,
+params(
+    ("orderId" = String, Path, format = Uuid, description = "The order's id"),
+    ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
+    ChangeParams,
+),
+responses(
+    (status = 202, description = "In the log; `status` is where the order stood before", body = ChangedOrder,
+     headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
+    (status = 200, description = "Cancelled: with `Prefer: wait`, or because it was", body = ChangedOrder,
+     headers(("Preference-Applied" = String, description = "wait=SECONDS"))),
+    ChangeProblems,
+))]
+pub(crate) async fn cancel_order(
+    State(app): State<Shared>,
+    PathId(order_id): PathId<OrderId>,
+    After(after): After,
+    headers: ChangeHeaders,
+    OptionalBody(body): OptionalBody,
+) -> Response {
+    let asked = CancelOrder::parse(&body).map(|command| Asked::Cancel(command.note));
+    preferring(headers.preference, change(&app, order_id, after, headers, asked).await)
+}
+
+async fn change(
+    app: &App,
+    order_id: OrderId,
+    after: Option<Position>,
+    headers: ChangeHeaders,
+    asked: Result<Asked, Problem>,
+) -> Result<Response, Problem> {
+    let ChangeHeaders { preference, trace } = headers;
+    let changed = OrderChange { order_id, asked: asked?, after, preference, trace }.run(app).await?;
+    Ok(changed_order(order_id, changed))
 }
 
 /// The orders of a user, newest first, rejected ones too
@@ -114,10 +183,10 @@ pub(crate) async fn list_orders_of_user(
     Page { limit, cursor }: Page<OrderCursor>,
     preference: Preference,
 ) -> Result<Response, Problem> {
-    let mut rows = app.reads.orders_of(user_id, cursor, limit + 1, terms(&app, None, preference)).await?;
+    let mut orders = app.reads.orders_of(user_id, cursor, limit + 1, terms(&app, None, preference)).await?;
     let limit = usize::from(limit);
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next_cursor = rows.last().filter(|_| has_more).map(|row| row.cursor().encode());
-    Ok(Json(OrderPage { items: rows.into_iter().map(OrderView::from).collect(), next_cursor }).into_response())
+    let has_more = orders.len() > limit;
+    orders.truncate(limit);
+    let next_cursor = orders.last().filter(|_| has_more).map(|order| order.cursor().encode());
+    Ok(Json(OrderPage { items: orders.into_iter().map(OrderView::from).collect(), next_cursor }).into_response())
 }

@@ -18,6 +18,8 @@ use crate::state::Shared;
 pub(crate) const ROUTES: &[&str] = &[
     "/orders",
     "/orders/{orderId}",
+    "/orders/{orderId}/confirm",
+    "/orders/{orderId}/cancel",
     "/users/{userId}/orders",
     "/stock",
     "/stock/{productId}",
@@ -40,6 +42,8 @@ pub(crate) fn router(app: Shared) -> Router {
         .routes(routes!(orders::place_order))
         .routes(routes!(orders::place_order_of_user, orders::list_orders_of_user))
         .routes(routes!(orders::show_order))
+        .routes(routes!(orders::confirm_order))
+        .routes(routes!(orders::cancel_order))
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(movements::receive_stock))

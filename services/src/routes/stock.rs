@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use ledger_schema::ProductId;
 
 use super::preferring::terms;
-use crate::answers::{StockPage, StockView};
 use crate::list_cursor::{Cursor, StockCursor};
 use crate::openapi::{LimitedReadProblems, PageParams, ReadParams, ReadProblems};
 use crate::problem::Problem;
 use crate::request::{After, Page, PathId, Preference};
 use crate::state::Shared;
+use crate::views::{StockPage, StockView};
 
 /// What can be sold of every product that ever had stock, by product id
 #[utoipa::path(get, path = "/stock", tag = "stock", params(PageParams, ReadParams),

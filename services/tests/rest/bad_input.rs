@@ -44,6 +44,66 @@ async fn bad_bodies_append_nothing() {
     assert_eq!(world.records(), 0);
 }
 
+/// What is wrong with lines, currency or hold is named, with the line.
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_lines_append_nothing() {
+    let world = World::new().await;
+    let router = world.router(&[]).await;
+    const TEA: &str = r#"{"productId":"tea","quantity":2,"unitPrice":5}"#;
+    const MILK: &str = r#"{"productId":"milk","quantity":1,"unitPrice":7}"#;
+    let of = |lines: &str, more: &str| format!(r#"{{"userId":"alice","lines":[{lines}]{more}}}"#);
+    let second = |from: &str, to: &str| of(&format!("{TEA},{}", MILK.replace(from, to)), "");
+    let both = |more: &str| of(&format!("{TEA},{MILK}"), more);
+    let one = |more: &str| ORDER.replace("250}", &format!("250,{more}}}"));
+    let many = (0..101).map(|n| TEA.replace("tea", &format!("p{n}"))).collect::<Vec<_>>().join(",");
+    for (body, status, field, line_no) in [
+        (of("", ""), 422, "lines", None),
+        (of(&many, ""), 422, "lines", None),
+        (of(&format!("{TEA},{MILK},{TEA}"), ""), 422, "lines[2].productId", Some(3)),
+        (both(r#","productId":"tea""#), 422, "productId", None),
+        (both(r#","quantity":1"#), 422, "quantity", None),
+        (both(r#","unitPrice":1"#), 422, "unitPrice", None),
+        (both(r#","currency":"QQQ""#), 422, "currency", None),
+        (one(r#""currency":"eur""#), 422, "currency", None),
+        (both(r#","hold":{"expiresInSeconds":0}"#), 422, "hold.expiresInSeconds", None),
+        (one(r#""hold":{"expiresInSeconds":86401}"#), 422, "hold.expiresInSeconds", None),
+        (one(r#""hold":{"expiresInSeconds":1.5}"#), 422, "hold.expiresInSeconds", None),
+        (one(r#""hold":{}"#), 422, "hold.expiresInSeconds", None),
+        (one(r#""hold":{"expiresInSeconds":1,"x":1}"#), 422, "hold.x", None),
+        (one(r#""hold":true"#), 422, "hold", None),
+        (both(r#","totalPrice":18"#), 422, "totalPrice", None),
+        (second("7", r#"7,"totalPrice":8"#), 422, "lines[1].totalPrice", Some(2)),
+        (second(r#"1,"unitPrice":7"#, r#"2,"unitPrice":9007199254740991"#), 422, "lines[1].totalPrice", Some(2)),
+        (second("7", "9007199254740991"), 422, "totalPrice", Some(2)),
+        (second("1", "0"), 422, "lines[1].quantity", Some(2)),
+        (second("1", "-1"), 422, "lines[1].quantity", Some(2)),
+        (second("1", "\"1\""), 422, "lines[1].quantity", Some(2)),
+        (second("1", "1e3"), 422, "lines[1].quantity", Some(2)),
+        (second("milk", "mi lk"), 422, "lines[1].productId", Some(2)),
+        (second("milk", "\\u3164"), 422, "lines[1].productId", Some(2)),
+        (second("7", r#"7,"currency":"EUR""#), 422, "lines[1].currency", Some(2)),
+        (second("7", r#"7,"lineNo":2"#), 422, "lines[1].lineNo", Some(2)),
+        (second("7", r#"7,"unitPrice":8"#), 400, "lines[1].unitPrice", Some(2)),
+        (of(&format!("{TEA},null"), ""), 422, "lines[1]", Some(2)),
+        (r#"{"userId":"alice","lines":7}"#.to_owned(), 422, "lines", None),
+    ] {
+        for (uri, body) in
+            [("/orders", body.clone()), ("/users/alice/orders", body.replace("\"userId\":\"alice\",", ""))]
+        {
+            let answer = post(&router, uri, &[("prefer", "wait=1"), ("idempotency-key", "k")], &body).await;
+            let word = if status == 400 { "invalid-request" } else { "invalid-field" };
+            assert_eq!((answer.status, answer.problem().as_str()), (status, word), "{uri} {body}: {answer:?}");
+            assert_eq!(answer.fields(), [field], "{uri} {body}");
+            let json = answer.json();
+            assert_eq!(json["errors"][0]["lineNo"].as_i64(), line_no, "{body}: {json}");
+            let names_line =
+                |line_no: i64| json["detail"].as_str().expect("text").contains(&format!("(line {line_no})"));
+            assert!(line_no.is_none_or(names_line), "{json}");
+        }
+    }
+    assert_eq!(world.records(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_headers_append_nothing() {
     let world = World::new().await;

@@ -34,6 +34,7 @@ async fn health_readiness_metrics() {
         "order_service_undecodable_outcomes_total 0",
         "order_service_projection_polls_total 0",
         "order_service_held_reads_total 0",
+        "order_service_shared_ids_total 0",
         "order_service_dead_connections_total 0",
         "order_service_reader_lag_records 0",
         "order_service_reader_lag_seconds 0",
@@ -65,6 +66,8 @@ async fn the_api_describes_itself() {
         ("post", "/users/{userId}/orders", &[201, 202, 400, 408, 409, 413, 415, 422, 503]),
         ("get", "/users/{userId}/orders", &[200, 400, 503]),
         ("get", "/orders/{orderId}", &[200, 400, 404, 503]),
+        ("post", "/orders/{orderId}/confirm", &[200, 202, 400, 404, 409, 413, 415, 422, 503]),
+        ("post", "/orders/{orderId}/cancel", &[200, 202, 400, 404, 409, 413, 415, 422, 503]),
         ("get", "/stock", &[200, 400, 503]),
         ("get", "/stock/{productId}", &[200, 400, 404, 503]),
         ("post", "/stock/{productId}/receipts", &[201, 202, 409, 422, 503]),
@@ -85,8 +88,17 @@ async fn the_api_describes_itself() {
             assert!(response["headers"]["X-Order-Service"].is_object(), "{method} {path} {status}");
         }
     }
-    assert_eq!(operations.len(), 15);
+    assert_eq!(operations.len(), 17);
     let order = &api["components"]["schemas"]["OrderBody"];
+    assert_eq!(order["oneOf"].as_array().map(Vec::len), Some(2), "one product, or lines: {order}");
+    let lines = &api["components"]["schemas"]["OrderOfLines"];
+    assert_eq!(
+        (&lines["additionalProperties"], &lines["properties"]["lines"]["maxItems"]),
+        (&false.into(), &100.into())
+    );
+    assert_eq!(lines["required"], serde_json::json!(["userId", "lines"]));
+    assert_eq!(api["components"]["schemas"]["HoldBody"]["properties"]["expiresInSeconds"]["maximum"], 86_400);
+    let order = &api["components"]["schemas"]["OrderOfOneLine"];
     assert_eq!(order["additionalProperties"], false);
     assert_eq!(order["properties"]["totalPrice"]["type"], "integer", "may be left out, may not be null");
     assert_eq!(order["properties"]["unitPrice"]["maximum"], 9_007_199_254_740_991_i64);
@@ -128,6 +140,12 @@ async fn every_problem_type_has_its_page() {
         "not-implemented",
         "unavailable",
         "unknown-outcome",
+        "line-rejected",
+        "cancelled",
+        "expired",
+        "not-held",
+        "not-cancellable",
+        "hold-not-over",
     ] {
         let page = get(&router, &format!("/problems/{word}")).await;
         assert_eq!((page.status, &page.json()["type"]), (200, &format!("/problems/{word}").into()));

@@ -3,7 +3,7 @@
 use ledger_schema::domain::{IdempotencyKey, OrderId, UserId};
 use uuid::Uuid;
 
-use crate::world::{ORDER, World, post};
+use crate::world::{ORDER, OrderLine, World, post};
 
 fn with_id(order_id: impl std::fmt::Display) -> String {
     ORDER.replace("250", &format!("250,\"orderId\":\"{order_id}\""))
@@ -34,6 +34,45 @@ async fn a_key_with_another_order_id_is_no_order() {
     // In the path as in the body.
     let of_path = with_id(Uuid::now_v7()).replace("\"userId\":\"alice\",", "");
     assert_eq!(post(&router, "/users/alice/orders", &key, &of_path).await.status, 422);
+}
+
+/// One key is one order: whatever the retries say, there is the first order, or 422.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_one_order_whatever_the_retries_say() {
+    let world = World::new().await;
+    let router = world.router(&[]).await;
+    let key = [("idempotency-key", "basket-17")];
+    let first = post(&router, "/orders", &key, ORDER).await;
+    let (position, order_id) = (first.position(), first.json()["orderId"].as_str().expect("an id").to_owned());
+    let id = order_id.parse().expect("a UUID");
+    world.decide(&OrderLine { order_id: id, position, ..OrderLine::default() }).await;
+    world.pass(position).await;
+    let lines = r#"{"userId":"alice","lines":[{"productId":"chocolate","quantity":3,"unitPrice":250},{"productId":"tea","quantity":1,"unitPrice":1}]}"#;
+    for (body, status) in [
+        (ORDER.to_owned(), 202),
+        // Written in another way, it is the same order.
+        (r#"{"userId":"alice","lines":[{"productId":"chocolate","quantity":3,"unitPrice":250}]}"#.to_owned(), 202),
+        (ORDER.replace("250}", "250,\"totalPrice\":750}"), 202),
+        (with_id(&order_id), 202),
+        (with_id(Uuid::now_v7()), 422),
+        (with_id(Uuid::now_v7()), 422),
+        (lines.to_owned(), 422),
+        // Of another home partition.
+        (ORDER.replace("chocolate", "tea"), 422),
+        (ORDER.replace("250}", "250,\"currency\":\"EUR\"}"), 422),
+        (ORDER.replace("250}", "250,\"hold\":{\"expiresInSeconds\":60}}"), 422),
+    ] {
+        for headers in [vec![key[0]], vec![key[0], ("prefer", "wait=1")]] {
+            let answer = post(&router, "/orders", &headers, &body).await;
+            let created = if headers.len() == 2 && status == 202 { 201 } else { status };
+            assert_eq!(answer.status, created, "{body}: {answer:?}");
+            match status {
+                202 => assert_eq!(answer.json()["orderId"], order_id.as_str()),
+                _ => assert_eq!(answer.problem(), "idempotency-conflict"),
+            }
+        }
+    }
+    assert_eq!(world.records(), 1, "never a second order");
 }
 
 #[tokio::test(flavor = "multi_thread")]

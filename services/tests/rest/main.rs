@@ -4,8 +4,10 @@
 mod another_log;
 mod bad_input;
 mod caching;
+mod changes;
 mod documents;
 mod keys;
+mod lines;
 mod lists;
 mod manners;
 mod movements;

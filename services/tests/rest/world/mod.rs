@@ -1,10 +1,12 @@
-//! A database, topics, a service, and a projector that is played by SQL (`tables`) and by outcomes (`topics`).
+//! A database, topics, a service, and a projector that is played by SQL (`tables`, `orders`) and by outcomes (`topics`).
 
 mod answers;
+mod orders;
 mod tables;
 mod topics;
 
 pub(crate) use answers::{Answer, call, get, metric, post};
+pub(crate) use orders::{Basket, Line};
 pub(crate) use tables::OrderLine;
 pub(crate) use topics::{create_topics, send};
 

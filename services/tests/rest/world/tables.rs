@@ -1,9 +1,10 @@
 //! The projector, played by SQL.
 
 use ledger_schema::Position;
-use ledger_schema::wire::{OrderConfirmed, OrderRejected, Outcome};
+use ledger_schema::wire::Outcome;
 use uuid::Uuid;
 
+use super::orders::{Basket, Line};
 use super::{PARTITIONS, World};
 
 impl World {
@@ -42,25 +43,8 @@ impl World {
 
     /// The projector decided an order as `row` says.
     pub(crate) async fn decide(&self, row: &OrderLine<'_>) {
-        sqlx::query(
-            "INSERT INTO orders (order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, \
-             unit_price, total_price, status, reason, placed_at, listed_at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(row.order_id)
-        .bind(row.position.partition)
-        .bind(row.position.offset)
-        .bind(row.user_id)
-        .bind(row.product_id)
-        .bind(row.quantity)
-        .bind(row.unit_price)
-        .bind(row.quantity * row.unit_price)
-        .bind(if row.reason.is_some() { "rejected" } else { "confirmed" })
-        .bind(row.reason)
-        .bind(row.placed_at)
-        .bind(row.listed_at.unwrap_or(row.placed_at))
-        .execute(&self.sql)
-        .await
-        .expect("orders");
+        let line = [(row.product_id, row.quantity, row.unit_price, row.line_status(), row.reason)];
+        self.write(&row.as_order(&line)).await;
     }
 
     /// The projector decided a movement.
@@ -90,12 +74,17 @@ impl World {
     }
 
     pub(crate) async fn stock(&self, product_id: &str, available: i64, at: Position) {
+        self.stock_with_held(product_id, available, 0, at).await;
+    }
+
+    pub(crate) async fn stock_with_held(&self, product_id: &str, available: i64, held: i64, at: Position) {
         sqlx::query(
-            "INSERT INTO stock (product_id, available, kafka_partition, kafka_offset) VALUES (?, ?, ?, ?) \
-             ON DUPLICATE KEY UPDATE available = VALUES(available), kafka_offset = VALUES(kafka_offset)",
+            "INSERT INTO stock (product_id, available, held, kafka_partition, kafka_offset) VALUES (?, ?, ?, ?, ?) \
+             ON DUPLICATE KEY UPDATE available = VALUES(available), held = VALUES(held), kafka_offset = VALUES(kafka_offset)",
         )
         .bind(product_id)
         .bind(available)
+        .bind(held)
         .bind(at.partition)
         .bind(at.offset)
         .execute(&self.sql)
@@ -150,35 +139,27 @@ impl Default for OrderLine<'_> {
 }
 
 impl OrderLine<'_> {
+    fn line_status(&self) -> &'static str {
+        if self.reason.is_some() { "rejected" } else { "reserved" }
+    }
+
+    /// The same as an order of one line that is decided.
+    fn as_order<'a>(&'a self, lines: &'a [Line<'a>]) -> Basket<'a> {
+        Basket {
+            order_id: self.order_id,
+            position: self.position,
+            user_id: self.user_id,
+            status: if self.reason.is_some() { "rejected" } else { "confirmed" },
+            lines,
+            placed_at: self.placed_at,
+            listed_at: self.listed_at,
+            ..Basket::default()
+        }
+    }
+
     /// What the relay publishes of it; `available` is made up.
     pub(crate) fn outcome(&self) -> Outcome {
-        let event_id = format!("{}-{}-0", self.position.partition, self.position.offset);
-        let (version, order_id) = (Outcome::VERSION, self.order_id.to_string());
-        let (user_id, product_id) = (self.user_id.to_owned(), self.product_id.to_owned());
-        let (quantity, unit_price, total_price) = (self.quantity, self.unit_price, self.quantity * self.unit_price);
-        match self.reason.map(str::to_owned) {
-            None => Outcome::OrderConfirmed(OrderConfirmed {
-                version,
-                event_id,
-                order_id,
-                user_id,
-                product_id,
-                quantity,
-                unit_price,
-                total_price,
-                available: 7,
-            }),
-            Some(reason) => Outcome::OrderRejected(OrderRejected {
-                version,
-                event_id,
-                order_id,
-                user_id,
-                product_id,
-                quantity,
-                unit_price,
-                total_price,
-                reason,
-            }),
-        }
+        let line = [(self.product_id, self.quantity, self.unit_price, self.line_status(), self.reason)];
+        self.as_order(&line).outcome(self.position)
     }
 }

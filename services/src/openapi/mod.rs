@@ -1,5 +1,12 @@
-//! What `/openapi.json` says beyond the handlers' own attributes: bodies, common parameters, common problems, and the
+//! What `/openapi.json` says beyond the handlers' own attributes: bodies ([`bodies`]), common parameters, common problems, and the
 //! headers that stand on every answer. The types here describe; they are never parsed into.
+
+mod bodies;
+
+pub use bodies::{
+    AdjustmentBody, CancelBody, ConfirmBody, HoldBody, LineBody, OrderBody, OrderOfLines, OrderOfLinesOfUser,
+    OrderOfOneLine, OrderOfOneLineOfUser, OrderOfUserBody, ReceiptBody,
+};
 
 use std::collections::BTreeMap;
 
@@ -12,69 +19,20 @@ use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
 use crate::problem::ProblemDocument;
 
-/// An order. `totalPrice`, when given, must be `quantity * unitPrice`.
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"userId": "alice", "productId": "chocolate", "quantity": 3, "unitPrice": 250}))]
-pub struct OrderBody {
-    #[schema(min_length = 1, max_length = 64, example = "alice")]
-    pub user_id: String,
-    #[schema(min_length = 1, max_length = 64, example = "chocolate")]
-    pub product_id: String,
-    #[schema(minimum = 1, maximum = 1_000_000_000, example = 3)]
-    pub quantity: i64,
-    /// Minor units of the currency.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 250)]
-    pub unit_price: i64,
-    /// Minor units of the currency.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750, nullable = false)]
-    pub total_price: Option<i64>,
-    /// Chosen by the client; the order's identity for ever.
-    #[schema(format = Uuid, nullable = false)]
-    pub order_id: Option<String>,
+/// Headers of a confirmation or a cancellation.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct ChangeParams {
+    /// `wait=SECONDS`: answer when it is decided (200 or 409), or with 202 when the time is over.
+    #[param(rename = "Prefer", example = "wait=5")]
+    pub prefer: Option<String>,
+    /// W3C Trace Context; travels with the event. Dropped where it is not valid, or stands twice.
+    pub traceparent: Option<String>,
+    /// W3C Trace Context; travels with the event beside a valid `traceparent`.
+    pub tracestate: Option<String>,
 }
 
-/// An order of the user in the path.
-#[derive(ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"productId": "chocolate", "quantity": 3, "unitPrice": 250}))]
-pub struct OrderOfUserBody {
-    #[schema(min_length = 1, max_length = 64, example = "chocolate")]
-    pub product_id: String,
-    #[schema(minimum = 1, maximum = 1_000_000_000, example = 3)]
-    pub quantity: i64,
-    /// Minor units of the currency.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 250)]
-    pub unit_price: i64,
-    /// Minor units of the currency.
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 750, nullable = false)]
-    pub total_price: Option<i64>,
-    /// Chosen by the client; the order's identity for ever.
-    #[schema(format = Uuid, nullable = false)]
-    pub order_id: Option<String>,
-}
-
-/// Goods that arrived.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReceiptBody {
-    #[schema(minimum = 1, maximum = 1_000_000_000, example = 10)]
-    pub quantity: i64,
-}
-
-/// A count that differed.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AdjustmentBody {
-    /// Not zero.
-    #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = -3)]
-    pub delta: i64,
-    /// Not blank.
-    #[schema(min_length = 1, max_length = 200, example = "three bars melted")]
-    pub reason: String,
-}
-
-/// Headers of every POST.
+/// Headers of every POST that writes something new.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct WriteParams {
@@ -114,6 +72,8 @@ pub struct ReadParams {
 
 /// Problems of a POST.
 pub struct WriteProblems;
+/// Problems of a confirmation or a cancellation.
+pub struct ChangeProblems;
 /// Problems of a read.
 pub struct ReadProblems;
 /// Problems of a read that can wait for `after`.
@@ -126,19 +86,43 @@ impl IntoResponses for WriteProblems {
         problems(&[
             (400, "invalid-request: malformed JSON, path, query or header"),
             (408, "request-timeout: the body did not arrive in time"),
-            (409, "with `Prefer: wait`: rejected (out-of-stock, unknown-product, below-zero) or parked"),
+            (
+                409,
+                "with `Prefer: wait`: rejected (out-of-stock, unknown-product, below-zero; of an order `lines` says which were \
+                 refused and why), cancelled or expired since (a retry), or parked",
+            ),
             (413, "body-too-large: more than 65536 bytes"),
             (415, "unsupported-media-type: not application/json"),
             (
                 422,
-                "invalid-field, or idempotency-conflict: another request with other contents came first under this id, or the \
-                 key gives another id than the `orderId` that is stated. Two requests with different products that race under one \
-                 id can both be accepted, and both decided (`lines` of the order): an order lies in its product's partition",
+                "invalid-field (`lineNo` says of which line), or idempotency-conflict: another request with other contents came \
+                 first under this id, or the key gives another id than the `orderId` that is stated. One key is one order. Only two \
+                 requests that race under one id, and whose first lines' products lie in different partitions, can both be \
+                 accepted, and both decided (`others` of the order): an order is at home in the partition of its first line",
             ),
             (
                 503,
                 "unavailable, or projection-catching-up (the id cannot be looked up yet): nothing was appended; \
                  unknown-outcome: retry with the same key",
+            ),
+        ])
+    }
+}
+
+impl IntoResponses for ChangeProblems {
+    fn responses() -> Responses {
+        problems(&[
+            (400, "invalid-request: malformed JSON, path, query or header"),
+            (404, "not-found: the projection knows no such order; `after` waits for one"),
+            (408, "request-timeout: the body did not arrive in time"),
+            (409, "not-held or not-cancellable: `orderStatus` says where the order stands, `reason` why; or parked"),
+            (413, "body-too-large: more than 65536 bytes"),
+            (415, "unsupported-media-type: a body that is not application/json"),
+            (422, "invalid-field"),
+            (
+                503,
+                "unavailable, projection-catching-up, or not-yet-projected (the wait of `after` is over): nothing was appended; \
+                 unknown-outcome: ask again",
             ),
         ])
     }
