@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::oracle::Said;
+use crate::oracle::{Place, Said};
 
 /// The coordinator aborts a transaction that lasts longer.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(40);
@@ -16,7 +16,7 @@ pub type ProducerEpoch = u64;
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) epoch: ProducerEpoch,
-    pub(crate) entries: Vec<(i64, Said)>,
+    pub(crate) entries: Vec<(Place, Said)>,
     pub(crate) cursor: Option<i64>,
     pub(crate) begun: Instant,
 }
@@ -28,7 +28,7 @@ pub struct TopicPartition {
     pub(crate) open: Option<Transaction>,
     pub cursor: i64,
     /// Outcomes and dead letters, as a reader of committed records sees them.
-    pub published: Vec<(i64, Said)>,
+    pub published: Vec<(Place, Said)>,
 }
 
 #[derive(Debug)]
@@ -36,11 +36,17 @@ pub struct Broker {
     pub partitions: Vec<TopicPartition>,
     /// Commits that the brokers still carry out after whoever asked is gone.
     pub late: Vec<(i32, ProducerEpoch)>,
+    /// What relays told, and brokers append after whoever told it is gone.
+    pub late_told: Vec<Vec<u8>>,
 }
 
 impl Broker {
     pub fn new(partitions: i32) -> Self {
-        Self { partitions: (0..partitions).map(|_| TopicPartition::default()).collect(), late: Vec::new() }
+        Self {
+            partitions: (0..partitions).map(|_| TopicPartition::default()).collect(),
+            late: Vec::new(),
+            late_told: Vec::new(),
+        }
     }
 
     pub fn of(&mut self, partition: i32) -> Option<&mut TopicPartition> {

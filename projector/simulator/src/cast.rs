@@ -139,6 +139,7 @@ impl Cast {
         let Some(set) = database.sets.get_mut(&live) else { return };
         if set.partitions.get_mut(partition).is_some_and(|tables| tables.tamper(delta)) {
             set.tampered = true;
+            database.was_tampered = true;
             drop(database);
             self.world.note(|| format!("the stock of partition {partition} is changed by hand ({delta})"));
         }

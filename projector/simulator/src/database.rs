@@ -10,7 +10,8 @@ use ledger_store::GenerationKey;
 use tokio::time::Instant;
 
 use crate::log::Log;
-use crate::oracle::Said;
+use crate::oracle::{Place, Said};
+use crate::settings::Mutant;
 use crate::tables::{TableSet, check};
 
 /// The server ends a connection that does nothing for this long inside a transaction.
@@ -71,20 +72,30 @@ pub struct Database {
     pub folded: Vec<i64>,
     /// What tables that somebody had changed by hand had decided when they were lost, by partition: it was in the outbox, and
     /// a relay that had loaded it publishes it.
-    pub lost: Vec<BTreeMap<i64, Said>>,
+    pub lost: Vec<BTreeMap<Place, Said>>,
     newest_id: u32,
     /// Of a mutant: every set of tables has the same identity.
     pub same_ids: bool,
+    /// Of mutants: what tables forget.
+    pub mutants: Vec<Mutant>,
     /// How often everything was lost.
     pub losses: u32,
+    /// Somebody changed a stock by hand, in whichever tables.
+    pub was_tampered: bool,
     /// Requests whose clients are gone and that the server still carries out.
     pub late: Vec<TransactionId>,
     pub late_rename: Option<i32>,
 }
 
 impl Database {
-    pub fn new(partitions: i32, same_ids: bool) -> Self {
-        let mut database = Self { same_ids, folded: (0..partitions).map(|_| 0).collect(), ..Self::default() };
+    pub fn new(partitions: i32, mutants: &[Mutant]) -> Self {
+        let same_ids = mutants.contains(&Mutant::GenerationsWithoutIdentity);
+        let mut database = Self {
+            same_ids,
+            mutants: mutants.to_vec(),
+            folded: (0..partitions).map(|_| 0).collect(),
+            ..Self::default()
+        };
         database.begin_anew(partitions);
         database
     }
@@ -109,11 +120,22 @@ impl Database {
     /// Everything is lost, and empty tables were created.
     pub fn lose_everything(&mut self, partitions: i32) {
         let (folded, losses) = (std::mem::take(&mut self.folded), self.losses + 1);
+        let (mutants, was_tampered) = (std::mem::take(&mut self.mutants), self.was_tampered);
         let Self { newest_id, next_transaction, same_ids, .. } = *self;
         let tampered = self.live_set().filter(|live| live.tampered);
         let lost = tampered.map(|live| live.partitions.iter().map(|tables| tables.said.clone()).collect());
         let lost = lost.unwrap_or_else(|| std::mem::take(&mut self.lost));
-        *self = Self { folded, losses, lost, newest_id, next_transaction, same_ids, ..Self::default() };
+        *self = Self {
+            folded,
+            losses,
+            lost,
+            newest_id,
+            next_transaction,
+            same_ids,
+            mutants,
+            was_tampered,
+            ..Self::default()
+        };
         self.begin_anew(partitions);
     }
 
@@ -205,7 +227,7 @@ impl Database {
         for effects in transaction.effects {
             let Ok(partition) = usize::try_from(effects.partition) else { continue };
             let Some(tables) = set.partitions.get_mut(partition) else { continue };
-            tables.apply(&effects);
+            tables.apply(&effects, &self.mutants);
             if !keep_position {
                 tables.position = effects.next_offset;
             }

@@ -1,11 +1,13 @@
 //! The judge: waits until nothing disturbs the system any more, then for rest, and says what is missing or wrong. It must never
 //! excuse a projector that calls itself not ready.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::ask::PRODUCTS;
 use crate::cast::Cast;
 use crate::oracle::Naive;
 use crate::tables;
@@ -35,6 +37,7 @@ pub(crate) async fn judge(cast: Rc<Cast>) {
         settled = if cast.missing().is_none() { settled + 1 } else { 0 };
     }
     cast.check_tables();
+    cast.check_all_or_nothing();
     cast.over.set(true);
 }
 
@@ -58,13 +61,12 @@ impl Cast {
                     "readers of partition {partition} wait for {furthest}, and its log ends at {end}"
                 ));
             }
-            let log = lock(&self.world.log).between(partition, 0, end);
-            let last = Naive::of(&log).said.keys().next_back().copied();
-            let published =
-                lock(&self.world.broker).of(partition).and_then(|topic| topic.published.last().map(|one| one.0));
-            if published != last {
-                return Some(format!("of partition {partition} {last:?} is to be published, and {published:?} is"));
+            if let Some(missing) = self.unpublished(partition, end) {
+                return Some(missing);
             }
+        }
+        if let Some(undecided) = self.undecided() {
+            return Some(undecided);
         }
         for projector in self.projectors.borrow().iter() {
             let readiness = projector.shared.readiness();
@@ -73,6 +75,88 @@ impl Cast {
             }
         }
         None
+    }
+
+    /// What is still to be published. Of tables that were changed by hand the cursor tells: they may decide with more outcomes, or fewer.
+    fn unpublished(&self, partition: i32, end: i64) -> Option<String> {
+        let log = lock(&self.world.log).between(partition, 0, end);
+        let right = Naive::of(partition, &log).said.keys().next_back().copied();
+        let database = lock(&self.world.database);
+        let live = database.live_set().and_then(|set| Some((set.tampered, set.of(partition)?)));
+        let last = match live {
+            Some((true, tables)) => tables.said.keys().next_back().copied(),
+            _ => right,
+        };
+        let was_tampered = database.was_tampered;
+        drop(database);
+        let mut broker = lock(&self.world.broker);
+        let topic = broker.of(partition)?;
+        let published = topic.published.last().map(|one| one.0);
+        let missing =
+            if was_tampered { last.is_some_and(|(offset, _)| topic.cursor <= offset) } else { published != last };
+        missing.then(|| format!("of partition {partition} {last:?} is to be published, and {published:?} is"))
+    }
+
+    /// What is still to come of orders, or went wrong with them, now that all else has come.
+    fn undecided(&self) -> Option<String> {
+        // What tables that were changed by hand never asked for is asked for once they are rebuilt.
+        if lock(&self.world.database).live_set().is_some_and(|live| live.tampered) {
+            return None;
+        }
+        let naive = self.naive();
+        naive.values().find_map(|home| {
+            let undecided =
+                home.tables.orders.iter().find(|(_, order)| order.status == "pending" || order.status == "held");
+            undecided.map(|(id, order)| format!("order {id} of partition {} is still {}", home.partition, order.status))
+        })
+    }
+
+    fn naive(&self) -> BTreeMap<i32, Naive> {
+        let log = lock(&self.world.log);
+        let whole = |(partition, end)| (partition, Naive::of(partition, &log.between(partition, 0, end)));
+        log.ends().into_iter().map(whole).collect()
+    }
+
+    /// An order has all of its lines, or none; and what is taken is taken for an order. (Tables that were changed by hand may have told
+    /// what stands on the log now, and what is left of it is settled when they are rebuilt.)
+    fn check_all_or_nothing(&self) {
+        let naive = self.naive();
+        if lock(&self.world.database).was_tampered {
+            return;
+        }
+        for line in naive.values().flat_map(|partition| partition.tables.reserved.iter()) {
+            let ((id, home, line_no), reserved) = line;
+            let order = naive.get(home).and_then(|home| home.tables.orders.get(id));
+            let status = order.map(|order| order.status);
+            let right = match (reserved.status, status) {
+                ("reserved", Some("confirmed")) => reserved.confirmed,
+                ("reserved", _) => false,
+                ("rejected", Some("confirmed")) => false,
+                ("released", Some("confirmed")) => false,
+                _ => true,
+            };
+            if !right {
+                self.world.violated(|| {
+                    format!("line {line_no} of order {id} of home {home} is {reserved:?}, and the order {status:?}")
+                });
+            }
+        }
+        for order in naive.values().flat_map(|home| home.tables.orders.iter().map(move |order| (home.partition, order)))
+        {
+            let (home, (id, order)) = order;
+            for (line_no, line) in (1..).zip(&order.lines).filter(|_| order.status == "confirmed") {
+                let at = i32::try_from(line.product / PRODUCTS).unwrap_or(i32::MAX);
+                let key = (*id, i32::try_from(home).unwrap_or(i32::MAX), line_no);
+                let taken = line.product / PRODUCTS == home
+                    || naive
+                        .get(&at)
+                        .is_some_and(|there| there.tables.reserved.get(&key).is_some_and(|line| line.confirmed));
+                if !taken {
+                    self.world
+                        .violated(|| format!("order {id} of home {home} is confirmed without its line {line_no}"));
+                }
+            }
+        }
     }
 
     fn check_tables(&self) {

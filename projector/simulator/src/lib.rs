@@ -6,9 +6,10 @@
 //! It must never be part of a running system, and never change what the real code decides.
 //!
 //! Reading order: [`schedule`] with `cast` and `judge` (one schedule from beginning to end), [`settings`], [`choice`] (what a seed decides),
-//! [`scheduler`], [`world`]; the servers: [`log`], [`database`] with [`tables`] and [`store`], [`broker`], [`coordinator`] with [`member`]; who
-//! uses them: [`process`], [`operator`] with [`swap`]; the judge: [`oracle`], [`published`], [`reader`]; then [`shrink`].
+//! [`scheduler`], [`world`]; the servers: [`log`] with [`ask`], [`database`] with [`tables`] and [`store`], [`broker`], [`coordinator`] with [`member`]; who
+//! uses them: [`process`], `telling` (relays and owners append), [`operator`] with [`swap`]; the judge: [`oracle`], [`published`], [`reader`]; then [`shrink`].
 
+pub mod ask;
 pub mod broker;
 mod cast;
 pub mod choice;
@@ -20,6 +21,7 @@ pub mod log;
 pub mod member;
 pub mod operator;
 pub mod oracle;
+mod oracle_lines;
 pub mod process;
 pub mod published;
 pub mod publishing;
@@ -32,4 +34,5 @@ pub mod shrink;
 pub mod store;
 pub mod swap;
 pub mod tables;
+mod telling;
 pub mod world;

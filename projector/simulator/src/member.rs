@@ -70,7 +70,7 @@ impl MemoryClient {
         let mut places = self.places.borrow_mut();
         let log = lock(&self.world.log);
         let next = |(partition, place): (&i32, &Place)| {
-            let records = log.of(*partition)?.appended();
+            let records = log.of(*partition)?.records();
             let record = records.iter().find(|record| record.offset >= place.next_offset)?;
             (!place.paused).then(|| (*partition, record.clone()))
         };

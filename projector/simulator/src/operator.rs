@@ -111,6 +111,7 @@ impl Operator {
             self.resume_publishing().await?;
             match renamed {
                 Err(Ended::Busy) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+                Ok(()) => return self.settle().await,
                 other => return other,
             }
         }
@@ -137,10 +138,18 @@ impl Operator {
             self.resume_publishing().await?;
             match renamed {
                 Err(Ended::Busy) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+                Ok(()) => return self.settle().await,
                 other => return other,
             }
         }
         Err(Ended::Busy)
+    }
+
+    /// Reports to their homes what no open order wants, once the tables that were swapped in are folded as far as those before.
+    async fn settle(&self) -> Result<(), Ended> {
+        self.step("reporting lines that nobody wants").await?;
+        crate::telling::settle(&self.world);
+        Ok(())
     }
 
     /// Continues what an earlier run left, or begins a new generation.
@@ -162,6 +171,12 @@ impl Operator {
         self.world.step(&self.who(), "reading the cursors").await?;
         if self.world.has(Mutant::RebuildEndsAtLogEnd) {
             return Ok(lock(&self.world.log).ends());
+        }
+        if self.world.has(Mutant::RebuildEndsAtAnotherCursor) {
+            let cursors = lock(&self.world.broker).settled_cursors().unwrap_or_default();
+            let farthest = cursors.values().max().copied().unwrap_or(0);
+            let ends = lock(&self.world.log).ends();
+            return Ok(ends.into_iter().map(|(partition, end)| (partition, end.min(farthest))).collect());
         }
         let mut changes = self.world.changes();
         let deadline = Instant::now() + Duration::from_secs(60);

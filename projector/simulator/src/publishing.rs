@@ -9,9 +9,10 @@ use projector::relay::{Publication, PublishError, RelayBroker, RelayError, Relay
 use tokio::time::Instant;
 
 use crate::broker::{ProducerEpoch, TopicPartition, Transaction};
-use crate::oracle::Said;
+use crate::oracle::{Place, Said};
 use crate::published;
 use crate::settings::Mutant;
+use crate::telling;
 use crate::world::{Lost, Request, World, lock};
 
 /// What the brokers do with a request to commit; false when its producer is fenced.
@@ -26,11 +27,11 @@ pub(crate) fn commit_now(world: &World, partition: i32, epoch: ProducerEpoch) ->
     let before = topic.cursor;
     topic.cursor = cursor.unwrap_or(before);
     let after = topic.cursor;
-    let earlier = topic.published.last().map(|(offset, _)| *offset);
+    let earlier = topic.published.last().map(|(place, _)| *place);
     topic.published.extend(entries.iter().cloned());
     drop(broker);
     let before =
-        if world.has(Mutant::CursorOutsideTransaction) { earlier.map_or(0, |offset| offset + 1) } else { before };
+        if world.has(Mutant::CursorOutsideTransaction) { earlier.map_or(0, |(offset, _)| offset + 1) } else { before };
     world.note(|| format!("published of partition {partition}: {entries:?}, cursor {after}"));
     if let Err(wrong) = published::check(world, partition, earlier, &entries, before, after) {
         world.violated(|| wrong);
@@ -86,6 +87,12 @@ impl RelayBroker for MemoryBroker {
         Ok(MemoryProducer { world, who, partition, epoch })
     }
 
+    async fn tell(&self, told: &[OutboxEntry<'_>]) -> Result<(), PublishError> {
+        self.world.stall(true).await;
+        let values = told.iter().map(|entry| entry.value.as_deref().unwrap_or_default().to_vec()).collect();
+        telling::tell(&self.world, &self.who, values).await.map_err(|Lost| doubt("what was told is not acknowledged"))
+    }
+
     async fn read_cursor(&self) -> Result<i64, RelayError> {
         self.step("reading the cursor").await?;
         let early = lock(&self.read_early).take();
@@ -115,15 +122,15 @@ fn doubt(cause: &str) -> PublishError {
     PublishError { too_large: None, cause: cause.to_owned() }
 }
 
-fn said(entry: &OutboxEntry<'_>) -> (i64, Said) {
+fn said(entry: &OutboxEntry<'_>) -> (Place, Said) {
     let said = match &entry.content {
         EntryContent::Outcome { event_type, .. } => {
-            let value = String::from_utf8_lossy(entry.value.as_deref().unwrap_or_default()).into_owned();
-            Said::of_outcome(event_type, &value)
+            Said::of_outcome(event_type, entry.value.as_deref().unwrap_or_default())
         }
         EntryContent::DeadLetter { reason, .. } => Said::of_dead_letter(reason),
+        EntryContent::Told { .. } => unreachable!("what is told is no part of a Kafka transaction"),
     };
-    (entry.offset, said)
+    ((entry.offset, entry.index), said)
 }
 
 impl RelayProducer for MemoryProducer {

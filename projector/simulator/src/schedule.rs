@@ -12,7 +12,7 @@ use crate::scheduler::Tasks;
 use crate::settings::{Disturbance, Mutant, Profile};
 use crate::swap::rename_now;
 use crate::world::{World, lock};
-use crate::{publishing, reader, store};
+use crate::{publishing, reader, store, telling};
 
 /// Polls after which a schedule is given up: it goes in a circle.
 const MOST_STEPS: u64 = 60_000;
@@ -65,6 +65,7 @@ async fn run(world: &Arc<World>) {
     tasks.spawn(OUTSIDE, "disturber", disturb(Rc::clone(&cast)));
     tasks.spawn(OUTSIDE, "judge", judge(Rc::clone(&cast)));
     tasks.spawn(OUTSIDE, "reader", reader::read(Arc::clone(world)));
+    tasks.spawn(OUTSIDE, "owners", telling::own(Arc::clone(world)));
     tasks
         .run(world, || {
             if world.steps() > MOST_STEPS {
@@ -81,8 +82,9 @@ async fn serve_late(world: Arc<World>) {
         let mut changes = world.changes();
         let commit = lock(&world.database).late.first().copied();
         let kafka = lock(&world.broker).late.pop();
+        let told = lock(&world.broker).late_told.pop();
         let rename = lock(&world.database).late_rename;
-        if commit.is_none() && kafka.is_none() && rename.is_none() {
+        if commit.is_none() && kafka.is_none() && told.is_none() && rename.is_none() {
             // The sender lives as long as the world.
             let _ = changes.changed().await;
             continue;
@@ -94,6 +96,9 @@ async fn serve_late(world: Arc<World>) {
         }
         if let Some((partition, epoch)) = kafka {
             publishing::commit_now(&world, partition, epoch);
+        }
+        if let Some(value) = told {
+            telling::append(&world, &value);
         }
         // A server that lost everything meanwhile has nothing to rename.
         if let Some(target) = rename.filter(|_| lock(&world.database).late_rename.is_some()) {

@@ -31,6 +31,16 @@ pub enum Mutant {
     ReaderForgets,
     /// INV-13: a swap does not keep how far the tables are that it takes away.
     SwapForgetsFurthest,
+    /// A line is given back by whoever ends its order, past its partition's log.
+    ReleasePastTheLog,
+    /// A partition forgets that it gave a line back, and gives it back again.
+    ReleaseForgotten,
+    /// No line is given back: what is decided after a rejection keeps its stock.
+    ReleaseNotTold,
+    /// A home forgets that an order was confirmed, so that its hold expires after all.
+    ConfirmForgotten,
+    /// INV-11: a rebuild ends every partition at the farthest cursor.
+    RebuildEndsAtAnotherCursor,
 }
 
 impl Mutant {
@@ -46,6 +56,11 @@ impl Mutant {
         Self::BarrierMissing,
         Self::ReaderForgets,
         Self::SwapForgetsFurthest,
+        Self::ReleasePastTheLog,
+        Self::ReleaseForgotten,
+        Self::ReleaseNotTold,
+        Self::ConfirmForgotten,
+        Self::RebuildEndsAtAnotherCursor,
     ];
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ledger_database::DatabaseError;
 use ledger_fold::Prior;
-use ledger_schema::{MovementId, OrderId};
 use ledger_store::outbox;
-use ledger_store::{FOLD_VERSION, GenerationKey, Loaded, PartitionBatch, Standing, Store, StoreError, Written};
+use ledger_store::{FOLD_VERSION, GenerationKey, Ids, Loaded, PartitionBatch, Standing, Store, StoreError, Written};
 
 use crate::database::{Compared, OutboxRow, RowKey, TransactionId};
 use crate::settings::Mutant;
+use crate::tables::PartitionTables;
 use crate::world::{Lost, Request, World, lock};
 
 /// How long a statement waits for a row or a table that others hold.
@@ -204,18 +204,18 @@ impl Store for MemoryStore {
             }
             let Some(set) = database.sets.get(&number) else { return Some(None) };
             let standing = |next_offset| Standing { next_offset, generation: set.key(number) };
-            Some(set.of(partition).map(|tables| (standing(tables.position), tables.state())))
+            Some(set.of(partition).map(|tables| (standing(tables.position), tables.state(), tables.open_counts())))
         });
         let loaded = loaded.await.ok_or_else(|| lost("loading"))?;
         let topic = crate::log::TOPIC.to_owned();
-        let (standing, state) = loaded.ok_or(StoreError::PositionGone { topic, partition })?;
+        let (standing, state, open) = loaded.ok_or(StoreError::PositionGone { topic, partition })?;
         self.world.note(|| {
             format!(
                 "{}: loaded partition {partition} at {} of generation {}",
                 self.who, standing.next_offset, standing.generation.number
             )
         });
-        Ok(Loaded { standing, fold_version: FOLD_VERSION, state })
+        Ok(Loaded { standing, fold_version: FOLD_VERSION, state, open })
     }
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
@@ -239,17 +239,12 @@ impl Store for MemoryStore {
         Ok(self.commit(open).await)
     }
 
-    async fn prior(
-        &mut self,
-        partition: i32,
-        orders: &[OrderId],
-        movements: &[MovementId],
-    ) -> Result<Prior, StoreError> {
+    async fn prior(&mut self, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         self.connect().await?;
         self.statement("looking ids up").await?;
         let database = lock(&self.world.database);
         let tables = database.sets.get(&self.set_of(database.live)).and_then(|set| set.of(partition));
-        Ok(tables.map(|tables| tables.prior(orders, movements)).unwrap_or_default())
+        Ok(tables.map_or_else(|| PartitionTables::default().prior(ids), |tables| tables.prior(ids)))
     }
 
     async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {

@@ -70,10 +70,7 @@ impl World {
         let log = Log::choose(&mut choices, &shape);
         let left = shape.faults;
         Self {
-            database: Mutex::new(Database::new(
-                shape.partitions,
-                mutants.contains(&Mutant::GenerationsWithoutIdentity),
-            )),
+            database: Mutex::new(Database::new(shape.partitions, &mutants)),
             broker: Mutex::new(Broker::new(shape.partitions)),
             coordinator: Mutex::default(),
             log: Mutex::new(log),

@@ -72,3 +72,20 @@ fn inv_13_nobody_is_shown_an_older_state() {
     check(Mutant::ReaderForgets, Profile::Swaps, 2_000, "a reader is shown");
     check(Mutant::SwapForgetsFurthest, Profile::Losses, 20_000, "a reader is shown");
 }
+
+#[test]
+fn inv_3_lines_are_given_back_through_the_log_once() {
+    check(Mutant::ReleasePastTheLog, Profile::Everything, 5_000, "");
+    check(Mutant::ReleaseForgotten, Profile::Owners, 5_000, "");
+    check(Mutant::ReleaseNotTold, Profile::Everything, 5_000, "");
+}
+
+#[test]
+fn an_expiry_does_not_beat_an_earlier_confirm() {
+    check(Mutant::ConfirmForgotten, Profile::Everything, 5_000, "");
+}
+
+#[test]
+fn inv_11_each_partition_ends_at_its_own_cursor() {
+    check(Mutant::RebuildEndsAtAnotherCursor, Profile::Swaps, 5_000, "after the cursor");
+}
