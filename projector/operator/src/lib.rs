@@ -5,10 +5,11 @@
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
 //! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`verify_import`], [`dead_letters`],
-//! [`migrate`]; [`output`] is how results are shown.
+//! [`migrate`]; [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
 
 pub mod as_of;
 pub mod dead_letters;
+pub mod ends;
 pub mod generations;
 pub mod import;
 pub mod migrate;

@@ -1,11 +1,11 @@
-//! `ledger verify`: compares the tables with the log. It needs no more rights than a reader's. Read next: `verify/mod.rs`.
+//! `ledger verify`: compares the tables with the log, and what partitions tell each other. It needs no more rights than a reader's. Read next: `verify/mod.rs`.
 
 use clap::Args;
 use ledger_operator::verify::{self, VerifyOptions};
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs, bounded};
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs, bounded};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -18,6 +18,8 @@ pub struct VerifyArgs {
     pub sample: Option<u32>,
     #[command(flatten)]
     pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub topics: OutputTopicsArgs,
     /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
     #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
     pub reader_database_url: Option<Hidden>,
@@ -30,7 +32,7 @@ pub async fn run(args: VerifyArgs) -> Result<Done, CommandError> {
         flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
     let options = VerifyOptions {
         kafka: args.kafka.settings()?,
-        orders_topic: args.kafka.orders_topic,
+        topics: args.topics.named(args.kafka.orders_topic),
         database,
         limit: bounded(args.limit),
     };

@@ -11,8 +11,8 @@ use super::level::Level;
 use super::options::AsOfOptions;
 use super::replayed::Replayed;
 use crate::output::Report;
-use crate::verify::feed;
 use crate::verify::progress::Progress;
+use crate::verify::{feed, ids};
 
 /// A product in the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,6 +20,8 @@ use crate::verify::progress::Progress;
 pub struct Item {
     pub product_id: String,
     pub available: i64,
+    /// Taken by orders that were held, or not decided yet.
+    pub held: i64,
     /// `PARTITION:OFFSET` of the record that changed it last.
     pub position: String,
 }
@@ -68,7 +70,7 @@ async fn replay(options: &AsOfOptions, end: End, progress: &Progress) -> Result<
     let mut batches = feed::start(options.kafka.clone(), options.orders_topic.clone(), vec![end.range()]);
     while let Some(batch) = batches.recv().await {
         let batch = batch?;
-        replayed.fold(&batch);
+        replayed.fold(&batch, &ids::events_of(&batch));
         progress.advance(batch.len());
     }
     Ok(replayed)
@@ -76,16 +78,20 @@ async fn replay(options: &AsOfOptions, end: End, progress: &Progress) -> Result<
 
 fn item((product_id, level): (String, Level)) -> Item {
     let position = Position { partition: level.partition, offset: level.offset }.to_string();
-    Item { product_id, available: level.available, position }
+    let ledger_fold::Level { available, held } = level.of;
+    Item { product_id, available, held, position }
 }
 
 impl Report for Levels {
     fn header(&self) -> Vec<&'static str> {
-        vec!["product", "available", "last changed at"]
+        vec!["product", "available", "held", "last changed at"]
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        let row = |item: &Item| vec![item.product_id.clone(), item.available.to_string(), item.position.clone()];
+        let row = |item: &Item| {
+            let numbers = [item.available, item.held].map(|number| number.to_string());
+            [item.product_id.clone()].into_iter().chain(numbers).chain([item.position.clone()]).collect()
+        };
         self.items.iter().map(row).collect()
     }
 

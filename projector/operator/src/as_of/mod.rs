@@ -2,12 +2,13 @@
 //! is an answer while the tables are doubted, or gone. It reads, and writes nothing.
 //!
 //! Reading order: [`options`], [`ends`] (which part of the log an answer is about), [`replayed`] (its fold), [`levels`] and [`explain`] (the two
-//! answers).
+//! answers; `entry.rs`: a line of the second).
 //!
-//! Memory is proportional to products, and to the records of one partition: the fold has to know which ids it has seen, and there
-//! is no table to ask. So partitions are folded one after the other.
+//! Memory is proportional to products, and to the orders, movements and lines of one partition: the fold has to know what stands under
+//! each id, and there is no table to ask. So partitions are folded one after the other.
 
 pub mod ends;
+mod entry;
 pub mod error;
 pub mod explain;
 pub mod level;
@@ -15,8 +16,9 @@ pub mod levels;
 pub mod options;
 mod replayed;
 
+pub use entry::Entry;
 pub use error::AsOfError;
-pub use explain::{Entry, Explained, explain};
+pub use explain::{Explained, explain};
 pub use level::Level;
 pub use levels::{Levels, levels};
 pub use options::{AsOf, AsOfOptions};

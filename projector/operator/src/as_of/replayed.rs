@@ -1,45 +1,55 @@
-//! The fold of one partition from its beginning, with nothing but the log. It keeps the ids that have a row: a record under one of
-//! them is a duplicate or a conflict, and changes no stock, so it is left out of the fold.
+//! The fold of one partition from its beginning, with nothing but the log. It keeps what every id stands for, since there is no table to
+//! ask: a later record may repeat an order, confirm it, or cancel it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use ledger_fold::{BatchEffects, BatchFold, Partition, PartitionState, Prior};
+use ledger_fold::{
+    BatchEffects, BatchFold, OrderRow, Partition, PartitionState, Prior, ReservationKey, ReservationRow,
+};
 use ledger_kafka::record::OwnedRecord;
-use ledger_schema::ProductId;
-use ledger_schema::wire::{self, Event};
-use ledger_store::for_fold;
-use uuid::Uuid;
+use ledger_schema::wire::Event;
+use ledger_schema::{Movement, MovementId, OrderId, ProductId};
+use ledger_store::{Ids, for_fold};
 
 use super::level::Level;
+use crate::verify::ids;
 
 pub(super) struct Replayed {
-    partition: Partition,
+    pub(super) partition: Partition,
     next_offset: i64,
     state: PartitionState,
     pub(super) levels: HashMap<ProductId, Level>,
     known: Known,
 }
 
-/// Ids that have a row.
+/// What stands under each id.
 #[derive(Debug, Default)]
 struct Known {
-    orders: HashSet<Uuid>,
-    movements: HashSet<Uuid>,
+    orders: HashMap<OrderId, OrderRow>,
+    movements: HashMap<MovementId, Movement>,
+    reservations: HashMap<ReservationKey, ReservationRow>,
 }
 
 impl Known {
-    fn has(&self, event: &Event) -> bool {
-        match event {
-            Event::OrderPlaced(order) => self.orders.contains(&order.order_id().as_uuid()),
-            Event::StockMoved(movement) => self.movements.contains(&movement.movement_id().as_uuid()),
+    fn prior(&self, ids: &Ids) -> Prior {
+        Prior {
+            orders: ids.orders.iter().map(|id| (*id, self.orders.get(id).cloned())).collect(),
+            movements: ids
+                .movements
+                .iter()
+                .filter_map(|id| self.movements.get(id).map(|movement| (*id, movement.clone())))
+                .collect(),
+            reservations: ids.reservations.iter().map(|key| (*key, self.reservations.get(key).cloned())).collect(),
         }
     }
 
-    /// Whether the batch repeats an earlier id. A record that is parked for what the stock would be has no row, and may.
-    fn is_repeated(&self, effects: &BatchEffects) -> bool {
-        effects.orders.iter().any(|row| self.orders.contains(&row.order.order_id().as_uuid()))
-            || effects.movements.iter().any(|row| self.movements.contains(&row.movement.movement_id().as_uuid()))
-            || !effects.parked.is_empty()
+    fn take_over(&mut self, effects: &BatchEffects) {
+        let orders = effects.orders.iter().chain(&effects.changed_orders);
+        self.orders.extend(orders.map(|row| (row.order.order_id(), row.clone())));
+        let movements = effects.movements.iter().map(|row| (row.movement.movement_id(), row.movement.clone()));
+        self.movements.extend(movements);
+        let lines = effects.reservations.iter().chain(&effects.changed_reservations);
+        self.reservations.extend(lines.map(|row| (row.key, row.clone())));
     }
 }
 
@@ -49,31 +59,20 @@ impl Replayed {
         Self { partition, next_offset: 0, state, levels, known }
     }
 
-    /// Folds the next records; gives what they did. What it does not name had no effect.
-    pub(super) fn fold(&mut self, records: &[OwnedRecord]) -> BatchEffects {
-        let mut effects = self.effects(records, |_| true);
-        if self.known.is_repeated(&effects) {
-            effects =
-                self.effects(records, |record| !wire::decode(record.value()).is_ok_and(|event| self.known.has(&event)));
-        }
+    /// Folds the next records, which say `events`; gives what they did.
+    pub(super) fn fold(&mut self, records: &[OwnedRecord], events: &[Option<Event>]) -> BatchEffects {
+        let prior = self.known.prior(&ids::ids_of(events, self.partition));
+        let mut fold = BatchFold::new(self.partition, &self.state, &prior, self.next_offset);
+        records.iter().for_each(|record| fold.fold(&for_fold(record)));
+        let effects = fold.finish();
+        assert!(effects.wanted.is_empty(), "every id of the batch is known, and more is wanted: {:?}", effects.wanted);
         self.state.apply(&effects);
         for row in &effects.stock {
-            let level = Level { available: row.available, partition: self.partition.number, offset: row.offset };
+            let level = Level { of: row.level, partition: self.partition.number, offset: row.offset };
             self.levels.insert(row.product_id.clone(), level);
         }
-        self.known.orders.extend(effects.orders.iter().map(|row| row.order.order_id().as_uuid()));
-        self.known.movements.extend(effects.movements.iter().map(|row| row.movement.movement_id().as_uuid()));
-        if let Some(last) = records.last() {
-            self.next_offset = last.offset + 1;
-        }
+        self.known.take_over(&effects);
+        self.next_offset = effects.next_offset;
         effects
-    }
-
-    fn effects(&self, records: &[OwnedRecord], takes: impl Fn(&OwnedRecord) -> bool) -> BatchEffects {
-        // Ids that were there before are left out by `takes`, so that the fold needs not know what stands under them.
-        let prior = Prior::default();
-        let mut fold = BatchFold::new(self.partition, &self.state, &prior, self.next_offset);
-        records.iter().filter(|record| takes(record)).for_each(|record| fold.fold(&for_fold(record)));
-        fold.finish()
     }
 }

@@ -21,13 +21,14 @@
 //! // .. fold up to the relays' cursors, which stand still now ..
 //! let swapped = swap::swap(&mut guard, &Plan { topic, target: number, identity, wait_seconds: 1 }).await;
 //! barrier::resume_publishing(&mut guard).await;
+//! swap::follow_up(&mut guard, &log, number, swapped?, missing).await?;
 //! guard.release().await;
 //! ```
 //! What a death leaves: before the RENAME the live tables are as they were, and the row says how far the build came;
-//! after it, [`swap::swap`] of the same target finds the target live, and only writes down what was not written yet.
+//! after it, [`swap::swap`] of the same target finds the target live, and only what follows a swap is left to do.
 //!
 //! Reading order: [`record`], [`guard`], [`shadow`] (the tables of a generation that is not live), [`barrier`],
-//! [`swap`], [`rollback`], [`drop`], [`list`].
+//! [`swap`], [`settle`] (what is told after it), [`rollback`], [`drop`], [`list`].
 
 pub mod barrier;
 pub mod drop;
@@ -38,6 +39,7 @@ pub mod list;
 pub mod record;
 mod report;
 pub mod rollback;
+pub mod settle;
 pub mod shadow;
 pub mod swap;
 

@@ -67,7 +67,7 @@ impl Report for Dropped {
 
 impl Report for RolledBack {
     fn header(&self) -> Vec<&'static str> {
-        vec!["live", "replaced", "records to fold again", "swap"]
+        vec!["live", "replaced", "records to fold again", "lines told again", "swap"]
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
@@ -75,6 +75,7 @@ impl Report for RolledBack {
             self.live.to_string(),
             self.replaced.map_or("(none)".to_owned(), |replaced| replaced.to_string()),
             self.records_to_fold.to_string(),
+            self.lines_told.to_string(),
             format!("{} ms", self.swap_millis),
         ]]
     }

@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::barrier::{self, Publishers};
 use super::error::GenerationsError;
 use super::guard::Guard;
+use super::settle::SettledLog;
 use super::shadow;
 use super::swap::{self, Patience, Plan, Swapped};
 
@@ -70,6 +71,8 @@ pub struct RolledBack {
     /// RENAMEs until one got all tables.
     pub attempts: u32,
     pub swap_millis: u128,
+    /// Lines whose partitions told their order's home once more that they are reserved.
+    pub lines_told: u64,
 }
 
 /// A rollback that may be carried out: checked, and with the guard held.
@@ -128,7 +131,14 @@ impl Rollback {
                 Err(GenerationsError::Busy { .. }) => on_held(Held { attempt, attempts }),
                 Err(error) => return Err(error),
                 Ok(swapped) => {
+                    let log = SettledLog {
+                        kafka: self.publishers.kafka.clone(),
+                        topic: self.topics.orders.clone(),
+                        partition_count: self.publishers.partition_count,
+                    };
+                    let told = swap::follow_up(&mut self.guard, &log, self.to, swapped, Vec::new()).await;
                     self.guard.release().await;
+                    let lines_told = told?;
                     let records_to_fold = self.change.map_or(0, |change| change.records_to_fold);
                     let (replaced, attempts, took) = match swapped {
                         Swapped::Now { old, took } => (old, attempt, took),
@@ -140,6 +150,7 @@ impl Rollback {
                         records_to_fold,
                         attempts,
                         swap_millis: took.as_millis(),
+                        lines_told,
                     });
                 }
             }
@@ -159,7 +170,7 @@ impl Rollback {
             wait_seconds: self.patience.wait_seconds,
         };
         if self.change.is_none() {
-            // It is live already: only what was not written down is left to do.
+            // It is live already: only what follows a swap is left to do.
             return swap::swap(&mut self.guard, &plan).await;
         }
         barrier::stop_publishing(&mut self.guard, &self.publishers).await?;

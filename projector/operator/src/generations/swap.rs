@@ -12,6 +12,7 @@ use ledger_database::Tables;
 use ledger_database::{Fault, fault_of, number_of};
 use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
+use ledger_schema::LineEvent;
 use ledger_store::generations::Live;
 use ledger_store::log_check::{LogCheckError, check_complete};
 use ledger_store::positions::{self, MoveStatements, PositionStatements, StoredPosition};
@@ -20,6 +21,7 @@ use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 use super::error::{GenerationsError, sql};
 use super::guard::Guard;
 use super::record::{self, New};
+use super::settle::{SettledLog, settle};
 use super::shadow;
 
 /// The number under which tables go whose positions never named a generation.
@@ -79,7 +81,7 @@ pub enum Swapped {
 /// Swaps a generation in, or says that others hold the tables ([`GenerationsError::Busy`]): the caller decides how often it is
 /// tried. Relays must not publish meanwhile ([`super::barrier`]).
 ///
-/// Dying just after the RENAME does no harm: the next call finds the target live, and writes down what was not.
+/// Dying just after the RENAME does no harm: the next call finds the target live. [`follow_up`] is to be called in either case.
 ///
 /// # Errors
 /// [`GenerationsError`]; the live tables are untouched, but where [`GenerationsError::may_have_swapped`].
@@ -87,7 +89,6 @@ pub async fn swap(guard: &mut Guard, plan: &Plan<'_>) -> Result<Swapped, Generat
     let connection = guard.connection();
     let live = ledger_store::generations::live(connection, plan.topic).await?;
     if is_live(connection, plan, live.as_ref()).await? {
-        write_down(connection, plan.target, false).await?;
         return Ok(Swapped::Before);
     }
     // Nobody may change the shape of the tables between the look at them and the RENAME.
@@ -95,13 +96,29 @@ pub async fn swap(guard: &mut Guard, plan: &Plan<'_>) -> Result<Swapped, Generat
     let swapped = swap_locked(connection, plan, live.as_ref()).await;
     // Whether that is answered makes no difference: this lock, too, ends with the connection at the latest.
     drop(connection.execute("DO RELEASE_LOCK(CONCAT('ledger-migrate-', DATABASE()))").await);
-    let swapped = swapped?;
-    let failed = |cause| GenerationsError::NotWrittenDown { generation: plan.target, cause: Box::new(cause) };
-    write_down(connection, plan.target, true).await.map_err(failed)?;
-    Ok(swapped)
+    swapped
 }
 
-/// What follows the RENAME, `now` or in a run that died before it could.
+/// What follows a swap of `target`, now or in a run that died before it could: what the partitions of its tables may wait for is told again,
+/// and then it is written down that the target is live. In this order: what is not written down is done by the next run. Gives how many
+/// lines were told again.
+///
+/// # Errors
+/// [`GenerationsError::NotWrittenDown`].
+pub async fn follow_up(
+    guard: &mut Guard,
+    log: &SettledLog,
+    target: i32,
+    swapped: Swapped,
+    missing: Vec<LineEvent>,
+) -> Result<u64, GenerationsError> {
+    let failed = |cause| GenerationsError::NotWrittenDown { generation: target, cause: Box::new(cause) };
+    let told = settle(guard.connection(), log, missing).await.map_err(failed)?;
+    ledger_failpoints::reach(FailPoint::SwapSettled);
+    write_down(guard.connection(), target, swapped != Swapped::Before).await.map_err(failed)?;
+    Ok(told)
+}
+
 async fn write_down(connection: &mut MySqlConnection, target: i32, now: bool) -> Result<(), GenerationsError> {
     record::swapped(connection, target, now).await?;
     ledger_failpoints::reach(FailPoint::SwapWrittenDown);
@@ -283,6 +300,8 @@ mod tests {
             rename_text(1, 3, 2),
             "RENAME TABLE orders WAIT 2 TO orders_g1, orders_g3 TO orders, stock TO stock_g1, stock_g3 TO stock, \
              stock_movements TO stock_movements_g1, stock_movements_g3 TO stock_movements, \
+             reservations TO reservations_g1, reservations_g3 TO reservations, \
+             open_orders TO open_orders_g1, open_orders_g3 TO open_orders, \
              dead_letters TO dead_letters_g1, dead_letters_g3 TO dead_letters, \
              positions TO positions_g1, positions_g3 TO positions"
         );

@@ -81,7 +81,7 @@ enum Work {
 
 /// The handle. When it is dropped the thread ends, and what it has sent and is not acknowledged is lost or not: the ids make that
 /// right.
-pub(super) struct Appender {
+pub(crate) struct Appender {
     work: mpsc::Sender<Work>,
     deliveries: Arc<Deliveries>,
     brokers: String,
@@ -89,7 +89,7 @@ pub(super) struct Appender {
 
 impl Appender {
     /// `source` names who appends, for whoever reads an event later.
-    pub(super) fn new(
+    pub(crate) fn new(
         kafka: &KafkaSettings,
         topic: &str,
         partition_count: i32,
@@ -120,14 +120,14 @@ impl Appender {
     }
 
     /// Hands `events` on, in their order, as soon as there is room.
-    pub(super) async fn append(&self, events: Vec<Event>) -> Result<(), KafkaUseError> {
+    pub(crate) async fn append(&self, events: Vec<Event>) -> Result<(), KafkaUseError> {
         // A thread that ended had a failure.
         let _ = self.work.send(Work::Append(events)).await;
         self.check()
     }
 
     /// Waits until every record that was appended is acknowledged, or one of them failed.
-    pub(super) async fn flush(&self) -> Result<(), KafkaUseError> {
+    pub(crate) async fn flush(&self) -> Result<(), KafkaUseError> {
         let (done, flushed) = oneshot::channel();
         let _ = self.work.send(Work::Flush(done)).await;
         let answered = flushed.await;
@@ -137,7 +137,7 @@ impl Appender {
     }
 
     /// How many records all in-sync replicas have.
-    pub(super) fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         self.deliveries.acknowledged.load(Ordering::Relaxed)
     }
 

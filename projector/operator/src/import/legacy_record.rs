@@ -204,7 +204,8 @@ impl Parser {
             let why = format!("is an update of an order (u): its id {} became {}", old.order_id(), new.order_id());
             return Err(Refusal::change("op", why));
         }
-        let differences = old.contents().differences(new.contents());
+        let (stored, found) = (old.contents(), new.contents());
+        let differences = stored.differences(&found);
         if differences.is_empty() {
             return Ok(Taken { is_update: false, ..after });
         }
@@ -280,7 +281,9 @@ mod tests {
     fn amounts(rules: &Rules, value: &str) -> Result<[i64; 3], (String, String)> {
         let taken = taken_by(rules, None, value);
         taken
-            .map(|Taken { order, .. }| [order.quantity().get(), order.unit_price().get(), order.total_price().get()])
+            .map(|Taken { order, .. }| {
+                [order.first_line().quantity().get(), order.first_line().unit_price().get(), order.total_price().get()]
+            })
             .map_err(|refusal| (refusal.field.into_owned(), refusal.why))
     }
 
@@ -327,7 +330,10 @@ mod tests {
         assert_eq!(order.order_id().to_string(), "77a436fd-64f9-4d35-999b-a957195f5d23");
         assert_eq!(order.user_id().as_str(), "a3f1c2de-0001-4c1b-9a55-6e0f5f7f0a11");
         assert_eq!(order.product_id().as_str(), "CATALOG-002");
-        assert_eq!((order.quantity().get(), order.unit_price().get(), order.total_price().get()), (1, 6000, 6000));
+        assert_eq!(
+            (order.first_line().quantity().get(), order.first_line().unit_price().get(), order.total_price().get()),
+            (1, 6000, 6000)
+        );
         assert_eq!(order.placed_at().timestamp_millis(), TIMESTAMP_MS);
     }
 

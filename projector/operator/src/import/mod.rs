@@ -49,6 +49,7 @@ pub(crate) mod survey;
 mod topic_watch;
 mod verdict;
 
+pub(crate) use appender::Appender;
 pub use connect_schema::EpochUnit;
 pub use error::ImportError;
 pub use field::{FieldMap, MapError, Mapping};

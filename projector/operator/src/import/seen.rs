@@ -10,10 +10,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
-use ledger_schema::domain::OrderContents;
-use ledger_schema::{OrderId, Position};
+use ledger_schema::{LineContents, OrderContents, OrderId, Position};
 use uuid::Uuid;
 
 /// Of the 64 bits of a place, those of the offset: 17 million million records, in a million partitions.
@@ -79,8 +78,13 @@ impl Seen {
     }
 
     fn fingerprint(&self, contents: OrderContents<'_>) -> u64 {
-        let OrderContents { user_id, product_id, quantity, unit_price } = contents;
-        self.keyed.hash_one((user_id, product_id, quantity, unit_price))
+        let OrderContents { user_id, lines, currency, hold_seconds } = contents;
+        let mut hasher = self.keyed.build_hasher();
+        (user_id, lines.len(), currency, hold_seconds).hash(&mut hasher);
+        for LineContents { product_id, quantity, unit_price } in lines {
+            (product_id, quantity, unit_price).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 }
 
@@ -106,7 +110,11 @@ fn unpacked(place: u64) -> Position {
 mod tests {
     use super::*;
 
-    const TEA: OrderContents<'_> = OrderContents { user_id: "alice", product_id: "tea", quantity: 3, unit_price: 250 };
+    const TEA: LineContents<'_> = LineContents { product_id: "tea", quantity: 3, unit_price: 250 };
+
+    fn of(line: LineContents<'static>) -> OrderContents<'static> {
+        OrderContents::of_one_line("alice", line)
+    }
 
     fn id(n: u128) -> OrderId {
         OrderId::from_uuid(Uuid::from_u128(n))
@@ -116,33 +124,36 @@ mod tests {
     fn an_id_again_is_a_repeat_or_a_conflict() {
         let mut seen = Seen::new(10);
         let place = Position { partition: 7, offset: 1 << 43 };
-        assert_eq!(seen.before(id(1), TEA), Before::Nothing);
-        seen.remember(id(1), TEA, place);
-        seen.remember(id(1), OrderContents { quantity: 4, ..TEA }, Position { partition: 0, offset: 0 });
-        assert_eq!(seen.before(id(1), TEA), Before::Same, "the first one counts");
+        assert_eq!(seen.before(id(1), of(TEA)), Before::Nothing);
+        seen.remember(id(1), of(TEA), place);
+        seen.remember(id(1), of(LineContents { quantity: 4, ..TEA }), Position { partition: 0, offset: 0 });
+        assert_eq!(seen.before(id(1), of(TEA)), Before::Same, "the first one counts");
         for other in [
-            OrderContents { user_id: "bob", ..TEA },
-            OrderContents { product_id: "milk", ..TEA },
-            OrderContents { quantity: 4, ..TEA },
-            OrderContents { unit_price: 251, ..TEA },
+            OrderContents::of_one_line("bob", TEA),
+            of(LineContents { product_id: "milk", ..TEA }),
+            of(LineContents { quantity: 4, ..TEA }),
+            of(LineContents { unit_price: 251, ..TEA }),
+            OrderContents { currency: Some("EUR"), ..of(TEA) },
+            OrderContents { hold_seconds: Some(60), ..of(TEA) },
+            OrderContents { lines: vec![TEA, LineContents { product_id: "milk", ..TEA }], ..of(TEA) },
             // The parts cannot run together.
-            OrderContents { user_id: "alicet", product_id: "ea", ..TEA },
+            OrderContents::of_one_line("alicet", LineContents { product_id: "ea", ..TEA }),
         ] {
-            assert_eq!(seen.before(id(1), other), Before::Other(place), "{other:?}");
+            assert_eq!(seen.before(id(1), other.clone()), Before::Other(place), "{other:?}");
         }
-        assert_eq!(seen.before(id(2), TEA), Before::Nothing);
+        assert_eq!(seen.before(id(2), of(TEA)), Before::Nothing);
     }
 
     #[test]
     fn it_remembers_up_to_its_limit_and_says_so() {
         let mut seen = Seen::new(2);
         for n in 0..2 {
-            seen.remember(id(n), TEA, Position { partition: 0, offset: 0 });
+            seen.remember(id(n), of(TEA), Position { partition: 0, offset: 0 });
             assert!(!seen.is_full());
         }
-        seen.remember(id(2), TEA, Position { partition: 0, offset: 0 });
+        seen.remember(id(2), of(TEA), Position { partition: 0, offset: 0 });
         assert!(seen.is_full());
-        assert_eq!(seen.before(id(2), TEA), Before::Nothing);
-        assert_eq!(seen.before(id(1), TEA), Before::Same);
+        assert_eq!(seen.before(id(2), of(TEA)), Before::Nothing);
+        assert_eq!(seen.before(id(1), of(TEA)), Before::Same);
     }
 }

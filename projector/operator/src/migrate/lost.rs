@@ -226,7 +226,7 @@ mod tests {
         let about: Vec<&str> =
             MIGRATOR.iter().map(|migration| target(migration).expect("one statement on a table")).collect();
         let made: BTreeSet<&str> = MIGRATOR.iter().filter_map(created).collect();
-        assert_eq!(made.len(), 11);
+        assert_eq!(made.len(), 13);
         assert!(about.iter().all(|table| made.contains(table)), "{about:?}");
         assert_eq!(statements_on("positions").count(), 5);
         assert_eq!(statements_on("generation_numbers").count(), 2);
@@ -242,6 +242,8 @@ mod tests {
             ("orders", true),
             ("stock", true),
             ("stock_movements", true),
+            ("reservations", true),
+            ("open_orders", true),
             ("dead_letters", true),
             ("positions", true),
             ("outbox", true),

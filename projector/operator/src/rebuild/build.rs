@@ -1,25 +1,27 @@
 //! A rebuild under way: what it knows, and the steps that several phases take. It must never fold past the relay's cursor, nor
 //! write a live table (INV-12). Read next: `phases.rs` (their order), `swapping.rs`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::LogInspector;
+use ledger_schema::LineEvent;
 use ledger_store::Tally;
 use ledger_store::generations::{Live, Phase};
 use ledger_store::positions::StoredPosition;
 use tokio_util::sync::CancellationToken;
 
-use super::ends::{EndReader, Ends};
 use super::error::{Left, RebuildCause};
 use super::load::Loader;
 use super::options::RebuildOptions;
 use super::progress::{Bar, millis, per_second};
 use super::report::{PhaseTime, Summary};
 use super::{tables, unfinished};
+use crate::ends::{EndReader, Ends};
 use crate::generations::{Guard, record};
+use crate::verify::told::Correspondence;
 
 /// A catch-up that folded no more than this, in records, was near enough to the cursor.
 const NEAR: u64 = 2_000;
@@ -45,6 +47,10 @@ pub(super) struct Build<'a> {
     /// Orders, movements, dead letters, when they were counted, and what was committed since.
     pub(super) counted: [i64; 3],
     pub(super) tally: Arc<Tally>,
+    /// What partitions tell each other, as far as this run has folded.
+    pub(super) between: Arc<Mutex<Correspondence>>,
+    /// Of that, what is not on the log.
+    pub(super) missing: Vec<LineEvent>,
     loaded_for: Duration,
 }
 
@@ -75,6 +81,8 @@ impl<'a> Build<'a> {
             may_be_live: false,
             counted: [0; 3],
             tally: Arc::default(),
+            between: Arc::default(),
+            missing: Vec::new(),
             loaded_for: Duration::ZERO,
         })
     }
@@ -122,7 +130,7 @@ impl<'a> Build<'a> {
         let (log, stop) = (&self.log, self.stop);
         let ends = guard.while_held(async {
             tokio::select! {
-                ends = log.ends.read(partition_count) => ends,
+                ends = log.ends.read(partition_count) => Ok(ends?),
                 () = stop.cancelled() => Err(RebuildCause::Stopped),
             }
         });
@@ -133,7 +141,8 @@ impl<'a> Build<'a> {
         let ahead = distance(&stands, &ends);
         let bar = Bar::counting(phase, "records", ahead);
         let (options, generation, stop) = (self.options, self.summary.generation, self.stop);
-        Loader { options, generation, partition_count, tally: &self.tally, stop }.advance(&ends, guard, &bar).await?;
+        let (tally, between) = (&self.tally, &self.between);
+        Loader { options, generation, partition_count, tally, between, stop }.advance(&ends, guard, &bar).await?;
         let took = bar.finish();
         self.summary.records_folded += ahead;
         self.loaded_for += took;

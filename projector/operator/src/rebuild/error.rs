@@ -15,6 +15,7 @@ use projector::start_check::StartError;
 use projector::writer::WriterError;
 use thiserror::Error;
 
+use crate::ends::EndsError;
 use crate::generations::GenerationsError;
 use crate::verify::CompareError;
 
@@ -84,6 +85,8 @@ pub enum RebuildCause {
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
+    Ends(#[from] EndsError),
+    #[error(transparent)]
     Cursor(#[from] RelayError),
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -107,6 +110,7 @@ impl RebuildCause {
         match self {
             Self::GuardLost { cause } => fault_of(cause) == Fault::ConnectionLost,
             Self::Generations(error) => error.is_unreachable(),
+            Self::Ends(error) => error.is_unreachable(),
             Self::Start(error) => error.is_unreachable(),
             Self::Cursor(RelayError::Kafka(error)) => error.is_unreachable(),
             Self::Replay(error) => error.is_unreachable(),

@@ -6,8 +6,8 @@
 //! compare-and-set that misses ends the rebuild.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ledger_kafka::replay::LogRange;
@@ -19,13 +19,15 @@ use projector::writer::{Writer, WriterError, WriterParts};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::ends::Ends;
 use super::error::RebuildCause;
 use super::feed::{Fed, Feed, Lane};
 use super::options::RebuildOptions;
 use super::progress::Bar;
 use super::tables;
+use super::telling::TellingStore;
+use crate::ends::Ends;
 use crate::generations::{Guard, record};
+use crate::verify::told::Correspondence;
 
 /// How often progress is shown, and failures are looked for.
 const TICK: Duration = Duration::from_millis(200);
@@ -41,6 +43,8 @@ pub(super) struct Loader<'a> {
     pub(super) partition_count: i32,
     /// Counts what is committed.
     pub(super) tally: &'a Arc<Tally>,
+    /// Takes what partitions tell each other.
+    pub(super) between: &'a Arc<Mutex<Correspondence>>,
     pub(super) stop: &'a CancellationToken,
 }
 
@@ -82,7 +86,11 @@ impl Loader<'_> {
         for (number, intake) in intakes.iter().enumerate() {
             let writer = Writer::new(WriterParts {
                 name: format!("rebuild-{number}"),
-                store: ShadowStore::new(database.clone(), &topics.orders, self.generation, self.tally.clone()),
+                store: TellingStore::new(
+                    ShadowStore::new(database.clone(), &topics.orders, self.generation, self.tally.clone()),
+                    self.partition_count,
+                    self.between.clone(),
+                ),
                 partition_count: self.partition_count,
                 intake: intake.clone(),
                 shared: shared.clone(),

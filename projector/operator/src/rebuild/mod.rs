@@ -1,7 +1,7 @@
 //! The tables folded anew from the log's beginning, beside the live ones, and swapped in when they are right.
 //!
 //! The argument. The fold is the projector's own ([`projector::writer`]); only the store is another, and it has no outbox
-//! ([`ledger_store::ShadowStore`]), so a rebuild cannot publish. It ends at the relay's cursor ([`ends`]): everything before it is
+//! ([`ledger_store::ShadowStore`]), so a rebuild cannot publish. It ends at the relay's cursor ([`crate::ends`]): everything before it is
 //! published, everything after it the live projector folds after the swap, with its outcomes. One RENAME swaps data and
 //! positions together ([`crate::generations::swap`]), and the projector notices by its next compare-and-set.
 //!
@@ -18,11 +18,10 @@
 //! | swap | catches up once more, then the RENAME | either generation live, both whole |
 //!
 //! Reading order: [`options`], [`run()`] (what refuses it), [`phases`] (their order), [`build`] (what they share), [`swapping`];
-//! [`unfinished`] (what an earlier run left), [`tables`], [`ends`], [`load`], [`feed`]; then [`consent`], [`report`], [`error`].
+//! [`unfinished`] (what an earlier run left), [`tables`], [`load`], [`telling`] (what partitions tell each other), [`feed`]; then [`consent`], [`report`], [`error`].
 
 mod build;
 mod consent;
-mod ends;
 mod error;
 mod feed;
 mod load;
@@ -33,6 +32,7 @@ mod report;
 mod run;
 mod swapping;
 mod tables;
+mod telling;
 mod unfinished;
 
 pub use consent::Consent;

@@ -2,6 +2,8 @@
 //! becomes true only where that is harmless, and after it otherwise. It must never swap tables that were not compared where
 //! they could be.
 
+use std::sync::PoisonError;
+
 use ledger_database::Tables;
 use ledger_failpoints::FailPoint;
 use ledger_kafka::ask;
@@ -12,22 +14,25 @@ use sqlx::MySqlConnection;
 
 use super::build::Build;
 use super::error::{RebuildCause, sql};
+use super::options::RebuildOptions;
 use super::progress::Bar;
 use super::report::{RebuildOutcome, Summary};
 use super::tables;
+use crate::ends::Ends;
 use crate::generations::record::New;
 use crate::generations::{GenerationsError, Guard, drop, record};
-use crate::verify;
+use crate::verify::told::Extent;
+use crate::verify::{self, CompareOptions, Compared};
 
 impl Build<'_> {
     pub(super) async fn run(&mut self, guard: &mut Guard) -> Result<Summary, RebuildCause> {
         let generation = self.summary.generation;
         guard.works_on(generation).await?;
         if self.live.as_ref().is_some_and(|live| live.generation == generation) {
-            // An earlier run died between the RENAME and writing it down.
+            // An earlier run died between the RENAME and what follows it.
             self.may_be_live = true;
             let swapped = self.try_swap(guard).await?;
-            self.summary.take_swap(swapped, 1);
+            self.follow_up(guard, swapped, 1).await?;
             return Ok(self.finished());
         }
         self.prepare(guard).await?;
@@ -37,6 +42,7 @@ impl Build<'_> {
         self.index(guard).await?;
         self.catch_up(guard, Phase::CatchUp).await?;
         self.compare(guard).await?;
+        self.compare_between().await?;
         if self.options.dry_run {
             drop::discard(guard, generation).await?;
             self.clean = true;
@@ -107,17 +113,53 @@ impl Build<'_> {
         let (live, built) = (Tables::live(), Tables::of_generation(self.summary.generation));
         let bar = Bar::counting("compare", "rows", self.count_live(guard.connection()).await?);
         let progress = |rows| bar.set(rows);
-        let options = self.options;
-        let comparing = verify::compare(&options.database, topic, &live, &built, options.difference_limit, &progress);
-        let differences = tokio::select! {
-            differences = comparing => differences?,
+        let RebuildOptions { kafka, database, difference_limit, .. } = self.options;
+        let options = CompareOptions {
+            kafka: kafka.clone(),
+            database: database.clone(),
+            topic: topic.clone(),
+            partition_count: self.log.identity.partition_count,
+            limit: *difference_limit,
+        };
+        let compared = tokio::select! {
+            compared = verify::compare(&options, &live, &built, &progress) => compared?,
             // It only reads: the server ends it with its connections.
             () = self.stop.cancelled() => return Err(RebuildCause::Stopped),
         };
         let took = bar.finish();
         self.took(Phase::Compare, took);
-        self.summary.take_differences(differences);
+        match compared {
+            Compared::Whole(differences) => self.summary.take_differences(differences),
+            Compared::Not(why) => self.summary.not_compared = Some(why),
+        }
         ledger_failpoints::reach(FailPoint::RebuildCompared);
+        Ok(())
+    }
+
+    /// What partitions tell each other, against what stands on the log. The tables end at the cursor, so all that was told by what they
+    /// are a fold of was acknowledged before.
+    async fn compare_between(&mut self) -> Result<(), RebuildCause> {
+        let between = std::mem::take(&mut *self.between.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.summary.resumed_from.is_some() {
+            return Ok(());
+        }
+        let stands: Ends =
+            self.positions().await?.into_iter().map(|position| (position.partition, position.next_offset)).collect();
+        let RebuildOptions { kafka, topics, difference_limit, .. } = self.options;
+        let (inspector, topic, count) =
+            (self.log.inspector.clone(), topics.orders.clone(), self.log.identity.partition_count);
+        let marks = ask(move || inspector.watermarks_of(&topic, &(0..count).collect::<Vec<_>>())).await?;
+        let log_ends: Ends = marks.iter().map(|(partition, marks)| (*partition, marks.stable)).collect();
+        let blocked = marks.iter().filter(|(_, marks)| marks.is_blocked()).map(|(partition, _)| *partition).collect();
+        let extent = Extent { folded: stands.clone(), cursors: stands, log_ends, blocked };
+        let read = between.read_rest(kafka.clone(), topics.orders.clone(), count, &extent);
+        let between = tokio::select! {
+            read = read => read?,
+            () = self.stop.cancelled() => return Err(RebuildCause::Stopped),
+        };
+        let (counts, missing) = between.judge(&extent, *difference_limit);
+        self.summary.between = Some(counts);
+        self.missing = missing;
         Ok(())
     }
 
@@ -125,7 +167,8 @@ impl Build<'_> {
     async fn count_live(&self, connection: &mut MySqlConnection) -> Result<u64, RebuildCause> {
         sqlx::query_scalar(
             "SELECT CAST(COALESCE(SUM(table_rows), 0) AS UNSIGNED) FROM information_schema.tables \
-             WHERE table_schema = DATABASE() AND table_name IN ('orders', 'stock_movements', 'stock', 'dead_letters')",
+             WHERE table_schema = DATABASE() AND table_name IN ('orders', 'stock_movements', 'stock', 'reservations', 'open_orders', \
+             'dead_letters')",
         )
         .fetch_one(connection)
         .await

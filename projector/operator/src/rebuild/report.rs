@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::progress::millis;
 use crate::generations::swap::Swapped;
 use crate::output::Report;
-use crate::verify::{Difference, Differences};
+use crate::verify::{Difference, Differences, ToldCounts};
 
 /// How a rebuild ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,6 +68,8 @@ pub struct Summary {
     pub tables: Vec<TableSummary>,
     /// Whether live and new tables were compared: not when there was nothing to compare with.
     pub compared: bool,
+    /// Why they could not be, where there was something to compare with: it is asked about as if rows would change.
+    pub not_compared: Option<String>,
     /// Rows are in the live tables, and no positions: all of them would be replaced.
     pub live_rows_of_unknown_origin: bool,
     pub first_differences: Vec<Difference>,
@@ -76,6 +78,10 @@ pub struct Summary {
     /// How long the statement took that swapped the tables.
     pub swap_milliseconds: Option<u64>,
     pub swap_attempts: Option<u32>,
+    /// Events between partitions that were told again after the swap.
+    pub lines_told: Option<u64>,
+    /// What partitions tell each other, held against the log; `None` where this run has not folded it all.
+    pub between: Option<ToldCounts>,
 }
 
 impl Summary {
@@ -93,18 +99,22 @@ impl Summary {
             ends: Vec::new(),
             tables: Vec::new(),
             compared: false,
+            not_compared: None,
             live_rows_of_unknown_origin: false,
             first_differences: Vec::new(),
             more_differences: false,
             phases: Vec::new(),
             swap_milliseconds: None,
             swap_attempts: None,
+            lines_told: None,
+            between: None,
         }
     }
 
     /// Whether the swap changes rows, as far as that is known.
     pub fn changes_rows(&self) -> bool {
         self.live_rows_of_unknown_origin
+            || self.not_compared.is_some()
             || self.tables.iter().any(|table| table.changed + table.added + table.removed > 0)
     }
 
@@ -124,7 +134,8 @@ impl Summary {
         }
     }
 
-    pub(super) fn take_swap(&mut self, swapped: Swapped, attempt: u32) {
+    pub(super) fn take_swap(&mut self, swapped: Swapped, attempt: u32, lines_told: u64) {
+        self.lines_told = Some(lines_told);
         match swapped {
             Swapped::Now { old, took, .. } => {
                 self.outcome = RebuildOutcome::Swapped;
@@ -154,6 +165,9 @@ impl Summary {
         let mut lines = Vec::new();
         if self.live_rows_of_unknown_origin {
             lines.push("the live tables hold rows and no positions: all of them would be replaced".to_owned());
+        }
+        if let Some(why) = &self.not_compared {
+            lines.push(format!("the live tables were not compared with the new ones: {why}"));
         }
         for TableSummary { table, changed, added, removed, .. } in &self.tables {
             if changed + added + removed > 0 {
@@ -208,6 +222,13 @@ impl Report for Summary {
 
     fn summary(&self) -> Option<String> {
         let mut lines = self.changes();
+        match &self.between {
+            Some(between) => lines.extend(between.lines()),
+            None => lines.push(
+                "what partitions tell each other was not held against the log, since an earlier run folded some of it: `ledger verify` does"
+                    .to_owned(),
+            ),
+        }
         let times: Vec<String> = self
             .phases
             .iter()
@@ -218,6 +239,9 @@ impl Report for Summary {
         lines.push(format!("{}: {} records/s", times.join(", "), self.records_per_second));
         if let (Some(took), Some(attempts)) = (self.swap_milliseconds, self.swap_attempts) {
             lines.push(format!("the swap took {took} ms, in attempt {attempts}"));
+        }
+        if let Some(told) = self.lines_told.filter(|told| *told > 0) {
+            lines.push(format!("{told} lines were told again, for partitions that may wait for them"));
         }
         lines.push(self.sentence());
         Some(lines.join("\n"))

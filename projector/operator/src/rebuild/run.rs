@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::build::{Build, Log};
-use super::ends::EndReader;
 use super::error::{Left, RebuildCause, RebuildError, sql};
 use super::options::RebuildOptions;
 use super::report::Summary;
+use crate::ends::EndReader;
 use crate::generations::{GenerationsError, Guard, swap};
 
 /// Rebuilds, until it is done or `stop`.

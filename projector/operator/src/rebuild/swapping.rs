@@ -13,10 +13,11 @@ use ledger_store::generations::{Counts, Phase};
 use sqlx::{AssertSqlSafe, MySqlConnection};
 
 use super::build::Build;
-use super::ends::Ends;
 use super::error::{RebuildCause, sql};
 use super::options::RebuildOptions;
+use crate::ends::Ends;
 use crate::generations::barrier::{self, Publishers};
+use crate::generations::settle::SettledLog;
 use crate::generations::swap::{self, Plan, Swapped};
 use crate::generations::{GenerationsError, Guard, record};
 
@@ -69,8 +70,7 @@ impl Build<'_> {
             let attempted = self.attempt_swap(guard).await;
             barrier::resume_publishing(guard).await;
             if let Some(swapped) = attempted? {
-                self.summary.take_swap(swapped, attempt);
-                return Ok(());
+                return self.follow_up(guard, swapped, attempt).await;
             }
             tracing::warn!(attempt, of = attempts, "others hold the tables, so they could not be swapped yet");
             if attempt < attempts {
@@ -98,6 +98,23 @@ impl Build<'_> {
                 Err(error.into())
             }
         }
+    }
+
+    /// What follows the RENAME. Dying here leaves it to the next run, which finds the generation live.
+    pub(super) async fn follow_up(
+        &mut self,
+        guard: &mut Guard,
+        swapped: Swapped,
+        attempt: u32,
+    ) -> Result<(), RebuildCause> {
+        self.may_be_live = true;
+        let RebuildOptions { kafka, topics, .. } = self.options;
+        let partition_count = self.log.identity.partition_count;
+        let log = SettledLog { kafka: kafka.clone(), topic: topics.orders.clone(), partition_count };
+        let missing = std::mem::take(&mut self.missing);
+        let told = swap::follow_up(guard, &log, self.summary.generation, swapped, missing).await?;
+        self.summary.take_swap(swapped, attempt, told);
+        Ok(())
     }
 
     fn publishers(&self) -> Publishers {

@@ -173,9 +173,10 @@ async fn watched(
     if stop.is_cancelled() { altered.map_err(|_| RebuildCause::Stopped) } else { altered }
 }
 
-/// The tables that grow with the log. (`stock` grows with the products, and is read by its index while it is loaded.)
-fn growing(tables: &Tables) -> [&str; 2] {
-    [&tables.orders, &tables.stock_movements]
+/// The tables that grow with the log. (`stock` grows with the products, and is read by its index while it is loaded; of `open_orders` rows
+/// go as they come.)
+fn growing(tables: &Tables) -> [&str; 3] {
+    [&tables.orders, &tables.stock_movements, &tables.reservations]
 }
 
 /// Whether those of the new tables that are there are like the live ones, but for secondary keys. They are not where a migration

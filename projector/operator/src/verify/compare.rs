@@ -2,68 +2,116 @@
 //! is done, since a swap would have to wait for it.
 //!
 //! The live tables may stand further along the log than the shadow (the projector folds on meanwhile), or less far after a
-//! rollback. So the two are compared at the position that both have reached, per partition:
-//! - A row that only one side has, and whose record lies at that position or after it, is *set aside*: the other side has not
-//!   come to it. A row that both have is compared wherever its record lies: a false offset is a difference.
-//! - Stock is brought back to that position by undoing the confirmed rows that are set aside. Which record changed a product
-//!   last is compared where none of them did; where one did, the tables no longer hold it.
-//! - Of positions the identity of the log is compared: how far each side stands is no difference.
+//! rollback. So of each partition the one that stands less far is folded on, in memory, to where the other stands ([`super::forward`]);
+//! then every row of both is compared, in every column. Of positions the identity of the log is compared: how far each side stands
+//! is no difference.
 //!
-//! What this takes for granted is what a swap rests on anyway: that the rows set aside are folded again after it.
+//! What cannot be compared so is said, and asked about as if rows would change: when too many records lie between, or when the live
+//! tables contradict themselves, so that nothing can be folded over them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ledger_database::DatabaseUrl;
 use ledger_database::Tables;
+use ledger_fold::Partition;
+use ledger_kafka::KafkaSettings;
+use ledger_kafka::replay::{LogRange, ReplayError};
 use ledger_store::{StoreError, at};
 use sqlx::MySqlConnection;
 use thiserror::Error;
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
+use super::feed;
+use super::forward::{Forward, Overlay};
+use super::lookup::Lookups;
 use super::merge::{Merge, Met, Scan};
 use super::snapshot;
-use super::table::{ALL, DEAD_LETTERS, ORDERS, POSITIONS, STOCK, STOCK_MOVEMENTS, TableShape};
-use super::undo::{Undoes, is_introduced};
+use super::table::{
+    ALL, DEAD_LETTERS, OPEN_ORDERS, ORDERS, POSITIONS, RESERVATIONS, STOCK, STOCK_MOVEMENTS, TableShape,
+};
 
 /// The tables cannot be compared.
 #[derive(Debug, Error)]
 pub enum CompareError {
     #[error("the new tables cannot be compared with the live ones: {0}")]
     Store(#[from] StoreError),
+    #[error("the new tables cannot be compared with the live ones: {0}")]
+    Replay(#[from] ReplayError),
 }
 
 impl CompareError {
     pub fn is_unreachable(&self) -> bool {
-        let Self::Store(error) = self;
-        error.is_unreachable()
+        match self {
+            Self::Store(error) => error.is_unreachable(),
+            Self::Replay(error) => error.is_unreachable(),
+        }
     }
 }
 
 /// Rows that are read between two calls of `progress`.
 const PROGRESS_ROWS: u64 = 10_000;
+/// Most records between two sets of tables, in all partitions: what they make or change is held in memory.
+const MAX_BETWEEN: u64 = 2_000_000;
 
-/// Compares the `live` tables (found) with those of a `shadow` (expected). At most `limit` differences are listed. `progress`
-/// observes now and then how many rows were compared; there are about as many as the live tables have.
+/// What comparing came to.
+#[derive(Debug)]
+pub enum Compared {
+    /// Live (found) against shadow (expected).
+    Whole(Differences),
+    /// Why it was not possible.
+    Not(String),
+}
+
+/// Where the log and the tables are.
+#[derive(Debug, Clone)]
+pub struct CompareOptions {
+    pub kafka: KafkaSettings,
+    pub database: DatabaseUrl,
+    pub topic: String,
+    pub partition_count: i32,
+    /// Most differences that are listed.
+    pub limit: usize,
+}
+
+/// Compares the `live` tables (found) with those of a `shadow` (expected). `progress` observes now and then how many rows were compared;
+/// there are about as many as the live tables have.
 ///
 /// # Errors
-/// The database's.
+/// The database's, or the log's.
 pub async fn compare(
-    url: &DatabaseUrl,
-    topic: &str,
+    options: &CompareOptions,
     live: &Tables,
     shadow: &Tables,
-    limit: usize,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Differences, CompareError> {
-    let mut sides = Sides { live: Side::open(url, topic, live).await?, shadow: Side::open(url, topic, shadow).await? };
-    let mut comparison = Comparison::new(limit, &sides);
-    for shape in [&ORDERS, &STOCK_MOVEMENTS, &STOCK, &DEAD_LETTERS] {
-        sides = comparison.table(sides, shape, progress).await?;
+) -> Result<Compared, CompareError> {
+    let live = Side::open(options, live).await?;
+    let shadow = Side::open(options, shadow).await?;
+    let (to_live, to_shadow) = (shadow.short_of(&live), live.short_of(&shadow));
+    let between = to_live.iter().chain(&to_shadow).map(|range| range.to - range.from).sum::<i64>();
+    if u64::try_from(between).expect("no range is below 0") > MAX_BETWEEN {
+        return Ok(Compared::Not(format!("{between} records of the log lie between the two, more than {MAX_BETWEEN}")));
+    }
+    // The shadow is this program's own work: should that contradict itself, this ends by name.
+    let shadow = shadow.forward(options, to_live).await?;
+    // What people did to the live tables may be why they are rebuilt. A task of its own, so that what cannot be folded on ends it alone.
+    let for_live = options.clone();
+    let live = match tokio::spawn(async move { live.forward(&for_live, to_shadow).await }).await {
+        Ok(live) => live?,
+        Err(_) => {
+            return Ok(Compared::Not(
+                "the live tables contradict themselves (the message above says where)".to_owned(),
+            ));
+        }
+    };
+    let mut comparison = Comparison { differences: Differences::new(options.limit, &ALL), rows: 0, progress };
+    let mut sides = Sides { live, shadow };
+    for shape in [&ORDERS, &STOCK_MOVEMENTS, &STOCK, &RESERVATIONS, &OPEN_ORDERS, &DEAD_LETTERS] {
+        sides = comparison.table(sides, shape).await?;
     }
     comparison.positions(&sides);
     progress(comparison.rows);
-    Ok(comparison.differences)
+    Ok(Compared::Whole(comparison.differences))
 }
 
 /// A generation as it is at one moment.
@@ -72,6 +120,7 @@ struct Side {
     tables: Tables,
     /// By partition.
     positions: BTreeMap<i64, ComparedRow>,
+    overlays: HashMap<&'static str, Overlay>,
 }
 
 struct Sides {
@@ -80,121 +129,80 @@ struct Sides {
 }
 
 impl Side {
-    async fn open(url: &DatabaseUrl, topic: &str, tables: &Tables) -> Result<Self, StoreError> {
-        let mut connection = snapshot::open(url, tables).await?;
+    async fn open(options: &CompareOptions, tables: &Tables) -> Result<Self, StoreError> {
+        let mut connection = snapshot::open(&options.database, tables).await?;
         let text = POSITIONS.select(&tables.positions, "WHERE topic = ?");
-        let rows = sqlx::query(text).bind(topic).fetch_all(&mut connection).await.map_err(at("reading positions"))?;
+        let query = sqlx::query(text).bind(&options.topic);
+        let rows = query.fetch_all(&mut connection).await.map_err(at("reading positions"))?;
         let mut positions = BTreeMap::new();
         for row in rows {
             let row = ComparedRow::read(&POSITIONS, &row).map_err(at("reading positions"))?;
             positions.insert(row.integer(&POSITIONS, "kafka_partition"), row);
         }
-        Ok(Self { connection, tables: tables.clone(), positions })
+        Ok(Self { connection, tables: tables.clone(), positions, overlays: HashMap::new() })
     }
 
-    fn table(&self, shape: &TableShape) -> &str {
-        match shape.name {
-            "orders" => &self.tables.orders,
-            "stock_movements" => &self.tables.stock_movements,
-            "stock" => &self.tables.stock,
-            _ => &self.tables.dead_letters,
+    /// What of the log this side has not come to and the other has. A partition that not both have positions of is compared as it is.
+    fn short_of(&self, other: &Self) -> Vec<LogRange> {
+        let stands = |row: &ComparedRow| row.integer(&POSITIONS, "next_offset");
+        let range = |(partition, row): (&i64, &ComparedRow)| {
+            let (from, to) = (stands(row), stands(other.positions.get(partition)?));
+            let partition = i32::try_from(*partition).expect("the column is an INT");
+            (from < to).then_some(LogRange { partition, from, to })
+        };
+        self.positions.iter().filter_map(range).collect()
+    }
+
+    /// Folds on over `ranges`, in memory.
+    async fn forward(mut self, options: &CompareOptions, ranges: Vec<LogRange>) -> Result<Self, CompareError> {
+        let lookups = Lookups::new(&self.tables);
+        let mut partitions = BTreeMap::new();
+        for range in &ranges {
+            let partition = Partition { number: range.partition, count: options.partition_count };
+            let forward = Forward::start(&mut self.connection, &self.tables.stock, partition, range.from).await?;
+            partitions.insert(range.partition, forward);
         }
+        if !ranges.is_empty() {
+            let mut batches = feed::start(options.kafka.clone(), options.topic.clone(), ranges);
+            while let Some(batch) = batches.recv().await {
+                let batch = batch?;
+                let partition = batch.first().expect("a batch is never empty").partition;
+                let forward = partitions.get_mut(&partition).expect("only these ranges are read");
+                forward.batch(&lookups, &mut self.connection, &batch).await?;
+            }
+        }
+        partitions.into_values().for_each(|forward| forward.overlay(&mut self.overlays));
+        Ok(self)
     }
 }
 
-struct Comparison {
+struct Comparison<'p> {
     differences: Differences,
-    /// Where both sides stand, per partition of both.
-    common: BTreeMap<i64, i64>,
-    undo_live: Undoes,
-    undo_shadow: Undoes,
     rows: u64,
+    progress: &'p (dyn Fn(u64) + Sync),
 }
 
-impl Comparison {
-    fn new(limit: usize, sides: &Sides) -> Self {
-        let next_offset = |row: &ComparedRow| row.integer(&POSITIONS, "next_offset");
-        let common = sides.shadow.positions.iter().filter_map(|(partition, shadow)| {
-            let live = sides.live.positions.get(partition)?;
-            Some((*partition, next_offset(shadow).min(next_offset(live))))
-        });
-        Self {
-            differences: Differences::new(limit, &ALL),
-            common: common.collect(),
-            undo_live: Undoes::default(),
-            undo_shadow: Undoes::default(),
-            rows: 0,
-        }
-    }
-
-    async fn table(
-        &mut self,
-        sides: Sides,
-        shape: &'static TableShape,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Sides, StoreError> {
+impl Comparison<'_> {
+    async fn table(&mut self, sides: Sides, shape: &'static TableShape) -> Result<Sides, StoreError> {
         let Sides { mut live, mut shadow } = sides;
-        let (live_table, shadow_table) = (live.table(shape).to_owned(), shadow.table(shape).to_owned());
-        let found = Scan::start(live.connection, shape, &live_table);
-        let expected = Scan::start(shadow.connection, shape, &shadow_table);
+        let found = Scan::start(live.connection, shape, shape.of(&live.tables));
+        let expected = Scan::start(shadow.connection, shape, shape.of(&shadow.tables));
+        let over = |side: &mut HashMap<&'static str, Overlay>| side.remove(shape.name).unwrap_or_default();
+        let (found, expected) = ((found, over(&mut live.overlays)), (expected, over(&mut shadow.overlays)));
         let mut merge = Merge::start(shape, found, expected).await?;
         while let Some(met) = merge.next().await? {
-            if shape == &STOCK {
-                self.stock(met);
-            } else {
-                self.row(shape, met);
+            match met {
+                Met::Both(live, shadow) => drop(self.differences.compare(shape, &live, &shadow)),
+                Met::Left(live) => self.differences.extra(shape, &live),
+                Met::Right(shadow) => self.differences.missing(shape, &shadow),
             }
             self.rows += 1;
             if self.rows.is_multiple_of(PROGRESS_ROWS) {
-                progress(self.rows);
+                (self.progress)(self.rows);
             }
         }
         (live.connection, shadow.connection) = merge.end().await?;
         Ok(Sides { live, shadow })
-    }
-
-    /// Rows of one key, of a table whose rows never change.
-    fn row(&mut self, shape: &'static TableShape, met: Met) {
-        match met {
-            Met::Both(live, shadow) => {
-                self.differences.compare(shape, &live, &shadow);
-            }
-            Met::Left(live) if self.is_beyond(shape, &live) => self.undo_live.set_aside(shape, &live),
-            Met::Left(live) => self.differences.extra(shape, &live),
-            Met::Right(shadow) if self.is_beyond(shape, &shadow) => self.undo_shadow.set_aside(shape, &shadow),
-            Met::Right(shadow) => self.differences.missing(shape, &shadow),
-        }
-    }
-
-    /// Whether only one side can have come to the row's record. A partition that not both sides have positions of has no
-    /// common position: everything is compared.
-    fn is_beyond(&self, shape: &TableShape, row: &ComparedRow) -> bool {
-        let common = self.common.get(&row.integer(shape, "kafka_partition"));
-        common.is_some_and(|common| row.integer(shape, "kafka_offset") >= *common)
-    }
-
-    /// A product, brought back to the common position.
-    fn stock(&mut self, met: Met) {
-        match met {
-            Met::Both(mut live, mut shadow) => {
-                let undone = [self.undo_live.bring_back(&mut live), self.undo_shadow.bring_back(&mut shadow)];
-                if undone.iter().any(Option::is_some) {
-                    // The tables do not hold which change was the last before the common position.
-                    live.set(&STOCK, "kafka_offset", shadow.integer(&STOCK, "kafka_offset").into());
-                }
-                self.differences.compare(&STOCK, &live, &shadow);
-            }
-            Met::Left(mut live) => {
-                if !is_introduced(self.undo_live.bring_back(&mut live), &live) {
-                    self.differences.extra(&STOCK, &live);
-                }
-            }
-            Met::Right(mut shadow) => {
-                if !is_introduced(self.undo_shadow.bring_back(&mut shadow), &shadow) {
-                    self.differences.missing(&STOCK, &shadow);
-                }
-            }
-        }
     }
 
     fn positions(&mut self, sides: &Sides) {

@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn a_row_is_shown_with_its_names() {
-        let row = ComparedRow::new(["bar\u{1b}".into(), Value::Integer(7), 3.into(), Value::Null]);
+        let row = ComparedRow::new(["bar\u{1b}".into(), Value::Integer(7), 2.into(), 3.into(), Value::Null]);
         assert_eq!(row.key_text(&STOCK), "product_id=bar\\u{1b}");
-        assert_eq!(row.rest_text(&STOCK), "available=7 kafka_partition=3 kafka_offset=NULL");
+        assert_eq!(row.rest_text(&STOCK), "available=7 held=2 kafka_partition=3 kafka_offset=NULL");
         assert_eq!((row.integer(&STOCK, "available"), row.partition(&STOCK)), (7, 3));
         assert_eq!(row.text(&STOCK, "product_id"), "bar\u{1b}");
     }
@@ -114,6 +114,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "column kafka_offset of stock holds numbers, found Null")]
     fn what_is_no_number_is_never_0() {
-        ComparedRow::new(["a".into(), Value::Integer(7), 3.into(), Value::Null]).integer(&STOCK, "kafka_offset");
+        ComparedRow::new(["a".into(), Value::Integer(7), 0.into(), 3.into(), Value::Null])
+            .integer(&STOCK, "kafka_offset");
     }
 }

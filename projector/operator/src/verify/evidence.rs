@@ -1,11 +1,13 @@
 //! What was found out about a partition while its rows were compared.
 
-use super::table::{ORDERS, TableShape};
+use ledger_fold::Level;
+
+use super::table::TableShape;
 
 /// A product as the log has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Level {
-    pub(super) available: i64,
+pub(super) struct LastLevel {
+    pub(super) level: Level,
     /// Of the record that changed it last.
     pub(super) offset: i64,
 }
@@ -40,10 +42,16 @@ impl Evidence {
 pub(super) struct FoundRows {
     pub(super) orders: u64,
     pub(super) movements: u64,
+    pub(super) reservations: u64,
 }
 
 impl FoundRows {
     pub(super) fn of(&self, shape: &TableShape) -> u64 {
-        if shape == &ORDERS { self.orders } else { self.movements }
+        match shape.name {
+            "orders" => self.orders,
+            "stock_movements" => self.movements,
+            "reservations" => self.reservations,
+            name => unreachable!("rows of {name} are not counted"),
+        }
     }
 }

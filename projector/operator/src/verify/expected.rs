@@ -4,36 +4,64 @@
 use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
-use ledger_fold::{Decision, MovementRow, OrderRow, Parked};
+use ledger_fold::{Decision, Level, MovementRow, OpenOrder, OrderRow, Parked, ReservationRow};
 use ledger_kafka::record::OwnedRecord;
-use ledger_schema::ProductId;
+use ledger_schema::{Currency, Line, LineNo, ProductId};
 use ledger_store::parked::DeadLetter;
 use sha2::{Digest, Sha256};
 
 use super::compared_row::ComparedRow;
-use super::evidence::Level;
+use super::evidence::LastLevel;
 use super::table::{BEGINNING_BYTES, WHOLE_BYTES};
 use super::value::Value;
 
-/// A row of `orders`.
-pub(super) fn order(partition: i32, row: &OrderRow) -> ComparedRow {
+/// The rows of `orders` of one order, by line.
+pub(super) fn order(partition: i32, row: &OrderRow) -> Vec<ComparedRow> {
     let order = &row.order;
-    let (status, reason) = words(row.decision);
+    let line = |(line_no, line): (LineNo, &Line)| {
+        ComparedRow::new([
+            order.order_id().as_uuid().into(),
+            partition.into(),
+            i32::from(line_no.get()).into(),
+            row.offset.into(),
+            order.user_id().as_str().into(),
+            line.product_id().as_str().into(),
+            line.quantity().get().into(),
+            line.unit_price().get().into(),
+            line.total_price().get().into(),
+            order.terms().currency.as_ref().map(Currency::as_str).into(),
+            row.state.status().as_str().into(),
+            row.state.line(line_no).status().as_str().into(),
+            row.state.reason_of(line_no).map(|reason| reason.as_str()).into(),
+            order.expires_at().map_or(Value::Null, time),
+            time(order.placed_at()),
+            time(row.listed_at),
+        ])
+    };
+    order.lines().map(line).collect()
+}
+
+/// A row of `reservations`.
+pub(super) fn reservation(partition: i32, row: &ReservationRow) -> ComparedRow {
+    let ReservationRow { key, product_id, quantity, state, offset } = row;
     ComparedRow::new([
-        order.order_id().as_uuid().into(),
+        key.order_id.as_uuid().into(),
+        key.home_partition.into(),
+        i32::from(key.line_no.get()).into(),
         partition.into(),
-        i32::from(OrderRow::LINE_NO).into(),
-        row.offset.into(),
-        order.user_id().as_str().into(),
-        order.product_id().as_str().into(),
-        order.quantity().get().into(),
-        order.unit_price().get().into(),
-        order.total_price().get().into(),
-        status,
-        reason,
-        time(order.placed_at()),
-        time(row.listed_at),
+        (*offset).into(),
+        product_id.as_str().into(),
+        quantity.get().into(),
+        state.status().as_str().into(),
+        state.reason().map(|reason| reason.as_str()).into(),
+        i32::from(state.is_confirmed()).into(),
     ])
+}
+
+/// A row of `open_orders`.
+pub(super) fn open_order(partition: i32, open: &OpenOrder) -> ComparedRow {
+    let OpenOrder { order_id, status, due_at } = *open;
+    ComparedRow::new([partition.into(), status.as_str().into(), time(due_at), order_id.as_uuid().into()])
 }
 
 /// A row of `stock_movements`.
@@ -55,8 +83,9 @@ pub(super) fn movement(partition: i32, row: &MovementRow) -> ComparedRow {
 }
 
 /// A row of `stock`.
-pub(super) fn stock(partition: i32, product_id: &ProductId, level: Level) -> ComparedRow {
-    ComparedRow::new([product_id.as_str().into(), level.available.into(), partition.into(), level.offset.into()])
+pub(super) fn stock(partition: i32, product_id: &ProductId, last: LastLevel) -> ComparedRow {
+    let LastLevel { level: Level { available, held }, offset } = last;
+    ComparedRow::new([product_id.as_str().into(), available.into(), held.into(), partition.into(), offset.into()])
 }
 
 /// A row of `dead_letters`.

@@ -1,6 +1,7 @@
 //! What verifying shares out: what every worker knows, the tables as one of them sees them, and what it found.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use ledger_database::Tables;
 use ledger_fold::log_safety::LogIdentity;
@@ -10,6 +11,8 @@ use sqlx::MySqlConnection;
 use super::difference::Differences;
 use super::positions::Positions;
 use super::progress::Progress;
+use super::sums::Unbalanced;
+use super::told::Correspondence;
 
 /// Rows that may differ before the rest is not looked at: each takes memory, and tables that differ so much are to be rebuilt.
 pub(super) const MAX_WRONG_ROWS: usize = 100_000;
@@ -23,6 +26,8 @@ pub(super) struct Job {
     /// Most differences that are listed.
     pub(super) limit: usize,
     pub(super) progress: Progress,
+    /// What partitions tell each other: sender and receiver may be different workers'.
+    pub(super) between: Mutex<Correspondence>,
 }
 
 /// A worker's tables as they are at one moment.
@@ -40,6 +45,9 @@ pub(super) struct WorkerFindings {
     pub(super) differences: Differences,
     pub(super) records: u64,
     pub(super) duplicates: u64,
+    pub(super) unbalanced: Unbalanced,
+    /// Up to where each partition was folded, exclusive.
+    pub(super) folded: BTreeMap<i32, i64>,
     /// It stopped early, at so many differences.
     pub(super) gave_up: bool,
 }

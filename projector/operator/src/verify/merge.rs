@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::compared_row::ComparedRow;
+use super::forward::Overlay;
 use super::table::TableShape;
 
 /// Rows that are handed over at once, and how many times that may wait.
@@ -30,8 +31,8 @@ pub(super) struct Scan {
 
 impl Scan {
     pub(super) fn start(connection: MySqlConnection, shape: &'static TableShape, table: &str) -> Self {
-        // Without the hint, a server may sort all rows rather than read them in the order that they have.
-        let rest = format!("FORCE INDEX (PRIMARY) ORDER BY {}", shape.key_names());
+        // Without the hint, a server may sort all rows rather than read them in the order that they have. (Open orders it sorts: few.)
+        let rest = format!("FORCE INDEX (PRIMARY) ORDER BY {}", shape.key_order());
         let text = shape.select(table, &rest);
         let (sender, batches) = mpsc::channel(WAITING_BATCHES);
         let reading = tokio::spawn(read(connection, shape, text, sender));
@@ -112,19 +113,48 @@ pub(super) struct Merge {
 
 struct Side {
     scan: Scan,
+    /// The next row of the table, where it was read and not taken.
+    stored: Option<ComparedRow>,
+    /// Rows that stand in for the table's.
+    overlay: Overlay,
     /// The row that stands in front.
     front: Option<ComparedRow>,
 }
 
 impl Side {
-    async fn start(mut scan: Scan) -> Result<Self, StoreError> {
-        let front = scan.next().await?;
-        Ok(Self { scan, front })
+    async fn start(shape: &TableShape, (scan, overlay): (Scan, Overlay)) -> Result<Self, StoreError> {
+        let mut side = Self { scan, stored: None, overlay, front: None };
+        side.front = side.next(shape).await?;
+        Ok(side)
+    }
+
+    /// The next row of the table, or what stands in for it.
+    async fn next(&mut self, shape: &TableShape) -> Result<Option<ComparedRow>, StoreError> {
+        loop {
+            if self.stored.is_none() {
+                self.stored = self.scan.next().await?;
+            }
+            let order = match (self.overlay.first_key_value(), &self.stored) {
+                (None, _) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some((key, _)), Some(row)) => key[..].cmp(row.key(shape)),
+            };
+            if order.is_gt() {
+                return Ok(self.stored.take());
+            }
+            if order.is_eq() {
+                self.stored = None;
+            }
+            if let Some((_, Some(row))) = self.overlay.pop_first() {
+                return Ok(Some(row));
+            }
+        }
     }
 
     /// Takes the row in front. Keys only grow: what relies on the order would else see rows as missing that are there.
     async fn take(&mut self, shape: &TableShape) -> Result<Option<ComparedRow>, StoreError> {
-        let taken = std::mem::replace(&mut self.front, self.scan.next().await?);
+        let next = self.next(shape).await?;
+        let taken = std::mem::replace(&mut self.front, next);
         if let (Some(before), Some(after)) = (&taken, &self.front)
             && before.key(shape) >= after.key(shape)
         {
@@ -136,8 +166,13 @@ impl Side {
 }
 
 impl Merge {
-    pub(super) async fn start(shape: &'static TableShape, left: Scan, right: Scan) -> Result<Self, StoreError> {
-        Ok(Self { shape, left: Side::start(left).await?, right: Side::start(right).await? })
+    /// Each table with the rows that stand in for its own.
+    pub(super) async fn start(
+        shape: &'static TableShape,
+        left: (Scan, Overlay),
+        right: (Scan, Overlay),
+    ) -> Result<Self, StoreError> {
+        Ok(Self { shape, left: Side::start(shape, left).await?, right: Side::start(shape, right).await? })
     }
 
     /// What stands under the next key; `None` when both are at their end.

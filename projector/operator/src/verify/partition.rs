@@ -1,30 +1,28 @@
-//! One partition, folded again beside its rows. See [`super`] for why what it finds is complete.
+//! One partition, folded again beside its rows. See [`super`] for why what it finds is complete. Next: `settling.rs`, how rows are
+//! compared that the log changes after it made them.
 
 use std::collections::HashMap;
 
-use ledger_fold::{BatchEffects, BatchFold, MovementRow, OrderRow, Parked, Partition, PartitionState, Prior};
+use ledger_fold::{
+    BatchEffects, BatchFold, MovementRow, OpenOrder, OrderRow, Parked, Partition, PartitionState, Prior,
+    ReservationKey, ReservationRow, ToldEntry,
+};
 use ledger_kafka::record::OwnedRecord;
-use ledger_schema::wire::{self, Event};
-use ledger_schema::{Movement, MovementId, Order, OrderId, ParkReason, ProductId};
-use ledger_store::StoreError;
-use ledger_store::for_fold;
+use ledger_schema::wire::Event;
+use ledger_schema::{LineNo, Movement, MovementId, OrderId, ProductId};
+use ledger_store::{Ids, StoreError, for_fold};
 use sqlx::MySqlConnection;
-use uuid::Uuid;
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
-use super::evidence::{Evidence, FoundRows, Level};
-use super::lookup::Lookups;
+use super::evidence::{Evidence, FoundRows, LastLevel};
+use super::expected;
+use super::ids;
+use super::lookup::{FoundUnder, Lookups};
+use super::row_values::{self, offset_of};
 use super::seen::Seen;
-use super::table::{DEAD_LETTERS, ORDERS, STOCK_MOVEMENTS, TableShape};
-use super::{expected, row_values};
-
-/// What is expected under ids whose rows are missing or differ. Later records are folded against this, not against the rows.
-#[derive(Debug, Default)]
-struct Wrong {
-    orders: HashMap<OrderId, Order>,
-    movements: HashMap<MovementId, Movement>,
-}
+use super::table::{DEAD_LETTERS, ORDERS, RESERVATIONS, STOCK_MOVEMENTS, TableShape};
+use super::unsettled::Unsettled;
 
 pub(super) struct PartitionCheck {
     pub(super) partition: Partition,
@@ -34,9 +32,15 @@ pub(super) struct PartitionCheck {
     /// One past the last record that was folded.
     pub(super) next_offset: i64,
     state: PartitionState,
-    pub(super) levels: HashMap<ProductId, Level>,
-    seen: Seen,
-    wrong: Wrong,
+    pub(super) levels: HashMap<ProductId, LastLevel>,
+    /// Orders that are pending or held.
+    pub(super) open: HashMap<OrderId, OpenOrder>,
+    pub(super) seen: Seen,
+    pub(super) orders: Unsettled<OrderId, OrderRow>,
+    pub(super) reservations: Unsettled<ReservationKey, ReservationRow>,
+    /// What is expected under ids whose rows are missing or differ: rows of movements never change. Later records are folded against
+    /// this, not against the rows.
+    wrong_movements: HashMap<MovementId, Movement>,
     pub(super) found_rows: FoundRows,
     pub(super) evidence: Evidence,
     pub(super) duplicates: u64,
@@ -52,41 +56,55 @@ impl PartitionCheck {
             next_offset: 0,
             state: PartitionState::default(),
             levels: HashMap::new(),
+            open: HashMap::new(),
             seen: Seen::new(end),
-            wrong: Wrong::default(),
+            orders: Unsettled::default(),
+            reservations: Unsettled::default(),
+            wrong_movements: HashMap::new(),
             found_rows: FoundRows::default(),
             evidence: Evidence::default(),
             duplicates: 0,
         }
     }
 
-    /// Folds the next records and compares their rows.
+    /// Folds the next records, which say `events`, and compares their rows; gives what they tell other partitions.
     pub(super) async fn batch(
         &mut self,
         lookups: &Lookups,
         connection: &mut MySqlConnection,
         records: &[OwnedRecord],
+        events: &[Option<Event>],
         differences: &mut Differences,
-    ) -> Result<(), StoreError> {
-        let from = self.next_offset;
-        let mut effects = self.fold(records, &Prior::default());
-        let (orders, movements) = ids(&effects, records);
-        let mut orders = lookups.orders.rows(connection, self.partition.number, &orders).await?;
-        let mut movements = lookups.movements.rows(connection, self.partition.number, &movements).await?;
-        let prior = self.prior(&effects, records, &orders, &movements, from);
-        if prior != Prior::default() {
-            effects = self.fold(records, &prior);
-        }
+    ) -> Result<Vec<ToldEntry>, StoreError> {
+        let (from, partition) = (self.next_offset, self.partition.number);
+        let ids = ids::ids_of(events, self.partition);
+        let found = lookups.rows(connection, partition, &ids).await?;
+        let prior = self.prior(&ids, &found, from);
+        let effects = self.fold(records, &prior);
+        assert!(
+            effects.wanted.is_empty(),
+            "every id of the batch was looked up, and more is wanted: {:?}",
+            effects.wanted
+        );
         for row in &effects.orders {
-            self.compare_order(row, orders.remove(&row.order.order_id().as_uuid()), differences);
+            self.new_order(row, found.order(row.order.order_id().as_uuid()));
+        }
+        for row in &effects.changed_orders {
+            self.settle_order(row, found.order(row.order.order_id().as_uuid()));
+        }
+        for row in &effects.reservations {
+            self.new_reservation(row, found.reservation(&row.key));
+        }
+        for row in &effects.changed_reservations {
+            self.settle_reservation(row, found.reservation(&row.key));
         }
         for row in &effects.movements {
-            self.compare_movement(row, movements.remove(&row.movement.movement_id().as_uuid()), differences);
+            self.compare_movement(row, found.movement(row.movement.movement_id().as_uuid()), differences);
         }
-        let letters = lookups.dead_letters(connection, self.partition.number, from, effects.next_offset).await?;
+        let letters = lookups.dead_letters(connection, partition, from, effects.next_offset).await?;
         self.compare_dead_letters(&effects.parked, records, letters, differences);
         self.take_over(&effects);
-        Ok(())
+        Ok(effects.told)
     }
 
     fn fold(&self, records: &[OwnedRecord], prior: &Prior) -> BatchEffects {
@@ -95,60 +113,58 @@ impl PartitionCheck {
         fold.finish()
     }
 
-    /// What stood under the batch's ids before it: the rows that were compared earlier in this run, and nothing else.
-    fn prior(
-        &self,
-        effects: &BatchEffects,
-        records: &[OwnedRecord],
-        orders: &HashMap<Uuid, ComparedRow>,
-        movements: &HashMap<Uuid, ComparedRow>,
-        from: i64,
-    ) -> Prior {
+    /// What stood under the batch's ids before it: what was folded where rows differ, else the rows, which were compared earlier in this
+    /// run; and nothing else.
+    fn prior(&self, ids: &Ids, found: &FoundUnder, from: i64) -> Prior {
         let mut prior = Prior::default();
-        let compared = |shape: &TableShape, id: &Uuid, row: &ComparedRow| {
-            let offset = row.integer(shape, "kafka_offset");
-            offset < from && self.seen.is(shape.name, *id, offset)
-        };
-        // A row that does not parse is none that was found equal: its fingerprint lied (see [`super`]), and it does not count.
-        let earlier = orders.iter().filter(|(id, row)| compared(&ORDERS, id, row));
-        let earlier = earlier.filter_map(|(_, row)| row_values::order(row).parse().ok());
-        prior.orders.extend(earlier.map(|order| (order.order_id(), order)));
-        let earlier = movements.iter().filter(|(id, row)| compared(&STOCK_MOVEMENTS, id, row));
-        let earlier = earlier.filter_map(|(_, row)| row_values::movement(row).parse().ok());
-        prior.movements.extend(earlier.map(|movement| (movement.movement_id(), movement)));
-        if !self.wrong.orders.is_empty() || !self.wrong.movements.is_empty() {
-            let (orders, movements) = ids(effects, records);
-            let wrong = orders.into_iter().filter_map(|id| self.wrong.orders.get_key_value(&OrderId::from_uuid(id)));
-            prior.orders.extend(wrong.map(|(id, order)| (*id, order.clone())));
-            let wrong = movements.into_iter();
-            let wrong = wrong.filter_map(|id| self.wrong.movements.get_key_value(&MovementId::from_uuid(id)));
-            prior.movements.extend(wrong.map(|(id, movement)| (*id, movement.clone())));
+        for id in &ids.orders {
+            let rows = found.order(id.as_uuid());
+            let earlier = || {
+                let first = rows.first()?;
+                // A row that does not parse is none that was found equal: its fingerprint lied (see [`super`]), and it does not count.
+                self.is_compared(&ORDERS, id, first, from).then(|| row_values::order(rows)).flatten()
+            };
+            prior.orders.insert(*id, self.orders.get(id).cloned().or_else(earlier));
+        }
+        for key in &ids.reservations {
+            let earlier = || {
+                let row = found.reservation(key)?;
+                self.is_compared(&RESERVATIONS, key, row, from).then(|| row_values::reservation(row)).flatten()
+            };
+            prior.reservations.insert(*key, self.reservations.get(key).cloned().or_else(earlier));
+        }
+        for id in &ids.movements {
+            let earlier = || {
+                let row = found.movement(id.as_uuid())?;
+                self.is_compared(&STOCK_MOVEMENTS, id, row, from).then(|| row_values::movement(row)).flatten()
+            };
+            if let Some(movement) = self.wrong_movements.get(id).cloned().or_else(earlier) {
+                prior.movements.insert(*id, movement);
+            }
         }
         prior
     }
 
-    fn compare_order(&mut self, row: &OrderRow, found: Option<ComparedRow>, differences: &mut Differences) {
-        let expected = expected::order(self.partition.number, row);
-        self.seen.set(ORDERS.name, row.order.order_id().as_uuid(), row.offset);
-        self.found_rows.orders += u64::from(found.is_some());
-        if !self.compare(&ORDERS, found, &expected, row.offset, differences) {
-            self.wrong.orders.insert(row.order.order_id(), row.order.clone());
-        }
+    /// Whether the row is of a record before `from`, and was found equal under that very key.
+    fn is_compared(&self, shape: &TableShape, key: &impl std::hash::Hash, row: &ComparedRow, from: i64) -> bool {
+        let offset = offset_of(shape, row);
+        offset < from && self.seen.is(shape.name, key, offset)
     }
 
-    fn compare_movement(&mut self, row: &MovementRow, found: Option<ComparedRow>, differences: &mut Differences) {
+    fn compare_movement(&mut self, row: &MovementRow, found: Option<&ComparedRow>, differences: &mut Differences) {
         let expected = expected::movement(self.partition.number, row);
-        self.seen.set(STOCK_MOVEMENTS.name, row.movement.movement_id().as_uuid(), row.offset);
+        let id = row.movement.movement_id();
+        self.seen.set(STOCK_MOVEMENTS.name, id, row.offset);
         self.found_rows.movements += u64::from(found.is_some());
         if !self.compare(&STOCK_MOVEMENTS, found, &expected, row.offset, differences) {
-            self.wrong.movements.insert(row.movement.movement_id(), row.movement.clone());
+            self.wrong_movements.insert(id, row.movement.clone());
         }
     }
 
     fn compare(
         &mut self,
         shape: &'static TableShape,
-        found: Option<ComparedRow>,
+        found: Option<&ComparedRow>,
         expected: &ComparedRow,
         offset: i64,
         differences: &mut Differences,
@@ -156,7 +172,7 @@ impl PartitionCheck {
         match found {
             Some(found) => {
                 self.evidence.found(offset);
-                differences.compare(shape, &found, expected)
+                differences.compare(shape, found, expected)
             }
             None => {
                 self.evidence.missing(offset);
@@ -176,13 +192,13 @@ impl PartitionCheck {
     ) {
         let mut letters = letters.into_iter().peekable();
         for parked in parked {
-            let offset_of = |row: &ComparedRow| row.integer(&DEAD_LETTERS, "kafka_offset");
-            while let Some(extra) = letters.next_if(|row| offset_of(row) < parked.offset) {
+            let stands = |row: &ComparedRow| offset_of(&DEAD_LETTERS, row);
+            while let Some(extra) = letters.next_if(|row| stands(row) < parked.offset) {
                 differences.extra(&DEAD_LETTERS, &extra);
             }
-            let found = letters.next_if(|row| offset_of(row) == parked.offset);
+            let found = letters.next_if(|row| stands(row) == parked.offset);
             let expected = expected::dead_letter(self.partition.number, parked, record_of(parked, records));
-            self.compare(&DEAD_LETTERS, found, &expected, parked.offset, differences);
+            self.compare(&DEAD_LETTERS, found.as_ref(), &expected, parked.offset, differences);
         }
         letters.for_each(|extra| differences.extra(&DEAD_LETTERS, &extra));
     }
@@ -190,14 +206,18 @@ impl PartitionCheck {
     fn take_over(&mut self, effects: &BatchEffects) {
         self.state.apply(effects);
         for row in &effects.stock {
-            let level = Level { available: row.available, offset: row.offset };
+            let last = LastLevel { level: row.level, offset: row.offset };
             match self.levels.get_mut(&row.product_id) {
-                Some(known) => *known = level,
+                Some(known) => *known = last,
                 None => {
-                    self.levels.insert(row.product_id.clone(), level);
+                    self.levels.insert(row.product_id.clone(), last);
                 }
             }
         }
+        for open in &effects.open_orders.removed {
+            self.open.remove(&open.order_id);
+        }
+        self.open.extend(effects.open_orders.added.iter().map(|open| (open.order_id, *open)));
         self.duplicates += effects.duplicate_count;
         self.next_offset = effects.next_offset;
     }
@@ -205,35 +225,35 @@ impl PartitionCheck {
     /// Whether the log explains that a row with this key is there. What its columns say was compared. A dead letter that is looked
     /// for stands outside of what was folded: nothing explains it.
     pub(super) fn explains(&self, shape: &TableShape, row: &ComparedRow) -> bool {
-        if shape == &DEAD_LETTERS {
-            return false;
+        let stands = || offset_of(shape, row);
+        match shape.name {
+            "orders" => {
+                let id = OrderId::from_uuid(row.id());
+                self.orders.contains(&id) || self.seen.is(shape.name, id, stands())
+            }
+            "stock_movements" => {
+                let id = MovementId::from_uuid(row.id());
+                self.wrong_movements.contains_key(&id) || self.seen.is(shape.name, id, stands())
+            }
+            "reservations" => key_of(row)
+                .is_some_and(|key| self.reservations.contains(&key) || self.seen.is(shape.name, key, stands())),
+            _ => false,
         }
-        let id = row.id();
-        let is_wrong = match shape.name {
-            "orders" => self.wrong.orders.contains_key(&OrderId::from_uuid(id)),
-            _ => self.wrong.movements.contains_key(&MovementId::from_uuid(id)),
-        };
-        let is_line = shape.name != ORDERS.name || row.integer(shape, "line_no") == i64::from(OrderRow::LINE_NO);
-        is_line && (is_wrong || self.seen.is(shape.name, id, row.integer(shape, "kafka_offset")))
     }
 
-    /// How many rows had a difference, of those that are kept in memory for it.
+    /// How many rows are wrong whatever follows in the log, of those that are kept in memory for it.
     pub(super) fn wrong_rows(&self) -> usize {
-        self.wrong.orders.len() + self.wrong.movements.len()
+        self.orders.wrong() + self.reservations.wrong() + self.wrong_movements.len()
     }
 }
 
-/// Every id that a record of the batch has: those that have a row, and those that are parked only for what the stock would be.
-fn ids(effects: &BatchEffects, records: &[OwnedRecord]) -> (Vec<Uuid>, Vec<Uuid>) {
-    let mut orders: Vec<Uuid> = effects.orders.iter().map(|row| row.order.order_id().as_uuid()).collect();
-    let mut movements: Vec<Uuid> = effects.movements.iter().map(|row| row.movement.movement_id().as_uuid()).collect();
-    for parked in effects.parked.iter().filter(|parked| parked.reason == ParkReason::StockOverflow) {
-        match wire::decode(record_of(parked, records).value()).expect("what is parked for its stock was decoded") {
-            Event::OrderPlaced(order) => orders.push(order.order_id().as_uuid()),
-            Event::StockMoved(movement) => movements.push(movement.movement_id().as_uuid()),
-        }
-    }
-    (orders, movements)
+/// The key of a row of `reservations`; `None` for a line that no order has.
+fn key_of(row: &ComparedRow) -> Option<ReservationKey> {
+    Some(ReservationKey {
+        order_id: OrderId::from_uuid(row.id()),
+        home_partition: row.small(&RESERVATIONS, "home_partition"),
+        line_no: LineNo::new(row.integer(&RESERVATIONS, "line_no")).ok()?,
+    })
 }
 
 fn record_of<'a>(parked: &Parked, records: &'a [OwnedRecord]) -> &'a OwnedRecord {

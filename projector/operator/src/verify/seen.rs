@@ -1,10 +1,8 @@
-//! Which id the row of each offset has, for one partition: four bytes per record, however large the record is. It says whether
+//! Which id the row (or rows) of each offset has, for one partition: four bytes per record, however large the record is. It says whether
 //! a row that claims an offset is the row of that offset; it must never be taken as proof that no row is too many, since two
 //! ids may have one fingerprint. (The number of rows proves that.)
 
-use std::hash::{BuildHasher, RandomState};
-
-use uuid::Uuid;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 /// Fingerprints by offset. The hash has a random key, so that ids which meet in one run do not in the next.
 #[derive(Debug)]
@@ -26,19 +24,19 @@ impl Seen {
     }
 
     /// The row of the record at `offset` has `id`, in that table.
-    pub(super) fn set(&mut self, table: &str, id: Uuid, offset: i64) {
+    pub(super) fn set(&mut self, table: &str, id: impl Hash, offset: i64) {
         let fingerprint = self.fingerprint(table, id);
         self.fingerprints[usize::try_from(offset).expect("an offset of the log")] = fingerprint;
     }
 
     /// Whether the row of the record at `offset` has `id`, in that table.
-    pub(super) fn is(&self, table: &str, id: Uuid, offset: i64) -> bool {
+    pub(super) fn is(&self, table: &str, id: impl Hash, offset: i64) -> bool {
         // Any offset may stand in a row. None outside of what is folded has a row.
         let found = usize::try_from(offset).ok().and_then(|offset| self.fingerprints.get(offset));
         found.is_some_and(|found| *found == self.fingerprint(table, id))
     }
 
-    fn fingerprint(&self, table: &str, id: Uuid) -> u32 {
+    fn fingerprint(&self, table: &str, id: impl Hash) -> u32 {
         let hash = self.hash.hash_one((table, id)) >> 32;
         u32::try_from(hash).expect("32 bits are left").max(NONE + 1)
     }
@@ -46,6 +44,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

@@ -31,8 +31,7 @@ pub(super) async fn open(url: &DatabaseUrl, tables: &Tables) -> Result<MySqlConn
 async fn begin(connection: &mut MySqlConnection, tables: &Tables) -> Result<(), StoreError> {
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.map_err(at(STEP))?;
     connection.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.map_err(at(STEP))?;
-    let Tables { orders, stock, stock_movements, dead_letters, positions } = tables;
-    for table in [orders, stock, stock_movements, dead_letters, positions] {
+    for table in tables.names() {
         let touch = AssertSqlSafe(format!("SELECT 1 FROM {table} LIMIT 1")).into_sql_str();
         sqlx::query(touch).fetch_optional(&mut *connection).await.map_err(at(STEP))?;
     }

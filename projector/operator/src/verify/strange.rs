@@ -11,7 +11,7 @@ use super::compared_row::ComparedRow;
 use super::difference::Differences;
 use super::job::Job;
 use super::partition::PartitionCheck;
-use super::table::{DEAD_LETTERS, ORDERS, STOCK_MOVEMENTS, TableShape};
+use super::table::{DEAD_LETTERS, ORDERS, RESERVATIONS, STOCK_MOVEMENTS, TableShape};
 
 const STEP: &str = "looking for rows that the log does not explain";
 
@@ -45,14 +45,14 @@ impl<'a> Strange<'a> {
         Ok(())
     }
 
-    /// Orders and movements that were not found under the key of a record.
+    /// Orders, movements and reservations that were not found under the key of a record.
     pub(super) async fn rows_with_ids(
         &mut self,
         connection: &mut MySqlConnection,
         differences: &mut Differences,
     ) -> Result<(), StoreError> {
-        for (shape, table) in [(&ORDERS, &self.job.tables.orders), (&STOCK_MOVEMENTS, &self.job.tables.stock_movements)]
-        {
+        for shape in [&ORDERS, &STOCK_MOVEMENTS, &RESERVATIONS] {
+            let table = shape.of(&self.job.tables);
             for (partition, stored) in count_rows(connection, table).await? {
                 let found = self.checks.get(&partition).map(|check| check.found_rows.of(shape));
                 let is_other = self.takes_others && !(0..self.job.identity.partition_count).contains(&partition);

@@ -4,6 +4,7 @@
 //! Every column is named here once. A test on a real server holds this list against the tables themselves, so that a
 //! column that is added cannot go unverified.
 
+use ledger_database::Tables;
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr, ValueRef as _};
 use uuid::Uuid;
@@ -16,6 +17,8 @@ pub enum Type {
     Integer,
     Id,
     Text,
+    /// A word of an ENUM that is part of a key: ordered as text here, and by its number on the server.
+    Word,
     /// As text, since a date that is none could not be read otherwise.
     Time,
     /// Bytes of any length; what is long with its beginning, length and digest.
@@ -68,8 +71,11 @@ pub static ORDERS: TableShape = TableShape {
         column("quantity", Type::Integer),
         column("unit_price", Type::Integer),
         column("total_price", Type::Integer),
+        nullable("currency", Type::Text),
         column("status", Type::Text),
+        column("line_status", Type::Text),
         nullable("reason", Type::Text),
+        nullable("expires_at", Type::Time),
         column("placed_at", Type::Time),
         column("listed_at", Type::Time),
     ],
@@ -98,10 +104,39 @@ pub static STOCK: TableShape = TableShape {
     columns: &[
         column("product_id", Type::Text),
         column("available", Type::Integer),
+        column("held", Type::Integer),
         column("kafka_partition", Type::Integer),
         column("kafka_offset", Type::Integer),
     ],
     key_columns: 1,
+};
+
+pub static RESERVATIONS: TableShape = TableShape {
+    name: "reservations",
+    columns: &[
+        column("order_id", Type::Id),
+        column("home_partition", Type::Integer),
+        column("line_no", Type::Integer),
+        column("kafka_partition", Type::Integer),
+        column("kafka_offset", Type::Integer),
+        column("product_id", Type::Text),
+        column("quantity", Type::Integer),
+        column("status", Type::Text),
+        nullable("reason", Type::Text),
+        column("confirmed", Type::Integer),
+    ],
+    key_columns: 4,
+};
+
+pub static OPEN_ORDERS: TableShape = TableShape {
+    name: "open_orders",
+    columns: &[
+        column("kafka_partition", Type::Integer),
+        column("status", Type::Word),
+        column("due_at", Type::Time),
+        column("order_id", Type::Id),
+    ],
+    key_columns: 4,
 };
 
 pub static DEAD_LETTERS: TableShape = TableShape {
@@ -136,7 +171,8 @@ pub static POSITIONS: TableShape = TableShape {
 };
 
 /// Every table that the log decides.
-pub static ALL: [&TableShape; 5] = [&ORDERS, &STOCK_MOVEMENTS, &STOCK, &DEAD_LETTERS, &POSITIONS];
+pub static ALL: [&TableShape; 7] =
+    [&ORDERS, &STOCK_MOVEMENTS, &STOCK, &RESERVATIONS, &OPEN_ORDERS, &DEAD_LETTERS, &POSITIONS];
 
 impl TableShape {
     /// `SELECT` of all columns `FROM` the table of this shape that is called `table`, then `rest`.
@@ -150,10 +186,24 @@ impl TableShape {
         expressions.join(", ")
     }
 
-    /// The names of the key's columns.
-    pub(super) fn key_names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().take(self.key_columns).map(|column| column.name).collect();
+    /// What orders rows by their key, as [`Value`] does.
+    pub(super) fn key_order(&self) -> String {
+        let names: Vec<String> = self.columns.iter().take(self.key_columns).map(Column::ordered).collect();
         names.join(", ")
+    }
+
+    /// The table of this shape among `tables`.
+    pub(super) fn of<'t>(&self, tables: &'t Tables) -> &'t str {
+        match self.name {
+            "orders" => &tables.orders,
+            "stock_movements" => &tables.stock_movements,
+            "stock" => &tables.stock,
+            "reservations" => &tables.reservations,
+            "open_orders" => &tables.open_orders,
+            "dead_letters" => &tables.dead_letters,
+            "positions" => &tables.positions,
+            name => unreachable!("no table of a fold is called {name}"),
+        }
     }
 
     /// Where a column stands.
@@ -172,14 +222,21 @@ impl Column {
         Ok(match self.of {
             Type::Integer => row.try_get::<i64, _>(at)?.into(),
             Type::Id => row.try_get::<Uuid, _>(at)?.into(),
-            Type::Text | Type::Time | Type::Blob | Type::LongText => row.try_get::<&str, _>(at)?.into(),
+            Type::Text | Type::Word | Type::Time | Type::Blob | Type::LongText => row.try_get::<&str, _>(at)?.into(),
         })
+    }
+
+    fn ordered(&self) -> String {
+        match self.of {
+            Type::Word => format!("CAST({} AS BINARY)", self.name),
+            _ => self.name.to_owned(),
+        }
     }
 
     fn expression(&self) -> String {
         let name = self.name;
         match self.of {
-            Type::Integer | Type::Id | Type::Text => name.to_owned(),
+            Type::Integer | Type::Id | Type::Text | Type::Word => name.to_owned(),
             Type::Time => format!("CAST({name} AS CHAR)"),
             Type::Blob => format!(
                 "IF(LENGTH({name}) <= {WHOLE_BYTES}, CONCAT('0x', LOWER(HEX({name}))), CONCAT('0x', \

@@ -1,8 +1,7 @@
 //! One row of the old table, as text, and how it differs from an order of the ledger. It must never make two values equal that are
 //! shown differently, but for spellings of one number and of one UUID. Next: [`super::run`].
 
-use ledger_schema::domain::OrderContents;
-use ledger_schema::{OrderId, Position};
+use ledger_schema::{LineContents, OrderContents, OrderId, Position};
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
@@ -94,7 +93,8 @@ impl OldRow {
 
     /// Every column in which the row differs from `order`. A total that is NULL says nothing.
     pub(super) fn differences(&self, order: OrderContents<'_>, table: &OldTable, rules: &Rules) -> Vec<Differing> {
-        let OrderContents { user_id, product_id, quantity, unit_price } = order;
+        let OrderContents { user_id, lines, currency, hold_seconds } = order;
+        let LineContents { product_id, quantity, unit_price } = *lines.first().expect("an order has a line");
         let [user, product, pieces_text, price, total] = &self.values;
         let text = |field, old: &Option<String>, ledger: &str| {
             (old.as_deref() != Some(ledger)).then(|| (field, old.clone(), ledger.to_owned()))
@@ -114,6 +114,10 @@ impl OldRow {
                     quantity.checked_mul(unit_price).expect("an order's total was checked when it was placed");
                 number("total_price", total, amount(total, column), expected)
             }),
+            // The old world has none of these: such an order is another one.
+            (lines.len() > 1).then(|| ("lines", Some("1".to_owned()), lines.len().to_string())),
+            currency.map(|currency| ("currency", None, currency.to_owned())),
+            hold_seconds.map(|seconds| ("hold_seconds", None, seconds.to_string())),
         ]
         .into_iter()
         .flatten()

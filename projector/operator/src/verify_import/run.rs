@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector, ask, use_error};
+use ledger_schema::LineContents;
 use sqlx::Executor;
 use sqlx::mysql::MySqlConnection;
 use uuid::Uuid;
@@ -176,10 +177,11 @@ impl<'a> Verification<'a> {
                 for id in ids.iter().map(|id| ledger_schema::OrderId::from_uuid(*id)) {
                     let shown = stored.of(id).iter().map(|order| {
                         let order = order.contents();
-                        format!(
-                            "user_id {}, product_id {}, quantity {}, unit_price {}",
-                            order.user_id, order.product_id, order.quantity, order.unit_price
-                        )
+                        let line = |line: &LineContents<'_>| {
+                            let LineContents { product_id, quantity, unit_price } = line;
+                            format!(", product_id {product_id}, quantity {quantity}, unit_price {unit_price}")
+                        };
+                        format!("user_id {}{}", order.user_id, order.lines.iter().map(line).collect::<String>())
                     });
                     self.verified.extra(id, shown.collect::<Vec<_>>().join("; "));
                 }

@@ -1,4 +1,4 @@
-//! Where a rebuild ends: at the relay's cursor, per partition, never at the log's end. What lies before the cursor is
+//! Up to where the log is published, and so where a rebuild ends: at the relay's cursor, per partition, never at the log's end. What lies before the cursor is
 //! published; what lies after it the live projector folds after the swap, with its outcomes. So the rebuilt tables never hold an
 //! effect whose outcome nobody published, also when the outbox was lost with the database.
 
@@ -10,10 +10,28 @@ use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
 use projector::blocked::blocked_among;
 use projector::relay::{CursorReader, RelayError, RelayTopics};
 
-use super::error::RebuildCause;
+use thiserror::Error;
 
 /// Exclusive ends, by partition.
-pub(super) type Ends = BTreeMap<i32, i64>;
+pub(crate) type Ends = BTreeMap<i32, i64>;
+
+/// How far the log is published cannot be known.
+#[derive(Debug, Error)]
+pub enum EndsError {
+    #[error(transparent)]
+    Cursor(#[from] RelayError),
+    #[error("a part of the program failed: {0}")]
+    Part(String),
+}
+
+impl EndsError {
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Cursor(error) => error.is_unreachable(),
+            Self::Part(_) => false,
+        }
+    }
+}
 
 /// Further attempts to read a cursor while Kafka has troubles of its own, and the pause before each.
 const FURTHER_ATTEMPTS: usize = 4;
@@ -21,12 +39,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads cursors, and checks them against the log.
 #[derive(Clone)]
-pub(super) struct EndReader {
-    pub(super) kafka: KafkaSettings,
-    pub(super) inspector: LogInspector,
-    pub(super) topics: RelayTopics,
+pub(crate) struct EndReader {
+    pub(crate) kafka: KafkaSettings,
+    pub(crate) inspector: LogInspector,
+    pub(crate) topics: RelayTopics,
     /// Of the log: the cursor of another log is refused.
-    pub(super) topic_id: String,
+    pub(crate) topic_id: String,
 }
 
 impl EndReader {
@@ -34,13 +52,13 @@ impl EndReader {
     ///
     /// # Errors
     /// What the relay would be refused for, too; or Kafka, when it does not answer for a while.
-    pub(super) async fn read(&self, partition_count: i32) -> Result<Ends, RebuildCause> {
+    pub(crate) async fn read(&self, partition_count: i32) -> Result<Ends, EndsError> {
         let reads = (0..partition_count).map(|partition| (partition, tokio::spawn(self.clone().patiently(partition))));
         // All at once: each waits for brokers, not for us.
         let reads: Vec<_> = reads.collect();
         let mut ends = Ends::new();
         for (partition, read) in reads {
-            let end = read.await.map_err(|error| RebuildCause::Part(error.to_string()))??;
+            let end = read.await.map_err(|error| EndsError::Part(error.to_string()))??;
             ends.insert(partition, end);
         }
         Ok(ends)
@@ -66,7 +84,7 @@ impl EndReader {
     ///
     /// # Errors
     /// Kafka's.
-    pub(super) async fn name_blocked(&self, partition_count: i32) -> Result<(), KafkaUseError> {
+    pub(crate) async fn name_blocked(&self, partition_count: i32) -> Result<(), KafkaUseError> {
         let Self { kafka, inspector, topics, .. } = self.clone();
         let blocked = ask(move || {
             let marks = inspector.watermarks_of(&topics.orders, &(0..partition_count).collect::<Vec<_>>())?;
