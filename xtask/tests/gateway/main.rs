@@ -201,6 +201,22 @@ fn a_post_moves_on_only_where_it_was_certainly_not_sent() {
     assert_eq!(other.seen(), Vec::<String>::new(), "an order may not be sent twice");
 }
 
+/// Confirming and cancelling need no body.
+#[test]
+fn a_post_without_a_body_passes() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    for (path, length) in [
+        ("/orders/77a436fd-64f9-4d35-999b-a957195f5d23/confirm?after=1:41", ""),
+        ("/orders/77a436fd-64f9-4d35-999b-a957195f5d23/cancel", "Content-Length: 0\r\n"),
+    ] {
+        let answer =
+            gateway.raw(format!("POST {path} HTTP/1.1\r\nHost: x\r\n{length}Connection: close\r\n\r\n").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(service.seen().last().map(String::as_str), Some(&*format!("POST {path} HTTP/1.1")));
+    }
+}
+
 #[test]
 fn a_get_moves_on_from_a_service_that_dies() {
     let (dying, other) = (Service::start("a", Behaviour::Die), Service::start("b", Behaviour::Answer));
