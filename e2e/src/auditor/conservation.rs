@@ -26,11 +26,13 @@ pub(super) fn differences(tables: &Tables) -> Vec<String> {
             .map(|(key, line)| format!("UNDECIDED: order {} placed at {}:{}", key.order_id, key.home, line.offset)),
     );
     found.extend(tables.orders.iter().filter_map(|(key, line)| elsewhere(tables, key, line)));
-    let without_order = tables.reservations.keys().filter(|key| {
+    // What a stranger asked for is given back at once, and its row stays.
+    let without_order = tables.reservations.iter().filter(|(key, row)| {
         let ReservationKey { order_id, home, line_no, .. } = *key;
-        !tables.orders.contains_key(&OrderKey { order_id: order_id.clone(), home: *home, line_no: *line_no })
+        let order = OrderKey { order_id: order_id.clone(), home: *home, line_no: *line_no };
+        row.status == "reserved" && !tables.orders.contains_key(&order)
     });
-    found.extend(without_order.map(|key| format!("reserved for no order: {key:?}")));
+    found.extend(without_order.map(|(key, _)| format!("reserved for no order: {key:?}")));
     found
 }
 
