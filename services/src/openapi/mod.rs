@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, PathItem};
 use utoipa::openapi::{
-    ContentBuilder, Header, HeaderBuilder, InfoBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
-    ResponseBuilder, Type,
+    ContentBuilder, Header, HeaderBuilder, InfoBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
+    Response, ResponseBuilder, Type,
 };
 use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
@@ -179,6 +179,9 @@ pub(crate) fn frame() -> OpenApi {
     OpenApiBuilder::new().info(info.build()).build()
 }
 
+/// (An `Option` in the attribute would say that it may be null.)
+const BODY_MAY_BE_LEFT_OUT: [&str; 2] = ["/orders/{orderId}/confirm", "/orders/{orderId}/cancel"];
+
 /// Adds what all routes share.
 pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
     let components = api.components.get_or_insert_default();
@@ -186,6 +189,11 @@ pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
     ProblemDocument::schemas(&mut schemas);
     components.schemas.extend(schemas);
     api.paths.paths.extend(documents());
+    for address in BODY_MAY_BE_LEFT_OUT {
+        let operation = api.paths.paths.get_mut(address).and_then(|item| item.post.as_mut());
+        let body = operation.and_then(|operation| operation.request_body.as_mut());
+        body.expect("the address takes a POST with a body").required = Some(Required::False);
+    }
     for item in api.paths.paths.values_mut() {
         for operation in operations(item) {
             for response in operation.responses.responses.values_mut() {

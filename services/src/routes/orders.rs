@@ -109,7 +109,7 @@ pub(crate) async fn show_order(
 ///
 /// Asked again, it answers the same; a key is not needed. Whether a confirmation, a cancellation or the end of the hold came first
 /// is decided by their order in the log.
-#[utoipa::path(post, path = "/orders/{orderId}/confirm", tag = "orders", request_body = Option<ConfirmBody>,
+#[utoipa::path(post, path = "/orders/{orderId}/confirm", tag = "orders", request_body = ConfirmBody,
 params(
     ("orderId" = String, Path, format = Uuid, description = "The order's id"),
     ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
@@ -137,7 +137,7 @@ pub(crate) async fn confirm_order(
 ///
 /// What it has taken is given back, once. Asked again, it answers the same; a key is not needed. An order whose lines are not all
 /// decided yet, or that is confirmed already, can be cancelled, too.
-#[utoipa::path(post, path = "/orders/{orderId}/cancel", tag = "orders", request_body = Option<CancelBody>,
+#[utoipa::path(post, path = "/orders/{orderId}/cancel", tag = "orders", request_body = CancelBody,
 params(
     ("orderId" = String, Path, format = Uuid, description = "The order's id"),
     ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),

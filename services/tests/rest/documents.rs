@@ -89,6 +89,13 @@ async fn the_api_describes_itself() {
         }
     }
     assert_eq!(operations.len(), 17);
+    for (path, schema) in [("confirm", "ConfirmBody"), ("cancel", "CancelBody")] {
+        let body = &api["paths"][format!("/orders/{{orderId}}/{path}")]["post"]["requestBody"];
+        assert_eq!(body["required"], false, "{path}: may be left out");
+        let reference = format!("#/components/schemas/{schema}");
+        assert_eq!(body["content"]["application/json"]["schema"]["$ref"], reference, "{path}: may not be null");
+        assert_eq!(api["components"]["schemas"][schema]["additionalProperties"], false);
+    }
     let order = &api["components"]["schemas"]["OrderBody"];
     assert_eq!(order["oneOf"].as_array().map(Vec::len), Some(2), "one product, or lines: {order}");
     let lines = &api["components"]["schemas"]["OrderOfLines"];
