@@ -311,9 +311,9 @@ mod tests {
         ] {
             let mut one = Correspondence::default();
             if is_told {
-                one.tell(told(&released))
+                one.tell(told(&released));
             } else {
-                one.on_log(&released, AT)
+                one.on_log(&released, AT);
             }
             let (counts, events) = one.judge(&extent(folded, cursor), 9);
             assert_eq!((counts.missing, counts.extra), (missing, extra), "{folded} {cursor} {is_told}");
