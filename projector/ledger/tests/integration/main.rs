@@ -2,11 +2,14 @@
 
 mod another_log;
 mod as_of;
+mod basket;
 mod dead_letters;
+mod explained;
 mod found;
 mod generations;
 mod idle;
 mod import;
+mod lines;
 mod log_end;
 mod migrate;
 mod project;

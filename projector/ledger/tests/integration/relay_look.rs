@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ledger_database::{Limit, WORK_LIMIT, Watched};
 use ledger_kafka::LogInspector;
+use projector::appender::LogAppender;
 use projector::relay::{Compression, OutboxRows, OutboxTable, RelaySettings, RelayTopics};
 use sqlx::Executor;
 
@@ -18,7 +19,9 @@ const MAX_ROWS: i64 = 256;
 fn settings(setting: &Setting) -> RelaySettings {
     let topic = |which: &str| setting.topic(which);
     let kafka = setting.kafka();
+    let log = Arc::new(LogAppender::new(&kafka, &topic("orders")));
     RelaySettings {
+        log,
         inspector: LogInspector::new(&kafka).expect("valid"),
         kafka,
         compression: Compression::default(),

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,11 @@ impl Setting {
 
     /// `ledger ARGS..`, with the setting's environment. Further variables replace those of the setting.
     pub(crate) fn command(&self, args: &[&str], further: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ledger"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_ledger")), args, further)
+    }
+
+    fn command_of(&self, program: &Path, args: &[&str], further: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).envs(self.environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command.envs(further.iter().copied());
         command
@@ -304,11 +308,16 @@ impl Setting {
     }
 
     pub(crate) fn project_with(&self, further: &[(&str, &str)]) -> Projector {
+        self.project_by(Path::new(env!("CARGO_BIN_EXE_ledger")), further)
+    }
+
+    /// As [`Self::project_with`], by another program in its place.
+    pub(crate) fn project_by(&self, program: &Path, further: &[(&str, &str)]) -> Projector {
         let address = free_address();
         let log = std::env::temp_dir().join(format!("{}-{}.log", self.name, address.port()));
         let file = std::fs::File::create(&log).expect("a log file");
         let child = self
-            .command(&["project", "--listen", &address.to_string()], further)
+            .command_of(program, &["project", "--listen", &address.to_string()], further)
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
@@ -372,6 +381,18 @@ impl Projector {
 
     pub(crate) fn kill(mut self) {
         self.child.kill().and_then(|()| self.child.wait()).expect("it ends");
+    }
+
+    /// Waits until it ends by a signal, and says by which.
+    pub(crate) fn signal_it_died_of(mut self) -> i32 {
+        let started = Instant::now();
+        loop {
+            if let Some(ended) = self.child.try_wait().expect("a child") {
+                return ended.signal().unwrap_or_else(|| panic!("it ended by itself: {}", self.log()));
+            }
+            assert!(started.elapsed() < LIMIT, "it does not end: {}", self.log());
+            std::thread::yield_now();
+        }
     }
 
     /// Waits until it ends by itself; the exit code and the last line of what it says.
