@@ -175,8 +175,9 @@ async fn a_number_is_explained_by_every_record_that_made_it() {
     assert_eq!(positions, ["1:8", "1:9"]);
     let table = setting.ledger(&["stock", "--explain", &bar, "--limit", "2", "--output", "table"]);
     let table = String::from_utf8(table.stdout).expect("text");
-    let summary =
-        format!("{bar} as of now: 1 available, 13 records about it; 11 earlier ones are not listed (raise --limit)");
+    let summary = format!(
+        "{bar} as of now: 1 available, 0 held, 13 records about it; 11 earlier ones are not listed (raise --limit)"
+    );
     assert_eq!(table.lines().last(), Some(summary.as_str()));
     check_refused(&setting, &["--explain", "nowhere"], 1, "product nowhere is not known as of now");
     check_refused(&setting, &["--limit", "3"], 2, "--explain");

@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::basket::{basket, settled, statuses, verified};
 use crate::published::published;
 use crate::setting::{Append, Setting, code, last_line, order, partition_of, product_in, receipt, stderr};
 
@@ -147,5 +148,40 @@ async fn inv_5_a_redrive_that_died_is_finished_with_the_same_event_only() {
     assert_eq!(setting.number("SELECT available FROM stock").await, 6);
     assert_eq!(setting.number("SELECT COUNT(*) FROM orders").await, 1);
     assert_eq!(projector.stop().0, 0);
+    setting.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_several_lines_is_redriven_under_its_own_key() {
+    let (setting, projector, product) = parked("lines").await;
+    let other = product_in(3, "other");
+    setting.append_event(&other, &receipt(2, &other, 5)).await;
+    // A total that is not the sum of its lines.
+    let good = basket(20, &[(&product, 2), (&other, 3)], None, chrono::Utc::now());
+    let bad = good.replace("\"total_price\":500", "\"total_price\":501");
+    let offset = setting.append_event(&product, &bad).await;
+    setting.folded_to(1, offset + 1).await;
+    let position = format!("1:{offset}");
+    assert_eq!(positions(&answer(&setting, &["list", "--reason", "wrong-total"])), [position.as_str()]);
+    check_refused(&setting, &position, &bad, "the event is refused (wrong-total): total_price");
+    let done = redriven(&setting, &position, &good);
+    assert_eq!(done["eventType"], "OrderPlaced");
+    settled(&setting).await;
+    assert_eq!(statuses(&setting, 20).await, ["confirmed reserved"; 2]);
+    // An event between partitions that was parked goes where its own key belongs, too, and is a repeat there.
+    let told = published(&setting, "orders", 3, 2);
+    let requested = String::from_utf8(told[1].value.clone().expect("a value")).expect("text");
+    setting.append(Append { partition: 2, key: Some(b"x"), value: Some(requested.as_bytes()), headers: &[] }).await;
+    setting.folded_to(2, 2).await;
+    let done = redriven(&setting, "2:1", &requested);
+    assert_eq!(
+        (&done["eventType"], done["position"].as_str().map(|at| &at[..2])),
+        (&json!("LineRequested"), Some("3:"))
+    );
+    settled(&setting).await;
+    assert_eq!(setting.number("SELECT COUNT(*) FROM reservations").await, 1);
+    assert_eq!(projector.stop().0, 0);
+    let found = verified(&setting, 0);
+    assert_eq!((&found["between"]["missing"], &found["between"]["extra"]), (&json!(0), &json!(0)), "{found:#}");
     setting.finish().await;
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ledger_database::DatabaseUrl;
 use ledger_operator::generations::record::{self, New};
+use ledger_operator::generations::settle::SettledLog;
 use ledger_operator::generations::swap::{self, Plan, Swapped};
 use ledger_operator::generations::{GenerationsError, Guard};
 use ledger_store::FOLD_VERSION;
@@ -64,7 +65,8 @@ async fn tables_of_another_fold_are_refused_unless_mixing_is_accepted() {
     setting.finish().await;
 }
 
-const TABLES: [&str; 5] = ["orders", "stock", "stock_movements", "dead_letters", "positions"];
+const TABLES: [&str; 7] =
+    ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions"];
 
 fn owner(setting: &Setting) -> DatabaseUrl {
     DatabaseUrl::parse(&setting.variable("LEDGER_OWNER_DATABASE_URL")).expect("valid")
@@ -93,7 +95,11 @@ async fn build(setting: &Setting, guard: &mut Guard, number: i32) -> Live {
 async fn swap_in(setting: &Setting, guard: &mut Guard, live: &Live, number: i32) -> Result<Swapped, GenerationsError> {
     let topic = setting.topic("orders");
     let plan = Plan { topic: &topic, identity: &live.identity, target: number, wait_seconds: 1 };
-    swap::swap(guard, &plan).await
+    let swapped = swap::swap(guard, &plan).await?;
+    let log = SettledLog { kafka: setting.kafka(), topic: setting.topic("orders"), partition_count: PARTITIONS };
+    let told = swap::follow_up(guard, &log, plan.target, swapped, Vec::new()).await?;
+    assert_eq!(told, 0, "no order has lines elsewhere");
+    Ok(swapped)
 }
 
 /// A ledger whose generation 2, a copy of the first, is live.
@@ -468,7 +474,8 @@ async fn generations_are_listed_and_dropped_and_no_number_is_given_twice() {
     assert_eq!(states(&setting), expected_states(&[(1, "incomplete"), (2, "live")]));
     let none = "no generation before 2, which is live, is kept";
     assert_eq!(said(&setting.ledger(&["rollback", "--yes"])), (1, none.to_owned()));
-    for left in [json!(["stock_g1", "stock_movements_g1", "dead_letters_g1"]), json!([])] {
+    let left = ["stock_g1", "stock_movements_g1", "reservations_g1", "open_orders_g1", "dead_letters_g1"];
+    for left in [json!(left), json!([])] {
         let dropped = json(&setting.ledger(&["generations", "drop", "1", "--output", "json"]));
         assert_eq!(dropped, json!({ "generation": 1, "tables": left }));
     }

@@ -55,7 +55,7 @@ async fn inv_1_positions_that_were_moved_are_noticed_without_an_order() {
 
 /// Makes other tables at the same positions, as a rebuild does, with another stock, and swaps them in.
 async fn swap_in_at_the_same_position(setting: &Setting, generation: i32, available: i64) {
-    let tables = ["orders", "stock", "stock_movements", "dead_letters", "positions"];
+    let tables = ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions"];
     let copy =
         |table: &str| format!("CREATE TABLE {table}_new LIKE {table}; INSERT INTO {table}_new SELECT * FROM {table};");
     let mut sql: String = tables.map(copy).concat();

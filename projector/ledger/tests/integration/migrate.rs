@@ -132,7 +132,7 @@ async fn each_user_may_do_its_own_work_and_no_more() {
             let number = ledger_database::number_of(&error);
             assert!(matches!(number, Some(1142 | 1044 | 1045)), "{statement}: {error}");
         }
-        let tables = ["orders", "stock", "stock_movements", "dead_letters", "positions"];
+        let tables = ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions"];
         for table in tables.into_iter().chain(["generations", "generation_guard", "furthest_positions"]) {
             let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
             database.execute(query).await.expect("readable");

@@ -4,6 +4,7 @@
 mod disaster;
 pub(crate) mod flow;
 mod interrupted;
+mod lines;
 mod outbox;
 mod refused;
 
@@ -18,14 +19,14 @@ use crate::setting::{Append, LIMIT, PARTITIONS, Projector, Setting, code, order,
 
 /// Checksums of the rows of all tables that the fold writes, by table; and the positions.
 pub(crate) async fn contents(setting: &Setting) -> Vec<String> {
-    let sql = "CHECKSUM TABLE orders, stock, stock_movements, dead_letters EXTENDED";
+    let sql = "CHECKSUM TABLE orders, stock, stock_movements, reservations, open_orders, dead_letters EXTENDED";
     let rows = sqlx::query(sql).fetch_all(&mut setting.database().await).await.expect("checksums");
     let checksum = |row: &sqlx::mysql::MySqlRow| {
         let (table, sum): (String, i64) = (row.get(0), row.get(1));
         format!("{} {sum}", table.rsplit('.').next().expect("a name"))
     };
     let mut contents: Vec<String> = rows.iter().map(checksum).collect();
-    for table in ["orders", "stock", "stock_movements", "dead_letters"] {
+    for table in ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters"] {
         contents.push(format!("{table}: {}", setting.number(&format!("SELECT COUNT(*) FROM {table}")).await));
     }
     let positions = "SELECT CONCAT_WS(' ', topic, kafka_partition, next_offset, cluster_id, topic_id, partition_count, \

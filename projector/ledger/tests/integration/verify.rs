@@ -3,6 +3,7 @@
 
 mod columns;
 mod generations;
+mod lines;
 mod live;
 mod rows;
 
@@ -16,7 +17,8 @@ use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 use crate::setting::{Append, LIMIT, PARTITIONS, Setting, code, order, product_in, receipt, stderr};
 
 /// The tables that the log decides.
-const TABLES: [&str; 5] = ["orders", "stock_movements", "stock", "dead_letters", "positions"];
+const TABLES: [&str; 7] =
+    ["orders", "stock_movements", "stock", "reservations", "open_orders", "dead_letters", "positions"];
 /// More than two batches of `verify`, so that repeated ids are found across batches.
 const MANY: u128 = 9_000;
 

@@ -6,7 +6,8 @@ use crate::rebuild::{contents, fill, filled, flow, folded, generation, rebuild};
 use crate::setting::Setting;
 
 /// Of the fold: without one of these, the others stand for nothing.
-const OF_THE_FOLD: [&str; 6] = ["orders", "stock", "stock_movements", "dead_letters", "positions", "outbox"];
+const OF_THE_FOLD: [&str; 8] =
+    ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions", "outbox"];
 const BESIDE_IT: [&str; 6] =
     ["generations", "generation_guard", "generation_numbers", "furthest_positions", "redrives", "_sqlx_migrations"];
 

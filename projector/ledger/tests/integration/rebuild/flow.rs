@@ -22,7 +22,7 @@ pub(crate) fn each_outcome_once(setting: &Setting) {
 }
 
 /// Between two orders of a client: as many orders as a machine can take would make each rebuild chase them for as long.
-const PACE: Duration = Duration::from_millis(10);
+pub(super) const PACE: Duration = Duration::from_millis(10);
 
 /// Of one partition, how many rows had an outcome to publish.
 async fn decided(setting: &Setting, partition: i32) -> i64 {

@@ -115,7 +115,7 @@ async fn ctrl_c_ends_it_soon_and_says_how_it_goes_on_and_restart_begins_anew() {
     assert_eq!(contents(&setting).await, before);
     // The generation that was not gone on with is gone.
     let left = other_tables(&setting).await;
-    assert!(left.len() == 5 && left.iter().all(|name| name.ends_with("_g1")), "{left:?}");
+    assert!(left.len() == 7 && left.iter().all(|name| name.ends_with("_g1")), "{left:?}");
     setting.finish().await;
 }
 
@@ -182,7 +182,7 @@ async fn what_was_left_is_gone_on_with_only_where_it_fits() {
     assert_eq!((&summary["resumedFrom"], &summary["generation"]), (&serde_json::Value::Null, &4.into()), "{summary:#}");
     assert_eq!(contents(&setting).await, before);
     let left = other_tables(&setting).await;
-    assert!(left.len() == 5 && left.iter().all(|name| name.ends_with("_g1")), "{left:?}");
+    assert!(left.len() == 7 && left.iter().all(|name| name.ends_with("_g1")), "{left:?}");
     drop(projector);
     setting.finish().await;
 }

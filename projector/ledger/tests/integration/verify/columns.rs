@@ -13,6 +13,8 @@ fn row_of(setting: &Setting, table: &str) -> String {
         "orders" => format!("order_id = {}", id(20_004)),
         "stock_movements" => format!("movement_id = {}", id(20_002)),
         "stock" => format!("product_id = '{}'", super::bar()),
+        "reservations" => format!("order_id = {}", id(50_012)),
+        "open_orders" => format!("order_id = {}", id(50_016)),
         "dead_letters" => "kafka_partition = 2 AND kafka_offset = 0".to_owned(),
         _ => format!("topic = '{}' AND kafka_partition = 1", setting.topic("orders")),
     }
@@ -28,6 +30,11 @@ fn corrupted(table: &str, column: Column) -> String {
     match (table, name, column.of) {
         ("orders", "status", _) => "'rejected'".to_owned(),
         ("stock_movements", "status", _) => "'rejected'".to_owned(),
+        ("reservations", "status", _) => "'released'".to_owned(),
+        (_, "line_status", _) => "'pending'".to_owned(),
+        // NULL, as they are found.
+        (_, "currency", _) => "'EUR'".to_owned(),
+        (_, "expires_at", _) => "'2026-11-23 10:00:00.000001'".to_owned(),
         (_, "kind", _) => "'receipt'".to_owned(),
         (_, "note", _) => "NULL".to_owned(),
         (_, "reason", _) => format!("CONCAT(COALESCE({name}, ''), 'x')"),
@@ -39,6 +46,7 @@ fn corrupted(table: &str, column: Column) -> String {
         (_, _, Type::Integer) => format!("{name} + 1"),
         (_, _, Type::Id) => id(77_777),
         (_, _, Type::Time) => format!("{name} + INTERVAL 1 MICROSECOND"),
+        (_, _, Type::Word) => format!("IF({name} = 'held', 'pending', 'held')"),
         (_, _, Type::Text | Type::Blob | Type::LongText) => format!("CONCAT({name}, 'x')"),
     }
 }
@@ -92,6 +100,7 @@ async fn check_column(setting: &Setting, database: &mut MySqlConnection, shape: 
 #[tokio::test]
 async fn every_column_of_every_table_is_named_with_what_was_found_and_expected() {
     let setting = folded("columns").await;
+    super::lines::add(&setting).await;
     let mut database = corrupter(&setting).await;
     for shape in ALL {
         // No column is left out.

@@ -1,16 +1,23 @@
 //! Two generations of tables against each other, as before a swap: the live one goes on meanwhile.
 
 use ledger_database::Tables;
-use ledger_operator::verify::{Differences, Kind, compare};
+use ledger_operator::verify::{CompareOptions, Compared, Differences, Kind, compare};
 
 use super::{TABLES, bar, execute, folded};
 use crate::setting::{Setting, order, receipt};
 
 async fn compared(setting: &Setting) -> Differences {
-    let shadow = Tables::of_generation(2);
-    let topic = setting.topic("orders");
-    let found = compare(&setting.projector_url(), &topic, &Tables::live(), &shadow, 20, &|_| {}).await;
-    found.expect("they can be compared")
+    let options = CompareOptions {
+        kafka: setting.kafka(),
+        database: setting.projector_url(),
+        topic: setting.topic("orders"),
+        partition_count: crate::setting::PARTITIONS,
+        limit: 20,
+    };
+    match compare(&options, &Tables::live(), &Tables::of_generation(2), &|_| {}).await.expect("they can be compared") {
+        Compared::Whole(differences) => differences,
+        Compared::Not(why) => panic!("they can be compared: {why}"),
+    }
 }
 
 fn named(found: &Differences) -> Vec<(&'static str, Kind, Option<&'static str>)> {

@@ -71,7 +71,7 @@ async fn rows_that_are_missing_or_too_many_are_named() {
         ("orders", of_order("order_id", "-1", "1"), format!("order_id={} kafka_partition=-1 line_no=1", text(20_004))),
         ("orders", of_order("order_id", "1", "2"), format!("order_id={} kafka_partition=1 line_no=2", text(20_004))),
         ("stock_movements", movement, format!("movement_id={} kafka_partition=1", text(88_888))),
-        ("stock", "INSERT INTO stock VALUES ('nothing', 3, 1, 1)".to_owned(), "product_id=nothing".to_owned()),
+        ("stock", "INSERT INTO stock VALUES ('nothing', 3, 0, 1, 1)".to_owned(), "product_id=nothing".to_owned()),
         (
             "dead_letters",
             "INSERT INTO dead_letters VALUES (1, 1, 'undecodable', 'x', NULL, NULL, NULL, '[]')".to_owned(),
