@@ -1,4 +1,4 @@
-//! The rules as a table of given / when / then, in their order of precedence (see the header of `batch.rs`).
+//! The rules as a table of given / when / then, in their order of precedence (see the header of `batch/mod.rs`).
 
 mod support;
 
