@@ -82,6 +82,10 @@ impl LogInspector {
         sought: Offset,
         action: &'static str,
     ) -> Result<BTreeMap<i32, i64>, KafkaUseError> {
+        // The client refuses to be asked about nothing.
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
         let begun = Instant::now();
         loop {
             let asked = question(topic, partitions, sought).map_err(|cause| KafkaUseError::Failed { action, cause })?;
@@ -127,6 +131,7 @@ mod tests {
         let asked = LogInspector::new(&settings).expect("valid").with_timeout(Duration::from_secs(3));
         let none = Watermarks { low: 0, stable: 0, high: 0 };
         assert_eq!(asked.watermarks_of("orders", &[0, 1]).expect("answered"), BTreeMap::from([(0, none), (1, none)]));
+        assert_eq!(asked.watermarks_of("orders", &[]).expect("nothing to ask"), BTreeMap::new());
         // Both, as while the only broker is fenced; then one, as while one of several brokers is away.
         for partition in [0, 1] {
             cluster.partition_leader("orders", partition, None).expect("set");
