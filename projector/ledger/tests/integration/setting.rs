@@ -39,6 +39,20 @@ pub(crate) struct Append<'a> {
     pub(crate) headers: &'a [(&'a str, Option<&'a [u8]>)],
 }
 
+/// Waits until the broker knows the topic, and has these settings: the controller answers before brokers have heard of it.
+pub(crate) fn until_applied(kafka: &KafkaSettings, topic: &str, settings: &[(&str, &str)]) {
+    let inspector = LogInspector::new(kafka).expect("valid");
+    let started = Instant::now();
+    loop {
+        let known = inspector.partition_count(topic).and_then(|_| inspector.settings(topic));
+        if known.as_ref().is_ok_and(|found| settings.iter().all(|(key, value)| found.get(key) == Some(value))) {
+            return;
+        }
+        assert!(started.elapsed() < LIMIT, "{topic} does not have {settings:?}: {known:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 impl Setting {
     /// Names only; nothing exists yet.
     pub(crate) fn new(purpose: &str) -> Self {
@@ -206,7 +220,7 @@ impl Setting {
         loop {
             let created = self.admin().create_topics([&new], &AdminOptions::new()).await.expect("Kafka answers");
             if created.iter().all(Result::is_ok) {
-                return;
+                return until_applied(&self.kafka(), topic, settings);
             }
             assert!(started.elapsed() < LIMIT, "{created:?}");
         }
@@ -218,6 +232,7 @@ impl Setting {
         let config = settings.iter().fold(config, |config, (key, value)| config.set(key, value));
         let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+        until_applied(&self.kafka(), topic, settings);
     }
 
     pub(crate) async fn delete_topic(&self, topic: &str) {
@@ -258,15 +273,7 @@ impl Setting {
             .fold(AlterConfig::new(ResourceSpecifier::Topic(&topic)), |all, (key, value)| all.set(key, value));
         let done = self.admin().alter_configs([&change], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(done.iter().all(Result::is_ok), "{done:?}");
-        let inspector = LogInspector::new(&self.kafka()).expect("valid");
-        let started = Instant::now();
-        loop {
-            let found = inspector.settings(&topic).expect("Kafka answers");
-            if settings.iter().all(|(key, value)| found.get(key) == Some(value)) {
-                return;
-            }
-            assert!(started.elapsed() < LIMIT, "{found:?}");
-        }
+        until_applied(&self.kafka(), &topic, settings);
     }
 
     /// Appends an event where its key belongs.

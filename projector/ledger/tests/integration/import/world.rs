@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ledger_kafka::KafkaSettings;
 use rdkafka::ClientConfig;
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{
@@ -15,6 +16,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+
+use crate::setting::until_applied;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Of the ledger. Few, so that products share partitions.
@@ -136,12 +139,12 @@ impl World {
     /// Makes the log refuse every record, as a broker does whose limits somebody changed.
     pub(super) async fn refuse_appends(&self) {
         let topic = self.topic("orders");
-        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic))
-            .set("max.message.bytes", "10")
-            .set("retention.ms", "-1")
-            .set("compression.type", "uncompressed");
+        let settings = [("max.message.bytes", "10"), ("retention.ms", "-1"), ("compression.type", "uncompressed")];
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic));
+        let config = settings.iter().fold(config, |config, (key, value)| config.set(key, value));
         let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+        until_applied(&KafkaSettings::new(&self.brokers, "").expect("valid"), &topic, &settings);
     }
 
     /// Appends to the old topic as old services did: without a key.
