@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::log::LogIdentity;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -49,6 +51,20 @@ pub(crate) fn until_applied(kafka: &KafkaSettings, topic: &str, settings: &[(&st
             return;
         }
         assert!(started.elapsed() < LIMIT, "{topic} does not have {settings:?}: {known:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Gives a topic more partitions, and waits until the broker has them.
+pub(crate) async fn grow(kafka: &KafkaSettings, topic: &str, partitions: i32) {
+    let admin: AdminClient<DefaultClientContext> = kafka.client("tests").create().expect("valid");
+    let more = NewPartitions::new(topic, usize::try_from(partitions).expect("a count"));
+    let grown = admin.create_partitions([&more], &AdminOptions::new()).await.expect("Kafka answers");
+    assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+    let inspector = LogInspector::new(kafka).expect("valid");
+    let started = Instant::now();
+    while inspector.partition_count(topic).expect("Kafka answers") < partitions {
+        assert!(started.elapsed() < LIMIT, "{topic} does not grow");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
