@@ -15,8 +15,10 @@ mod outcome;
 mod text;
 
 pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
-pub use encode::encode;
+pub use encode::{encode, encode_into};
 pub use outcome::{AdjustmentRejected, OrderConfirmed, OrderRejected, Outcome, OutcomeError, StockChanged};
+
+use uuid::Uuid;
 
 use crate::domain::{Contents, Movement, MovementKind, Order, ProductId};
 
@@ -63,9 +65,14 @@ impl Event {
 
     /// The id of the order or movement, which is also the event's `ce_id`.
     pub fn id(&self) -> String {
+        self.uuid().to_string()
+    }
+
+    /// The id of the order or movement.
+    pub fn uuid(&self) -> Uuid {
         match self {
-            Self::OrderPlaced(order) => order.order_id().to_string(),
-            Self::StockMoved(movement) => movement.movement_id().to_string(),
+            Self::OrderPlaced(order) => order.order_id().as_uuid(),
+            Self::StockMoved(movement) => movement.movement_id().as_uuid(),
         }
     }
 }

@@ -15,6 +15,6 @@ mod topics;
 pub(crate) use call::NativeFault;
 #[cfg(test)]
 pub(crate) use codes::known_codes;
-pub(crate) use messages::{for_each_header, persistence, refusal_text, waited};
+pub(crate) use messages::{for_each_header, last_header, persistence, refusal_text, waited};
 pub(crate) use offsets::look_up_offsets;
 pub(crate) use topics::{Described, describe_topic, topic_settings};
