@@ -281,15 +281,9 @@ impl Setting {
         self.producer.send(record, LIMIT).await.map(|delivered| delivered.offset).map_err(|(error, _)| error)
     }
 
-    /// Sets `settings` of the log, all others going back to the broker's own.
+    /// As [`Self::alter_topic`], of the log.
     pub(crate) async fn configure(&self, settings: &[(&str, &str)]) {
-        let topic = self.topic("orders");
-        let change = settings
-            .iter()
-            .fold(AlterConfig::new(ResourceSpecifier::Topic(&topic)), |all, (key, value)| all.set(key, value));
-        let done = self.admin().alter_configs([&change], &AdminOptions::new()).await.expect("Kafka answers");
-        assert!(done.iter().all(Result::is_ok), "{done:?}");
-        until_applied(&self.kafka(), &topic, settings);
+        self.alter_topic(&self.topic("orders"), settings).await;
     }
 
     /// Appends an event where its key belongs.
