@@ -14,33 +14,11 @@ source "$(dirname "$0")/lib.sh"
 kafka_get
 kafka_start
 kafka_topic topic 1
-cat >"$work/Write.java" <<'JAVA'
-import java.util.Map;
-import org.apache.kafka.clients.producer.*;
-import org.apache.kafka.common.serialization.StringSerializer;
+kafka_transactions writer 1
 
-public class Write {
-    public static void main(String[] arguments) {
-        Map<String, Object> config = Map.of("bootstrap.servers", arguments[0], "transactional.id", "writer");
-        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
-            producer.initTransactions();
-            producer.beginTransaction();
-            producer.send(new ProducerRecord<>("topic", "key", "value"));
-            producer.commitTransaction();
-        }
-    }
-}
-JAVA
-kafka_java "$work/Write.java" "$BROKER"
-
-# described: state and duration of the transactional id.
-described() {
-    kafka_java org.apache.kafka.tools.TransactionsCommand --bootstrap-server "$BROKER" describe --transactional-id writer |
-        awk 'NR == 2 { print $5, $8 }'
-}
-read -r state first <<<"$(described)"
+read -r state first <<<"$(kafka_transaction writer TransactionState TransactionDurationMs)"
 sleep 3
-read -r _ later <<<"$(described)"
+read -r later <<<"$(kafka_transaction writer TransactionDurationMs)"
 echo "duration in milliseconds: $first, and three seconds later $later"
 seen "state" CompleteCommit "$state"
 seen "the duration grows" yes "$([ "$later" -ge $((first + 3000)) ] && echo yes || echo no)"

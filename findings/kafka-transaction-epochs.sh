@@ -15,25 +15,6 @@ source "$(dirname "$0")/lib.sh"
 kafka_get
 kafka_start
 kafka_topic topic 1
-cat >"$work/Write.java" <<'JAVA'
-import java.util.Map;
-import org.apache.kafka.clients.producer.*;
-import org.apache.kafka.common.serialization.StringSerializer;
-
-public class Write {
-    public static void main(String[] arguments) {
-        Map<String, Object> config = Map.of("bootstrap.servers", arguments[0], "transactional.id", "java");
-        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
-            producer.initTransactions();
-            for (int number = 0; number < 5; number++) {
-                producer.beginTransaction();
-                producer.send(new ProducerRecord<>("topic", "key", "value"));
-                producer.commitTransaction();
-            }
-        }
-    }
-}
-JAVA
 pip_get confluent-kafka==2.16.1
 cat >"$work/write.py" <<'PY'
 import sys
@@ -46,16 +27,12 @@ for _ in range(5):
     producer.produce("topic", key="key", value="value")
     producer.commit_transaction(30)
 PY
-epoch() {
-    kafka_java org.apache.kafka.tools.TransactionsCommand --bootstrap-server "$BROKER" describe --transactional-id "$1" |
-        awk -v id="$1" 'NR == 1 { for (column = 1; column <= NF; column++) if ($column == "ProducerEpoch") found = column } $0 ~ id { print $found }'
-}
-kafka_java "$work/Write.java" "$BROKER"
-seen "Java, epoch after five transactions" 5 "$(epoch java)"
-kafka_java "$work/Write.java" "$BROKER"
-seen "Java, after a restart and five more" 11 "$(epoch java)"
+kafka_transactions java 5
+seen "Java, epoch after five transactions" 5 "$(kafka_transaction java ProducerEpoch)"
+kafka_transactions java 5
+seen "Java, after a restart and five more" 11 "$(kafka_transaction java ProducerEpoch)"
 "$work/python/bin/python" "$work/write.py" "$BROKER"
-seen "librdkafka, epoch after five transactions" 0 "$(epoch librdkafka)"
+seen "librdkafka, epoch after five transactions" 0 "$(kafka_transaction librdkafka ProducerEpoch)"
 "$work/python/bin/python" "$work/write.py" "$BROKER"
-seen "librdkafka, after a restart and five more" 1 "$(epoch librdkafka)"
+seen "librdkafka, after a restart and five more" 1 "$(kafka_transaction librdkafka ProducerEpoch)"
 verdict

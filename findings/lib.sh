@@ -7,6 +7,7 @@ set -euo pipefail
 
 KAFKA_VERSION=4.3.1
 work=$(mktemp -d)
+clients=$(dirname "${BASH_SOURCE[0]}")/clients # what several scripts about clients share
 started=()
 differences=0
 
@@ -179,6 +180,38 @@ kafka_topic() {
     for property in "$@"; do settings+=(--config "$property"); done
     kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "$BROKER" --create --topic "$name" --partitions "$partitions" \
         --replication-factor 1 "${settings[@]}" >/dev/null
+}
+
+# kafka_transactions ID COUNT: Java's producer commits as many transactions of a record in the topic `topic`, under this transactional id.
+kafka_transactions() {
+    cat >"$work/Transactions.java" <<'JAVA'
+import java.util.Map;
+import org.apache.kafka.clients.producer.*;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+public class Transactions {
+    public static void main(String[] arguments) {
+        Map<String, Object> config = Map.of("bootstrap.servers", arguments[0], "transactional.id", arguments[1]);
+        try (var producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            for (int left = Integer.parseInt(arguments[2]); left > 0; left--) {
+                producer.beginTransaction();
+                producer.send(new ProducerRecord<>("topic", "key", "value"));
+                producer.commitTransaction();
+            }
+        }
+    }
+}
+JAVA
+    kafka_java "$work/Transactions.java" "$BROKER" "$1" "$2"
+}
+
+# kafka_transaction ID COLUMN..: what kafka-transactions says of a transactional id, in these columns.
+kafka_transaction() {
+    kafka_java org.apache.kafka.tools.TransactionsCommand --bootstrap-server "$BROKER" describe --transactional-id "$1" |
+        awk -v columns="${*:2}" '
+            NR == 1 { count = split(columns, names, " "); for (at = 1; at <= NF; at++) place[$at] = at }
+            NR == 2 { for (at = 1; at <= count; at++) printf "%s%s", $place[names[at]], at < count ? " " : "\n" }'
 }
 
 # mariadb_get: MariaDB 11.8 from the packages of Debian 13, beside the system's own release, into $work/mariadb-11.8. Nothing of it is

@@ -35,6 +35,19 @@ pub fn run(arguments: &[&str], environment: &[(String, String)], interrupt: &Int
     OwnedProcess::spawn_visible("cargo", &command)?.wait_unless(interrupt, STOP_LIMIT)
 }
 
+/// As [`run_or_fail`], at the lowest priority: what else runs meanwhile is not to wait for it.
+///
+/// # Errors
+/// Also when cargo fails.
+pub fn run_behind(arguments: &[&str], interrupt: &Interrupt) -> Result<()> {
+    let cargo = repository::cargo();
+    let command = ProcessCommand::new("nice").args(["-n", "19"]).args([cargo]).args(arguments);
+    let command = command.current_dir(repository::root());
+    let status = OwnedProcess::spawn_visible("cargo", &command)?.wait_unless(interrupt, STOP_LIMIT)?;
+    ensure!(status.success(), "`cargo {}` failed ({status})", arguments.join(" "));
+    Ok(())
+}
+
 /// As [`run`], where a failure ends the command.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use std::env;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::chaos::ChaosArguments;
 use crate::interrupt::Interrupt;
@@ -59,21 +59,33 @@ impl Checks {
         self.cargo("lints", &[&all[..], &strict].concat(), &[])?;
         let without = ["clippy", "--release", "--package", "ledger-failpoints"];
         self.cargo("lints without failpoints", &[&without[..], &strict].concat(), &[])?;
+        self.cargo("build", &cargo::BUILD_FOR_CHECKS, &[])?;
         // A run of some tests is for those alone.
         let everything = filter.is_empty();
         if everything {
-            self.dependencies()?;
-        }
-        self.cargo("build", &cargo::BUILD_FOR_CHECKS, &[])?;
-        if everything {
             self.section("simulator", |interrupt| simulate::run_built(SimulateArguments::checked(), interrupt))?;
-        }
-        self.tests(filter)?;
-        if everything {
+            self.tests_beside_tools()?;
+            self.dependencies()?;
             let arguments = ChaosArguments { mariadb: self.mariadb, ..chaos::BOUNDED };
             self.section("faults", |interrupt| chaos::run_built(arguments, interrupt))?;
+        } else {
+            self.tests(filter)?;
         }
         Ok(())
+    }
+
+    /// The tests wait for servers most of their time: the tools that are missing are compiled in it, behind them.
+    fn tests_beside_tools(&mut self) -> Result<()> {
+        let interrupt = self.interrupt.clone();
+        std::thread::scope(|scope| {
+            let installed = scope.spawn(move || {
+                tools::DENY.program(&interrupt)?;
+                tools::MACHETE.program(&interrupt).map(drop)
+            });
+            let tested = self.tests(&[]);
+            let installed = installed.join().map_err(|_| anyhow!("installing the tools panicked"))?;
+            tested.and(installed.context("the tools cannot be installed"))
+        })
     }
 
     /// rustup is made to install a component that is needed and was left out.
@@ -90,12 +102,8 @@ impl Checks {
         Ok(())
     }
 
-    /// What all dependencies are, and whether each is used. The tools are compiled first where they are missing.
+    /// What all dependencies are, and whether each is used.
     fn dependencies(&mut self) -> Result<()> {
-        self.section("tools", |interrupt| {
-            tools::DENY.program(interrupt)?;
-            tools::MACHETE.program(interrupt).map(drop)
-        })?;
         self.section("dependencies", |interrupt| {
             // Warnings say which crates are there in two versions: dozens of lines that nobody acts on.
             let check = ["--log-level", "error", "check", "bans", "licenses", "sources"];

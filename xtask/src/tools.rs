@@ -53,7 +53,7 @@ impl Tool {
         // Without optimization: they run for seconds, and compile for minutes.
         let pin = format!("={}", self.version);
         let words = ["install", "--locked", "--quiet", self.name, "--version", &pin, "--no-track", "--debug"];
-        cargo::run_or_fail(&[&words[..], &["--root", &root, "--target-dir", &target]].concat(), &[], interrupt)?;
+        cargo::run_behind(&[&words[..], &["--root", &root, "--target-dir", &target]].concat(), interrupt)?;
         progress::done(&format!("installed {}", self.name), begin.elapsed());
         Ok(program)
     }

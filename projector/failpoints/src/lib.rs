@@ -75,6 +75,8 @@ failpoints! {
     RedriveAppended = "redrive.appended",
     RedriveMarked = "redrive.marked",
 
+    /// The rows of derived ids are on the disk, none of their orders is appended.
+    ImportIdsWritten = "import.ids-written",
     /// A record is handed to the import's producer.
     ImportSent = "import.sent",
 

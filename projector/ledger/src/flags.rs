@@ -73,6 +73,24 @@ pub struct OutputArgs {
     pub output: Option<OutputFormat>,
 }
 
+/// What every command has that reads the ledger's tables and prints what it found.
+#[derive(Debug, Args)]
+pub struct ReaderArgs {
+    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
+    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
+    pub reader_database_url: Option<Hidden>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl ReaderArgs {
+    /// # Errors
+    /// As [`database_url`].
+    pub fn url(&self) -> Result<DatabaseUrl, UsageError> {
+        database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", self.reader_database_url.as_ref())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
     Table,

@@ -221,13 +221,12 @@ impl CursorReader {
     }
 
     fn consumer(&self, isolation_level: &str) -> Result<Client, RelayError> {
-        let mut config = self.settings.inspector();
+        let mut config = self.settings.inspector(isolation_level);
         // Positions are always given, so the group is a name only: assign() joins none.
         config
             .set("group.id", "ledger-cursor-reader")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
-            .set("isolation.level", isolation_level)
             .set("auto.offset.reset", "error");
         let client = config.create_with_context(QuietContext);
         client.map(DroppedAside::new).map_err(|cause| self.failed("Kafka client settings", cause))

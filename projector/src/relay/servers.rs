@@ -8,6 +8,7 @@ use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaUseError, TOPIC_PATIENCE};
 use ledger_store::log_check;
 use ledger_store::outbox::OutboxEntry;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cursor::CursorReader;
 use super::error::RelayError;
@@ -53,7 +54,7 @@ impl RelayBroker for KafkaBroker {
         let RelaySettings { kafka, inspector, topics, topic_id, .. } = &*self.settings;
         let cursor = CursorReader::new(kafka, topics, topic_id).read(self.partition)?;
         // No cursor lies after a position, and no position after the last stable offset.
-        let end = inspector.watermarks(&topics.orders, self.partition)?.stable;
+        let end = inspector.watermarks(&topics.orders, self.partition).map_err(known_a_moment_ago)?.stable;
         if cursor > end {
             return Err(RelayError::CursorBeyondLog { partition: self.partition, expected: end, found: cursor });
         }
@@ -67,6 +68,18 @@ impl RelayBroker for KafkaBroker {
         }
         ledger_failpoints::reach(FailPoint::RelayTold);
         Ok(())
+    }
+}
+
+/// A leader that has just started may not have heard of a topic that [`RelayBroker::check_topics`] found: the next session looks
+/// again, and knows for how long.
+fn known_a_moment_ago(error: KafkaUseError) -> KafkaUseError {
+    match error {
+        KafkaUseError::MissingTopic { .. } => {
+            let cause = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+            KafkaUseError::Failed { action: "reading the end of the log", cause }
+        }
+        error => error,
     }
 }
 

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 use thiserror::Error;
 
 use crate::fault::{Fault, Refusal, UNKNOWN_DATABASE, fault_of, number_of};
+use crate::keepalive;
 use crate::url::DatabaseUrl;
 
 /// How long opening a connection may take, from the first packet to the settled session.
@@ -138,6 +139,11 @@ pub async fn connect(url: &DatabaseUrl) -> Result<MySqlConnection, DatabaseError
 
 async fn open(url: &DatabaseUrl) -> Result<MySqlConnection, sqlx::Error> {
     let mut connection = url.open().await?;
+    // Not where a connection is opened for one question (`watched.rs`): that has a limit of its own, and comes every second while a
+    // server is silent.
+    if let Some(port) = url.tcp_port() {
+        keepalive::keep(port);
+    }
     settle(&mut connection).await?;
     Ok(connection)
 }

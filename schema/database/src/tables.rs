@@ -54,8 +54,7 @@ mod tests {
 
     #[test]
     fn a_generation_has_tables_of_its_own() {
-        let live =
-            ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions"];
+        let live = ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions"];
         assert_eq!(Tables::live().names(), live);
         assert_eq!(Tables::of_generation(12).names().map(str::to_owned), live.map(|name| format!("{name}_g12")));
     }

@@ -7,8 +7,6 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection};
 use url::{Host, Url};
 
-use crate::keepalive;
-
 /// How many SQL texts a connection keeps prepared. More than this program has, so that none is ever closed: closing one
 /// costs a round trip with Nagle's delay.
 const STATEMENT_CACHE_CAPACITY: usize = 512;
@@ -119,11 +117,12 @@ impl DatabaseUrl {
     }
 
     pub(crate) async fn open(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
-        let connection = sqlx::MySqlConnection::connect_with(&self.options).await?;
-        if self.options.get_socket().is_none() {
-            keepalive::keep(self.options.get_port());
-        }
-        Ok(connection)
+        sqlx::MySqlConnection::connect_with(&self.options).await
+    }
+
+    /// The port of a connection by TCP.
+    pub(crate) fn tcp_port(&self) -> Option<u16> {
+        self.options.get_socket().is_none().then(|| self.options.get_port())
     }
 }
 

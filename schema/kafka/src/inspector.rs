@@ -1,27 +1,21 @@
-//! Facts about topics: identity, partition count, settings, watermarks. It only reads, and belongs to no group. Every call blocks up
+//! Facts about topics: identity, partition count, settings; `ends.rs` has watermarks. It only reads, and belongs to no group. Every call blocks up
 //! to [`KAFKA_TIMEOUT`] or the inspector's own limit, so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ledger_schema::log::{LogIdentity, Watermarks};
+use ledger_schema::log::LogIdentity;
 use ledger_schema::topic_settings::TopicSettings;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::{KafkaUseError, settings_refused, use_error};
 use crate::faults::{Fault, fault_of_code};
-use crate::native::{self, Bound, Described, NativeFault};
+use crate::native::{self, Described, NativeFault};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
-
-const READING_WATERMARKS: &str = "reading the watermarks";
-/// Before a question that met a leader that moves is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
 /// client's own lines about it are for debugging.
@@ -69,23 +63,30 @@ impl PartitionState {
     }
 }
 
-/// A client that asks. Cheap to clone.
+/// Clients that ask. Cheap to clone.
 #[derive(Clone)]
 pub struct LogInspector {
-    client: Arc<BaseConsumer<QuietContext>>,
+    /// What a reader of committed records can reach: to it, a partition ends at the last stable offset.
+    pub(crate) committed: Arc<BaseConsumer<QuietContext>>,
+    /// To this one, it ends at the high watermark. An end is asked for at the level that a client was made with.
+    pub(crate) uncommitted: Arc<BaseConsumer<QuietContext>>,
     brokers: Arc<str>,
-    timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl LogInspector {
     /// # Errors
     /// [`KafkaUseError`] when the settings are refused. It does not connect yet.
     pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaUseError> {
-        let client = settings.inspector().create_with_context(QuietContext).map_err(settings_refused)?;
-        Ok(Self { client: Arc::new(client), brokers: Arc::from(settings.brokers()), timeout: KAFKA_TIMEOUT })
+        let client = |isolation| {
+            let client = settings.inspector(isolation).create_with_context(QuietContext);
+            client.map(Arc::new).map_err(settings_refused)
+        };
+        let (committed, uncommitted) = (client("read_committed")?, client("read_uncommitted")?);
+        Ok(Self { committed, uncommitted, brokers: Arc::from(settings.brokers()), timeout: KAFKA_TIMEOUT })
     }
 
-    /// The same client, which waits for each answer up to `timeout` instead of [`KAFKA_TIMEOUT`].
+    /// The same clients, which wait for each answer up to `timeout` instead of [`KAFKA_TIMEOUT`].
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
@@ -107,7 +108,7 @@ impl LogInspector {
     pub fn partitions(&self, topic: &str) -> Result<Vec<PartitionState>, KafkaUseError> {
         let action = "reading the topic's metadata";
         let failed = |cause| use_error(&self.brokers, action, cause);
-        let metadata = self.client.fetch_metadata(Some(topic), self.timeout).map_err(failed)?;
+        let metadata = self.committed.fetch_metadata(Some(topic), self.timeout).map_err(failed)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let missing = || KafkaUseError::MissingTopic { topic: topic.to_owned() };
         let found = found.ok_or_else(missing)?;
@@ -125,7 +126,7 @@ impl LogInspector {
     /// # Errors
     /// As [`Self::partition_count`].
     pub fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
-        let described = native::describe_topic(self.client.client(), topic, self.timeout)
+        let described = native::describe_topic(self.committed.client(), topic, self.timeout)
             .map_err(|fault| self.unanswered(topic, "reading the topic id", fault))?;
         let Described { topic_id, partition_count } = described;
         let partition_count = i32::try_from(partition_count).expect("the protocol counts partitions in 32 bits");
@@ -138,13 +139,18 @@ impl LogInspector {
     /// As [`Self::partition_count`].
     pub fn settings(&self, topic: &str) -> Result<TopicSettings, KafkaUseError> {
         let action = "reading the topic's settings (for which the Kafka user needs DescribeConfigs on it)";
-        native::topic_settings(self.client.client(), topic, self.timeout)
+        native::topic_settings(self.committed.client(), topic, self.timeout)
             .map(TopicSettings::from_iter)
             .map_err(|fault| self.unanswered(topic, action, fault))
     }
 
     /// A broker's code says whether the same question is answered a moment later; without one, nobody knows.
-    fn unanswered(&self, topic: &str, action: &'static str, NativeFault { code, cause }: NativeFault) -> KafkaUseError {
+    pub(crate) fn unanswered(
+        &self,
+        topic: &str,
+        action: &'static str,
+        NativeFault { code, cause }: NativeFault,
+    ) -> KafkaUseError {
         match code {
             None => KafkaUseError::Native { action, cause },
             Some(code) if fault_of_code(code) == Fault::NoTopic => {
@@ -159,77 +165,10 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError::Unreachable`] when no broker says so in time.
     pub fn cluster_id(&self) -> Result<String, KafkaUseError> {
-        self.client.client().fetch_cluster_id(self.timeout).ok_or_else(|| {
+        self.committed.client().fetch_cluster_id(self.timeout).ok_or_else(|| {
             let cause = "no broker reported the cluster id".to_owned();
             KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
         })
-    }
-
-    /// First offset, last stable offset and high watermark of a partition.
-    ///
-    /// # Errors
-    /// [`KafkaUseError`] when no broker answers.
-    pub fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, KafkaUseError> {
-        let found = self.watermarks_of(topic, &[partition])?;
-        found.get(&partition).copied().ok_or_else(|| {
-            let cause = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition);
-            use_error(&self.brokers, READING_WATERMARKS, cause)
-        })
-    }
-
-    /// As [`Self::watermarks`], of several partitions at the price of one.
-    ///
-    /// # Errors
-    /// [`KafkaUseError`] when no broker answers, of the first partition that has none.
-    pub fn watermarks_of(&self, topic: &str, partitions: &[i32]) -> Result<BTreeMap<i32, Watermarks>, KafkaUseError> {
-        let low = self.offsets(topic, partitions, Bound::First)?;
-        // The high watermark first. Asked the other way round, what is appended in between would look like an open transaction.
-        let high = self.offsets(topic, partitions, Bound::HighWatermark)?;
-        let stable = self.offsets(topic, partitions, Bound::LastStable)?;
-        let marks = low.iter().zip(&stable).zip(&high).map(|(((partition, low), (_, stable)), (_, high))| {
-            (*partition, Watermarks { low: *low, stable: *stable, high: *high.max(stable) })
-        });
-        Ok(marks.collect())
-    }
-
-    /// Asked again while leaders move.
-    fn offsets(&self, topic: &str, partitions: &[i32], bound: Bound) -> Result<BTreeMap<i32, i64>, KafkaUseError> {
-        let begun = Instant::now();
-        loop {
-            let left = self.timeout.saturating_sub(begun.elapsed());
-            match native::list_offsets(self.client.client(), topic, partitions, bound, left) {
-                Ok(offsets) => return Ok(offsets),
-                Err(fault) if fault.passes() && left > ASK_AGAIN => std::thread::sleep(ASK_AGAIN),
-                Err(fault) => return Err(self.unanswered(topic, READING_WATERMARKS, fault)),
-            }
-        }
-    }
-
-    /// Per partition, the first offset whose record has at least that time (Kafka's, in milliseconds since 1970); none where no record
-    /// is so late.
-    ///
-    /// # Errors
-    /// [`KafkaUseError`] when no broker answers.
-    pub fn offsets_from(
-        &self,
-        topic: &str,
-        partitions: &[i32],
-        millis: i64,
-    ) -> Result<BTreeMap<i32, i64>, KafkaUseError> {
-        let failed = |cause| use_error(&self.brokers, "looking a time up", cause);
-        let mut times = TopicPartitionList::new();
-        for partition in partitions {
-            times.add_partition_offset(topic, *partition, Offset::Offset(millis)).map_err(failed)?;
-        }
-        let found = self.client.offsets_for_times(times, self.timeout).map_err(failed)?;
-        let mut offsets = BTreeMap::new();
-        for found in found.elements() {
-            found.error().map_err(failed)?;
-            if let Offset::Offset(offset) = found.offset() {
-                offsets.insert(found.partition(), offset);
-            }
-        }
-        Ok(offsets)
     }
 
     /// How many brokers the cluster has.
@@ -239,7 +178,7 @@ impl LogInspector {
     pub fn broker_count(&self) -> Result<usize, KafkaUseError> {
         let failed = |cause| use_error(&self.brokers, "reading the cluster's metadata", cause);
         // Asking for no topic by name means all of them; one name that nobody has keeps the answer small.
-        let metadata = self.client.fetch_metadata(Some("__consumer_offsets"), self.timeout).map_err(failed)?;
+        let metadata = self.committed.fetch_metadata(Some("__consumer_offsets"), self.timeout).map_err(failed)?;
         Ok(metadata.brokers().len())
     }
 }

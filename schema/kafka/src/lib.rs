@@ -1,12 +1,13 @@
 //! Kafka, as the projector, the operator's commands and the order services use it: settings of clients, one classification
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
-//! Reading order: [`properties`] (as operators write them), [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics), [`record`],
+//! Reading order: [`properties`] (as operators write them), [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics; `ends` has where they end), [`record`],
 //! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one folder with unsafe code.
 
 mod code_table;
 pub mod delivery;
 pub mod disposal;
+mod ends;
 pub mod error;
 pub mod faults;
 pub mod inspector;

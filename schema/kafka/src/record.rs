@@ -1,9 +1,17 @@
 //! A record of the log, copied out of the Kafka client in one allocation, so that the client's buffers are free at once.
 //! It must never interpret the value: that is the fold's.
 
+use std::ffi::CStr;
+
 use rdkafka::message::{BorrowedMessage, Message};
 
 use crate::native;
+
+/// The value of the last header of `message` that is called `name`; `None` where there is none, or it has no value. The others are not
+/// looked at, so none of them has to be text.
+pub fn last_header<'m>(message: &'m BorrowedMessage<'_>, name: &CStr) -> Option<&'m [u8]> {
+    native::last_header(message, name)
+}
 
 /// Counts the times that a partition was assigned or re-read. Records of an older epoch than the partition's are dropped.
 pub type Epoch = u64;

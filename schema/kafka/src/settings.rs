@@ -63,11 +63,11 @@ impl KafkaSettings {
         config
     }
 
-    /// A client that only asks: no group, so it takes part in nothing.
-    pub fn inspector(&self) -> ClientConfig {
+    /// A client that only asks: no group, so it takes part in nothing. Of ends and times it hears what a reader at `isolation`
+    /// (`read_committed` or `read_uncommitted`) can reach.
+    pub fn inspector(&self, isolation: &str) -> ClientConfig {
         let mut config = self.client("ledger-inspector");
-        // A time is then looked up among what a reader of committed records can reach. Of ends it asks for both, by name.
-        config.set("isolation.level", "read_committed");
+        config.set("isolation.level", isolation);
         config
     }
 

@@ -42,6 +42,9 @@ const LOOKS_EMPTY: &[char] = &['\u{115F}', '\u{1160}', '\u{2800}', '\u{3164}', '
 /// # Errors
 /// [`Violation::Character`]
 pub fn check_visible(text: &str) -> Result<(), Violation> {
+    if text.is_ascii() {
+        return Ok(());
+    }
     match text.chars().enumerate().find(|(_, c)| LOOKS_EMPTY.contains(c)) {
         Some((at, character)) => Err(Violation::Character { character, at: at + 1 }),
         None => Ok(()),

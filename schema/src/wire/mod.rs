@@ -20,11 +20,13 @@ mod outcome_of_lines;
 mod text;
 
 pub use decode::{DecodeError, MAX_EVENT_BYTES, decode};
-pub use encode::{encode, time_text};
+pub use encode::{encode, encode_into, time_text};
 pub use outcome::{
     AdjustmentRejected, OrderCancelled, OrderConfirmed, OrderHeld, OrderRejected, Outcome, OutcomeError, StockChanged,
 };
 pub use outcome_of_lines::{OrderMoved, OutcomeLine, OutcomeOfLines, StockReleased};
+
+use std::fmt::Write;
 
 use crate::domain::{Contents, LineEvent, Movement, MovementKind, Order, OrderRequest, ProductId};
 
@@ -87,11 +89,19 @@ impl Event {
 
     /// The event's `ce_id`: the id of the order or movement, or what the event follows from. Unique within its type.
     pub fn id(&self) -> String {
+        let mut id = String::new();
+        self.id_into(&mut id);
+        id
+    }
+
+    /// As [`Event::id`], to the end of `id`: who appends many need not ask for room each time.
+    pub fn id_into(&self, id: &mut String) {
         match self {
-            Self::OrderPlaced(order) => order.order_id().to_string(),
-            Self::StockMoved(movement) => movement.movement_id().to_string(),
-            Self::OrderRequested(request) => request.order_id().to_string(),
-            Self::LineTold(told) => told.cause.to_string(),
+            Self::OrderPlaced(order) => write!(id, "{}", order.order_id()),
+            Self::StockMoved(movement) => write!(id, "{}", movement.movement_id()),
+            Self::OrderRequested(request) => write!(id, "{}", request.order_id()),
+            Self::LineTold(told) => write!(id, "{}", told.cause),
         }
+        .expect("a text takes what is written to it");
     }
 }

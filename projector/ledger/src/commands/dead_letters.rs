@@ -5,13 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ledger_database::DatabaseUrl;
 use ledger_operator::dead_letters::{self, Filter, RedriveOptions};
 use ledger_schema::{ParkReason, Position};
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs};
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, ReaderArgs};
 use crate::output;
 
 /// Largest file that is read for an event: far above what an event may be, which is then refused by its own rule.
@@ -57,15 +56,6 @@ pub struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ReaderArgs {
-    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
-    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
-    pub reader_database_url: Option<Hidden>,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-#[derive(Debug, Args)]
 pub struct RedriveArgs {
     /// The parked record to mend, as PARTITION:OFFSET
     pub position: Position,
@@ -91,11 +81,11 @@ fn park_reason(word: &str) -> Result<ParkReason, String> {
 pub async fn run(args: DeadLettersArgs) -> Result<Done, CommandError> {
     match args.command {
         DeadLettersCommand::List(ListArgs { reason, partition, limit, reader }) => {
-            let listing = dead_letters::list(&reader_url(&reader)?, Filter { reason, partition, limit }).await?;
+            let listing = dead_letters::list(&reader.url()?, Filter { reason, partition, limit }).await?;
             output::print(&listing, reader.output)?;
         }
         DeadLettersCommand::Show(ShowArgs { position, reader }) => {
-            output::print(&dead_letters::show(&reader_url(&reader)?, position).await?, reader.output)?;
+            output::print(&dead_letters::show(&reader.url()?, position).await?, reader.output)?;
         }
         DeadLettersCommand::Redrive(args) => {
             let owner = flags::database_url(
@@ -115,11 +105,6 @@ pub async fn run(args: DeadLettersArgs) -> Result<Done, CommandError> {
         }
     }
     Ok(Done::Ok)
-}
-
-fn reader_url(args: &ReaderArgs) -> Result<DatabaseUrl, CommandError> {
-    let url = args.reader_database_url.as_ref();
-    Ok(flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", url)?)
 }
 
 fn read_event(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::project::stop_on_signal;
 use crate::exit::{CommandError, Done};
-use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs, bounded};
+use crate::flags::{KafkaArgs, OutputTopicsArgs, ReaderArgs, bounded};
 use crate::old_world::OldWorldArgs;
 use crate::output;
 
@@ -43,19 +42,15 @@ pub struct ImportArgs {
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub output_topics: OutputTopicsArgs,
-    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
-    pub reader_database_url: Option<Hidden>,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub reader: ReaderArgs,
 }
 
 /// Runs the import and prints its summary. Records that never were orders are part of a good end: they are named. Conflicts, changes of
 /// orders, and a topic of which nothing can be taken are a difference.
 pub async fn run(args: ImportArgs) -> Result<Done, CommandError> {
     let kafka = args.kafka.settings()?;
-    let database =
-        flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
+    let database = args.reader.url()?;
     let derived_ids = args
         .old_world
         .derive_ids
@@ -78,6 +73,6 @@ pub async fn run(args: ImportArgs) -> Result<Done, CommandError> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let summary = import::run(options, &kafka, database, stop).await?;
-    output::print(&summary, args.output)?;
+    output::print(&summary, args.reader.output)?;
     Ok(if summary.is_whole() { Done::Ok } else { Done::Difference })
 }

@@ -5,27 +5,22 @@ use ledger_kafka::LogInspector;
 use projector::status::StatusReader;
 
 use crate::exit::{CommandError, Done};
-use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs};
+use crate::flags::{KafkaArgs, ReaderArgs};
 use crate::output;
 
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     #[command(flatten)]
     pub kafka: KafkaArgs,
-    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
-    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
-    pub reader_database_url: Option<Hidden>,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub reader: ReaderArgs,
 }
 
 pub async fn run(args: StatusArgs) -> Result<Done, CommandError> {
-    let url =
-        flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
+    let url = args.reader.url()?;
     let kafka = args.kafka.settings()?;
     let inspector = LogInspector::new(&kafka)?;
     let status = StatusReader::new(&kafka, inspector, url, &args.kafka.orders_topic).read().await?;
-    output::print(&status, args.output)?;
+    output::print(&status, args.reader.output)?;
     Ok(if status.log.refusal.is_none() { Done::Ok } else { Done::Difference })
 }

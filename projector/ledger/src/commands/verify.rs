@@ -4,8 +4,7 @@ use clap::Args;
 use ledger_operator::verify::{self, VerifyOptions};
 
 use crate::exit::{CommandError, Done};
-use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs, OutputTopicsArgs, bounded};
+use crate::flags::{KafkaArgs, OutputTopicsArgs, ReaderArgs, bounded};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -20,16 +19,12 @@ pub struct VerifyArgs {
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub topics: OutputTopicsArgs,
-    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
-    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
-    pub reader_database_url: Option<Hidden>,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub reader: ReaderArgs,
 }
 
 pub async fn run(args: VerifyArgs) -> Result<Done, CommandError> {
-    let database =
-        flags::database_url("--reader-database-url", "LEDGER_READER_DATABASE_URL", args.reader_database_url.as_ref())?;
+    let database = args.reader.url()?;
     let options = VerifyOptions {
         kafka: args.kafka.settings()?,
         topics: args.topics.named(args.kafka.orders_topic),
@@ -39,12 +34,12 @@ pub async fn run(args: VerifyArgs) -> Result<Done, CommandError> {
     let is_right = match args.sample {
         None => {
             let verified = verify::verify(options).await?;
-            output::print(&verified, args.output)?;
+            output::print(&verified, args.reader.output)?;
             verified.is_proved()
         }
         Some(records) => {
             let sampled = verify::sample(options, records).await?;
-            output::print(&sampled, args.output)?;
+            output::print(&sampled, args.reader.output)?;
             sampled.differences.is_empty()
         }
     };

@@ -8,7 +8,7 @@ use ledger_operator::verify_import::{self, VerifyImportOptions};
 
 use crate::exit::{CommandError, Done};
 use crate::flags;
-use crate::flags::{Hidden, KafkaArgs, OutputArgs, bounded};
+use crate::flags::{Hidden, KafkaArgs, ReaderArgs, bounded};
 use crate::old_world::OldWorldArgs;
 use crate::output;
 
@@ -35,11 +35,8 @@ pub struct VerifyImportArgs {
     pub transaction_wait: u32,
     #[command(flatten)]
     pub kafka: KafkaArgs,
-    /// The ledger's database: mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader
-    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
-    pub reader_database_url: Option<Hidden>,
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub reader: ReaderArgs,
 }
 
 pub async fn run(args: VerifyImportArgs) -> Result<Done, CommandError> {
@@ -47,17 +44,13 @@ pub async fn run(args: VerifyImportArgs) -> Result<Done, CommandError> {
     let options = VerifyImportOptions {
         old: flags::database_url("--url", "LEDGER_OLD_DATABASE_URL", args.url.as_ref())?,
         table: args.table,
-        ledger: flags::database_url(
-            "--reader-database-url",
-            "LEDGER_READER_DATABASE_URL",
-            args.reader_database_url.as_ref(),
-        )?,
+        ledger: args.reader.url()?,
         rules: args.old_world.rules()?,
         topic: args.topic,
         transaction_patience: Duration::from_secs(u64::from(args.transaction_wait)),
         limit: bounded(args.limit),
     };
     let verified = verify_import::run(options, &kafka).await?;
-    output::print(&verified, args.output)?;
+    output::print(&verified, args.reader.output)?;
     Ok(if verified.agrees() { Done::Ok } else { Done::Difference })
 }

@@ -1,10 +1,9 @@
 //! A log that is taken away, grows, or begins to lose records: a running projector stops with its name, `status` says expected
 //! and found, and what would fold it again refuses it (INV-9). And the place of an order in its user's list.
 
-use rdkafka::admin::{AdminOptions, NewPartitions};
 use serde_json::Value;
 
-use crate::setting::{PARTITIONS, Projector, Setting, code, last_line, order, product_in, receipt, stderr};
+use crate::setting::{PARTITIONS, Projector, Setting, code, grow, last_line, order, product_in, receipt, stderr};
 
 /// A projector that has folded one record.
 async fn folding(purpose: &str) -> (Setting, Projector, String) {
@@ -50,9 +49,7 @@ async fn inv_9_a_log_that_is_recreated_while_it_runs_stops_the_projector() {
 async fn inv_9_a_partition_that_is_added_while_it_runs_stops_the_projector() {
     let (setting, projector, _) = folding("grown").await;
     let topic = setting.topic("orders");
-    let more = NewPartitions::new(&topic, 5);
-    let grown = setting.admin().create_partitions([&more], &AdminOptions::new()).await.expect("Kafka answers");
-    assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+    grow(&setting.kafka(), &topic, 5).await;
     stops(projector, &format!("topic {topic} has another number of partitions: expected 4, found 5"));
     let log = refused_status(&setting);
     assert_eq!((&log["expectedPartitionCount"], &log["foundPartitionCount"]), (&4.into(), &5.into()));

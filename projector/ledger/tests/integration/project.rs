@@ -9,8 +9,8 @@ use serde_json::Value;
 use sqlx::Executor;
 
 use crate::setting::{
-    Append, PARTITIONS, Setting, code, free_address, get, last_line, order, partition_of, product_in, receipt, request,
-    stderr,
+    Append, PARTITIONS, Setting, code, free_address, get, grow, last_line, order, partition_of, product_in, receipt,
+    request, stderr,
 };
 use crate::writer::{CUT_BEFORE, Proxy};
 
@@ -214,12 +214,8 @@ async fn inv_9_a_recreated_topic_is_refused() {
 async fn inv_9_a_changed_partition_count_is_refused() {
     let (setting, _) = folded_once("repartitioned").await;
     let before = setting.texts(POSITIONS).await;
-    let count = usize::try_from(PARTITIONS + 1).expect("a count");
     for topic in ["orders", "outcomes", "dead-letters", "cursors"] {
-        let topic = setting.topic(topic);
-        let more = rdkafka::admin::NewPartitions::new(&topic, count);
-        let done = setting.admin().create_partitions([&more], &rdkafka::admin::AdminOptions::new()).await;
-        assert!(done.expect("Kafka answers").iter().all(Result::is_ok));
+        grow(&setting.kafka(), &setting.topic(topic), PARTITIONS + 1).await;
     }
     let topic = setting.topic("orders");
     let says = format!("ledger: topic {topic} has another number of partitions: expected 4, found 5; ");

@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use sqlx::{Executor, MySqlConnection};
 
 use crate::published::{all_published, by_name, client, event_ids, produce, published};
-use crate::setting::{Append, LIMIT, PARTITIONS, Projector, Setting, noise, order, product_in, receipt};
+use crate::setting::{Append, LIMIT, PARTITIONS, Projector, Setting, grow, noise, order, product_in, receipt};
 
 /// The partition that these tests use.
 const HERE: i32 = 1;
@@ -280,9 +280,7 @@ async fn a_cursor_that_is_none_is_refused() {
 async fn outcomes_with_another_partition_count_are_refused() {
     let setting = ready("outcount").await;
     let topic = setting.topic("outcomes");
-    let more = rdkafka::admin::NewPartitions::new(&topic, 5);
-    let done = setting.admin().create_partitions([&more], &rdkafka::admin::AdminOptions::new()).await;
-    assert!(done.expect("Kafka answers").iter().all(Result::is_ok));
+    grow(&setting.kafka(), &topic, 5).await;
     let orders = setting.topic("orders");
     check_refused(&setting, &format!("topic {topic} must have as many partitions as {orders}: expected 4, found 5"))
         .await;

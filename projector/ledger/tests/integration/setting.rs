@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::log::LogIdentity;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -37,6 +39,34 @@ pub(crate) struct Append<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) headers: &'a [(&'a str, Option<&'a [u8]>)],
+}
+
+/// Waits until the broker knows the topic, and has these settings: the controller answers before brokers have heard of it.
+pub(crate) fn until_applied(kafka: &KafkaSettings, topic: &str, settings: &[(&str, &str)]) {
+    let inspector = LogInspector::new(kafka).expect("valid");
+    let started = Instant::now();
+    loop {
+        let known = inspector.partition_count(topic).and_then(|_| inspector.settings(topic));
+        if known.as_ref().is_ok_and(|found| settings.iter().all(|(key, value)| found.get(key) == Some(value))) {
+            return;
+        }
+        assert!(started.elapsed() < LIMIT, "{topic} does not have {settings:?}: {known:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Gives a topic more partitions, and waits until the broker has them.
+pub(crate) async fn grow(kafka: &KafkaSettings, topic: &str, partitions: i32) {
+    let admin: AdminClient<DefaultClientContext> = kafka.client("tests").create().expect("valid");
+    let more = NewPartitions::new(topic, usize::try_from(partitions).expect("a count"));
+    let grown = admin.create_partitions([&more], &AdminOptions::new()).await.expect("Kafka answers");
+    assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+    let inspector = LogInspector::new(kafka).expect("valid");
+    let started = Instant::now();
+    while inspector.partition_count(topic).expect("Kafka answers") < partitions {
+        assert!(started.elapsed() < LIMIT, "{topic} does not grow");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 impl Setting {
@@ -210,7 +240,7 @@ impl Setting {
         loop {
             let created = self.admin().create_topics([&new], &AdminOptions::new()).await.expect("Kafka answers");
             if created.iter().all(Result::is_ok) {
-                return;
+                return until_applied(&self.kafka(), topic, settings);
             }
             assert!(started.elapsed() < LIMIT, "{created:?}");
         }
@@ -222,6 +252,7 @@ impl Setting {
         let config = settings.iter().fold(config, |config, (key, value)| config.set(key, value));
         let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(altered.iter().all(Result::is_ok), "{altered:?}");
+        until_applied(&self.kafka(), topic, settings);
     }
 
     pub(crate) async fn delete_topic(&self, topic: &str) {
@@ -254,23 +285,9 @@ impl Setting {
         self.producer.send(record, LIMIT).await.map(|delivered| delivered.offset).map_err(|(error, _)| error)
     }
 
-    /// Sets `settings` of the log, all others going back to the broker's own.
+    /// As [`Self::alter_topic`], of the log.
     pub(crate) async fn configure(&self, settings: &[(&str, &str)]) {
-        let topic = self.topic("orders");
-        let change = settings
-            .iter()
-            .fold(AlterConfig::new(ResourceSpecifier::Topic(&topic)), |all, (key, value)| all.set(key, value));
-        let done = self.admin().alter_configs([&change], &AdminOptions::new()).await.expect("Kafka answers");
-        assert!(done.iter().all(Result::is_ok), "{done:?}");
-        let inspector = LogInspector::new(&self.kafka()).expect("valid");
-        let started = Instant::now();
-        loop {
-            let found = inspector.settings(&topic).expect("Kafka answers");
-            if settings.iter().all(|(key, value)| found.get(key) == Some(value)) {
-                return;
-            }
-            assert!(started.elapsed() < LIMIT, "{found:?}");
-        }
+        self.alter_topic(&self.topic("orders"), settings).await;
     }
 
     /// Appends an event where its key belongs.

@@ -133,7 +133,7 @@ fn cut(
 /// Kafka's time of the first record, in milliseconds since 1970, where one of the partitions has a record with a time.
 fn first_time(settings: &KafkaSettings, topic: &str, partitions: &[i32]) -> Result<Option<i64>, KafkaUseError> {
     let failed = |cause| use_error(settings.brokers(), "reading the first records", cause);
-    let mut config = settings.inspector();
+    let mut config = settings.inspector("read_committed");
     // A name only: who assigns by itself joins no group.
     config.set("group.id", "ledger-first-time").set("enable.auto.commit", "false").set("auto.offset.reset", "error");
     let client: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(failed)?;

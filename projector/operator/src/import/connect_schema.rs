@@ -4,6 +4,7 @@
 //! It must never decide what a value is: it says what was declared. Next: [`super::row`], which decides.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -21,6 +22,10 @@ const BEFORE_SCHEMA: &str = "{\"schema\":";
 const BEFORE_PAYLOAD: &str = ",\"payload\":";
 
 const DECIMAL: &str = "org.apache.kafka.connect.data.Decimal";
+const VARIABLE_SCALE_DECIMAL: &str = "io.debezium.data.VariableScaleDecimal";
+
+/// Scales of decimals. More digits than any database has: what is beyond would overflow.
+pub(super) const SCALES: RangeInclusive<i32> = -100..=100;
 
 /// The declared type of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub(crate) enum Type {
     Integer,
     /// Connect's Decimal: `bytes` in base64, or a number.
     Decimal { scale: i32 },
+    /// Debezium's decimal of a column without a scale: each value is an object with its own `scale`, and its digits as `bytes`.
+    VariableScaleDecimal,
     /// Milliseconds, microseconds or nanoseconds since 1970.
     Epoch(EpochUnit),
     /// Any other type: its name.
@@ -100,6 +107,7 @@ impl Written {
     fn declared(&self) -> Result<Type, Refusal> {
         Ok(match self.name.as_deref() {
             Some(DECIMAL) => Type::Decimal { scale: self.scale()? },
+            Some(VARIABLE_SCALE_DECIMAL) => Type::VariableScaleDecimal,
             Some("org.apache.kafka.connect.data.Timestamp" | "io.debezium.time.Timestamp") => {
                 Type::Epoch(EpochUnit::Milliseconds)
             }
@@ -122,8 +130,7 @@ impl Written {
             Some(Value::Number(number)) => number.as_i64().and_then(|scale| i32::try_from(scale).ok()),
             _ => None,
         };
-        // More digits than any database has: what is beyond would overflow.
-        scale.filter(|scale| (-100..=100).contains(scale)).ok_or_else(|| {
+        scale.filter(|scale| SCALES.contains(scale)).ok_or_else(|| {
             let field = self.field.as_deref().unwrap_or_default();
             Refusal::new("schema", format!("has the Decimal `{}` without a usable scale", excerpt(field)))
         })
@@ -199,6 +206,7 @@ mod tests {
             {"type":"int32","optional":true,"default":7,"field":"qty"},
             {"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"10"},"field":"unit_price"},
             {"type":"double","field":"total_price"},
+            {"type":"struct","fields":[{"type":"int32","field":"scale"},{"type":"bytes","field":"value"}],"name":"io.debezium.data.VariableScaleDecimal","version":1,"field":"unitPrice"},
             {"type":"int64","name":"org.apache.kafka.connect.data.Timestamp","version":1,"field":"placed_at"},
             {"type":"struct","fields":[{"type":"int64","field":"qty"}],"field":"after"},
             {"type":"string","field":"comment"}]}"#;
@@ -207,6 +215,7 @@ mod tests {
         assert_eq!(declared(&schema.row, "qty"), Some(Type::Integer));
         assert_eq!(declared(&schema.row, "unit_price"), Some(Type::Decimal { scale: 2 }));
         assert_eq!(declared(&schema.row, "total_price"), Some(Type::Other("double".to_owned())));
+        assert_eq!(declared(&schema.row, "unitPrice"), Some(Type::VariableScaleDecimal));
         assert_eq!(declared(&schema.row, "placed_at"), Some(Type::Epoch(EpochUnit::Milliseconds)));
         assert_eq!(declared(&schema.row, "user_id"), None);
         assert_eq!(declared(&schema.after, "qty"), Some(Type::Integer));

@@ -12,6 +12,9 @@ use super::refusal::{Refusal, excerpt};
 /// More than there are names: the reserved ones, and three spellings of each field at most.
 pub(crate) const MAX_SLOTS: usize = RESERVED.len() + 3 * Field::ALL.len();
 
+/// Lengths of names that are told apart.
+const LENGTHS: usize = 16;
+
 /// Which reserved member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reserved {
@@ -28,6 +31,8 @@ pub(crate) enum Reserved {
 #[derive(Debug, Clone)]
 pub(crate) struct Slots {
     names: Vec<Box<str>>,
+    /// The slots of the names of each length, the longest ones together.
+    by_length: [Vec<usize>; LENGTHS],
     /// Of each field's names the first slot, and how many there are.
     fields: [(usize, usize); Field::ALL.len()],
 }
@@ -41,11 +46,16 @@ impl Slots {
             (first, names.len() - first)
         });
         assert!(names.len() <= MAX_SLOTS, "a field has three spellings at most");
-        Self { names, fields }
+        let mut by_length = <[Vec<usize>; LENGTHS]>::default();
+        for (slot, name) in names.iter().enumerate() {
+            by_length[name.len().min(LENGTHS - 1)].push(slot);
+        }
+        Self { names, by_length, fields }
     }
 
     pub(crate) fn slot(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|known| **known == *name)
+        let slots = &self.by_length[name.len().min(LENGTHS - 1)];
+        slots.iter().copied().find(|slot| *self.names[*slot] == *name)
     }
 
     /// The slots of a field's names, in their order.

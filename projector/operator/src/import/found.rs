@@ -8,9 +8,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::connect_schema::Type;
+use super::connect_schema::{SCALES, Type};
 use super::number::{Exact, NumberKind, minor_units, pieces};
-use super::order_id::{is_plain_integer, text_of};
+use super::order_id::{is_plain_integer, text_in, text_of};
 use super::refusal::{Refusal, excerpt};
 
 /// A field's value under one of its names.
@@ -21,24 +21,20 @@ pub(super) struct Found<'a> {
     pub declared: Option<&'a Type>,
 }
 
-/// Text without an allocation where it has no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'a> Found<'a> {
     pub(super) fn wrong_type(&self, expected: &str) -> Refusal {
         Refusal::new(self.name.to_owned(), format!("must be {expected}, found `{}`", excerpt(self.raw.get())))
     }
 
     pub(super) fn text(&self) -> Result<Cow<'a, str>, Refusal> {
-        serde_json::from_str::<Text<'_>>(self.raw.get()).map(|text| text.0).map_err(|_| self.wrong_type("a string"))
+        text_in(self.raw.get()).map_err(|_| self.wrong_type("a string"))
     }
 
     /// A text, or digits: of a Decimal those of its number.
-    pub(super) fn id_text(&self) -> Result<String, Refusal> {
+    pub(super) fn id_text(&self) -> Result<Cow<'a, str>, Refusal> {
         let text = match self.declared {
-            Some(Type::Decimal { .. }) => {
-                self.exact().and_then(|exact| exact.times_ten_to(0).ok()).map(|id| id.to_string())
+            Some(Type::Decimal { .. } | Type::VariableScaleDecimal) => {
+                self.exact().and_then(|exact| exact.times_ten_to(0).ok()).map(|id| Cow::Owned(id.to_string()))
             }
             Some(Type::Other(kind)) if kind == "bytes" => None,
             _ => text_of(self.raw),
@@ -48,6 +44,9 @@ impl<'a> Found<'a> {
 
     /// The number that it is: as JSON, or in a text; a Decimal's text is the base64 of its digits.
     pub(super) fn exact(&self) -> Option<Exact> {
+        if self.declared == Some(&Type::VariableScaleDecimal) {
+            return of_its_own_scale(self.raw.get());
+        }
         if !self.raw.get().starts_with('"') {
             return Exact::parse(self.raw.get());
         }
@@ -63,7 +62,8 @@ impl<'a> Found<'a> {
             Some(Type::Integer) => NumberKind::Integer,
             Some(Type::Decimal { scale }) => NumberKind::Decimal { scale: *scale },
             None if is_plain_integer(self.raw.get()) => NumberKind::Integer,
-            Some(Type::Epoch(_) | Type::Other(_)) | None => NumberKind::Other,
+            // Without a scale of the column, a value's own says nothing of the unit: 250 may stand beside 2.50.
+            Some(Type::VariableScaleDecimal | Type::Epoch(_) | Type::Other(_)) | None => NumberKind::Other,
         }
     }
 
@@ -75,4 +75,18 @@ impl<'a> Found<'a> {
         let price = minor_units(self.exact(), self.kind(), digits, self.raw.get());
         price.map_err(|why| Refusal::new(self.name.to_owned(), why))
     }
+}
+
+/// The number in `{"scale": 2, "value": "APo="}`.
+fn of_its_own_scale(json: &str) -> Option<Exact> {
+    #[derive(Deserialize)]
+    struct Written<'a> {
+        scale: i32,
+        #[serde(borrow)]
+        value: Cow<'a, str>,
+    }
+
+    let Written { scale, value } = serde_json::from_str(json).ok()?;
+    let digits = BASE64_STANDARD.decode(&*value).ok().filter(|_| SCALES.contains(&scale))?;
+    Exact::from_twos_complement(&digits, scale)
 }

@@ -22,7 +22,7 @@ use super::refusal::{Refusal, excerpt};
 use super::row::{Row, Stated};
 use super::rules::Rules;
 
-/// One record as Kafka delivered it. Its headers carried no meaning in the old world.
+/// One record as Kafka delivered it. Of its headers only one says what the record is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LegacyRecord<'a> {
     pub position: Position,
@@ -30,6 +30,8 @@ pub(super) struct LegacyRecord<'a> {
     pub timestamp_ms: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    /// Its header `__op`.
+    pub op: Option<&'a [u8]>,
 }
 
 /// An order of the old world.
@@ -117,7 +119,7 @@ impl Parser {
         schema: Option<Arc<PayloadSchema>>,
     ) -> Result<Taken, Refusal> {
         let schema = schema.as_deref();
-        match change::form(payload)? {
+        match change::form(payload, record.op)? {
             Form::Row(Op::Placed) => self.order(record, &self.row(payload, schema.map(|schema| &schema.row)), false),
             Form::Row(Op::Updated) => self.order(record, &self.row(payload, schema.map(|schema| &schema.row)), true),
             Form::Row(Op::Deleted) => Err(deleted(&self.row(payload, None).called())),
@@ -248,7 +250,7 @@ mod tests {
 
     fn at(value: Option<&[u8]>) -> LegacyRecord<'_> {
         let position = Position { partition: 0, offset: 17 };
-        LegacyRecord { position, timestamp_ms: Some(TIMESTAMP_MS), key: None, value }
+        LegacyRecord { position, timestamp_ms: Some(TIMESTAMP_MS), key: None, value, op: None }
     }
 
     fn topic() -> OldTopic {
@@ -480,6 +482,7 @@ mod tests {
         let quantity = |value| payload(&[("qty", Some(value)), ("total_price", None)]);
         let int32 = r#""type":"int32""#;
         let double = r#""type":"double""#;
+        let own_scale = r#""type":"struct","fields":[{"type":"int32","field":"scale"},{"type":"bytes","field":"value"}],"name":"io.debezium.data.VariableScaleDecimal","version":1"#;
         let refused = |field: &str, why: String| Err((field.to_owned(), why));
         let cents = |price: i64| Ok([3, price, 3 * price]);
         for (rules, value, expected) in [
@@ -511,6 +514,36 @@ mod tests {
                 refused("unit_price", "must be a number, found `\\\"2.50\\\"`".to_owned()),
             ),
             (&two, of(&decimal("4"), "\"YagA\""), cents(64_000)),
+            // A column without a scale: each value has its own, which says nothing of the unit.
+            (&two, of(own_scale, r#"{"scale":2,"value":"APo="}"#), cents(250)),
+            (&two, of(own_scale, r#"{"value":"Ag==","scale":0}"#), cents(200)),
+            (&two, of(own_scale, r#"{"scale":-2,"value":"Aw=="}"#), cents(30_000)),
+            (
+                &usual,
+                of(own_scale, r#"{"scale":0,"value":"APo="}"#),
+                refused(
+                    "unit_price",
+                    format!(
+                        r#"must be an integer of minor units, found `{{\"scale\":0,\"value\":\"APo=\"}}`: {remedy}"#
+                    ),
+                ),
+            ),
+            (&two, of(own_scale, r#"{"scale":3,"value":"APo="}"#), Ok([3, 25, 75])),
+            (
+                &two,
+                of(own_scale, r#"{"scale":4,"value":"APs="}"#),
+                refused(
+                    "unit_price",
+                    r#"must have at most 2 decimal digits, found `{\"scale\":4,\"value\":\"APs=\"}`"#.to_owned(),
+                ),
+            ),
+            (
+                &two,
+                of(own_scale, r#"{"scale":2000,"value":"APo="}"#),
+                refused("unit_price", r#"must be a number, found `{\"scale\":2000,\"value\":\"APo=\"}`"#.to_owned()),
+            ),
+            (&two, of(own_scale, "2.50"), refused("unit_price", "must be a number, found `2.50`".to_owned())),
+            (&usual, declared(&[("qty", own_scale)], &[("qty", Some(r#"{"scale":1,"value":"Hg=="}"#))]), cents(250)),
             // A double, or a number that nothing declares.
             (
                 &usual,
@@ -775,6 +808,8 @@ mod tests {
             ("user_id", Some(r#""""#), "must not be empty"),
             ("product_id", None, "is missing or null"),
             ("product_id", Some(r#""a b""#), "must not contain the character U+0020 (at character 2)"),
+            ("product_id", Some("\"a\u{2800}\""), "must not contain the character U+2800 (at character 2)"),
+            ("user_id", Some(r#""\u3164""#), "must not contain the character U+3164 (at character 1)"),
             ("product_id", Some("{}"), "must be a string, found `{}`"),
             ("qty", None, "is missing or null"),
             ("qty", Some("0"), "must be an integer from 1 to 1000000000, found 0"),

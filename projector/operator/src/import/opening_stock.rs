@@ -7,6 +7,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use csv::ByteRecord;
+use ledger_schema::domain::check_visible;
 use ledger_schema::{Movement, MovementKind, ProductId, Quantity};
 use thiserror::Error;
 
@@ -95,7 +96,9 @@ fn candidate(line: u64, text: &[u8]) -> Result<Candidate, Refusal> {
     let [product_id, quantity] = record.iter().collect::<Vec<_>>()[..] else {
         return Err(Refusal::new("row", format!("must have 2 fields, found {}", record.len())));
     };
-    let product_id = ProductId::parse(utf8("product_id", product_id)?).map_err(Refusal::of("product_id"))?;
+    let text = utf8("product_id", product_id)?;
+    let product_id = ProductId::parse(text).map_err(Refusal::of("product_id"))?;
+    check_visible(text).map_err(Refusal::of("product_id"))?;
     Ok(Candidate { line, product_id, quantity: self::quantity(quantity) })
 }
 
@@ -230,6 +233,13 @@ mod tests {
                 (6, "product_id", "stands also in line 5; none of them is taken"),
             ]
         );
+    }
+
+    #[test]
+    fn a_name_that_looks_like_nothing_is_refused() {
+        let stock = parsed("product_id,quantity\nt\u{e9},1\n\u{3164},2\n".as_bytes()).expect("a good header");
+        assert_eq!(taken(&stock), [(2, "t\u{e9}", 1)]);
+        assert_eq!(refused(&stock), [(3, "product_id", "must not contain the character U+3164 (at character 1)")]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //! in braces, of either case. Any other text is refused, or derived from where that was said. It must never make two ids of one
 //! UUID. Next: [`super::derived_id`].
 
+use std::borrow::Cow;
+
 use ledger_schema::OrderId;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -48,12 +51,23 @@ pub(crate) fn of_text(name: &str, text: &str, derive_ids: bool) -> Result<NamedI
 }
 
 /// The text of a JSON string, or the digits of a JSON integer; `None` for anything else.
-pub(crate) fn text_of(raw: &RawValue) -> Option<String> {
+pub(crate) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     let json = raw.get();
     if json.starts_with('"') {
-        return serde_json::from_str(json).ok();
+        return text_in(json).ok();
     }
-    is_plain_integer(json).then(|| json.to_owned())
+    is_plain_integer(json).then_some(Cow::Borrowed(json))
+}
+
+/// The text of a JSON string, without an allocation where it has no escapes.
+///
+/// # Errors
+/// Where `json` is no string, or holds what is no text.
+pub(crate) fn text_in(json: &str) -> serde_json::Result<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    serde_json::from_str::<Text<'_>>(json).map(|text| text.0)
 }
 
 /// Digits, with a minus sign before them or none: `-0`, which has another spelling, is none.
@@ -74,7 +88,7 @@ pub(super) fn in_key(key: Option<&[u8]>, slots: &Slots) -> Result<Option<String>
     let object = |json| Document::parse(FIELD, json, slots);
     let scalar = |raw: &RawValue| {
         let refuse = || Refusal::new(FIELD, format!("must be a text or an integer, found `{}`", excerpt(raw.get())));
-        text_of(raw).map(Some).ok_or_else(refuse)
+        text_of(raw).map(|text| Some(text.into_owned())).ok_or_else(refuse)
     };
     if key.starts_with('"') {
         let raw = serde_json::from_str(key);

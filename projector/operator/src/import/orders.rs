@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaSettings, use_error};
 use ledger_schema::wire::Event;
 use ledger_schema::{OrderId, Position};
@@ -48,7 +49,7 @@ impl<'a> Orders<'a> {
         appender: &'a Appender,
         id_map: Option<&'a mut IdMap>,
     ) -> Self {
-        let seen = Seen::new(options.remembered_orders);
+        let seen = Seen::new(options.remembered_orders, 0);
         Self { options, reader, appender, id_map, seen, ledger_has_orders: true, tally: Tally::default() }
     }
 
@@ -63,6 +64,9 @@ impl<'a> Orders<'a> {
         let until = if self.options.follow { Until::Stopped } else { Until::End };
         // Who follows for days meets a ledger that was empty when it began.
         self.ledger_has_orders = until == Until::Stopped || self.reader.has_orders().await?;
+        if until == Until::End {
+            self.seen = Seen::new(self.options.remembered_orders, legacy.len());
+        }
         let topic = legacy.name.clone();
         let (rules, patience) = (self.options.rules.clone(), self.options.transaction_patience);
         let mut source = source::open(kafka, legacy, until, rules, patience)?;
@@ -192,6 +196,7 @@ impl<'a> Orders<'a> {
         });
         let derived: Vec<(&str, OrderId)> = derived.collect();
         tokio::task::block_in_place(|| id_map.add(derived.into_iter()))?;
+        ledger_failpoints::reach(FailPoint::ImportIdsWritten);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! [`super::found`], [`super::placed_at`], [`super::order_id`].
 
 use chrono::{DateTime, Utc};
+use ledger_schema::domain::{Violation, check_visible};
 use ledger_schema::{Order, OrderId, ProductId, Quantity, UnitPrice, UserId};
 
 use super::connect_schema::RowSchema;
@@ -95,10 +96,10 @@ impl<'a> Row<'a> {
         let price = |found: Found<'_>| found.price(digits);
         Ok(Stated {
             user_id: self.required(Field::UserId, |found| {
-                UserId::parse(&found.text()?).map_err(Refusal::of_field(found.name))
+                visible(&found.text()?, UserId::parse).map_err(Refusal::of_field(found.name))
             })?,
             product_id: self.required(Field::ProductId, |found| {
-                ProductId::parse(&found.text()?).map_err(Refusal::of_field(found.name))
+                visible(&found.text()?, ProductId::parse).map_err(Refusal::of_field(found.name))
             })?,
             quantity: self.required(Field::Quantity, |found| {
                 Quantity::new(found.pieces()?).map_err(Refusal::of_field(found.name))
@@ -112,6 +113,13 @@ impl<'a> Row<'a> {
                 .map(|(_, placed_at)| placed_at),
         })
     }
+}
+
+/// An id that is new to the ledger, as the services take it.
+fn visible<T>(text: &str, parse: impl Fn(&str) -> Result<T, Violation>) -> Result<T, Violation> {
+    let id = parse(text)?;
+    check_visible(text)?;
+    Ok(id)
 }
 
 impl Stated<'_> {

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::legacy_record::Parser;
 use super::legacy_topic::{LegacyTopic, Parsed, SourceError, Until};
 use super::open_transaction::OpenTransactions;
-use super::reader::Reader;
+use super::reader::{Reader, Reading};
 use super::rules::Rules;
 use super::topic_watch::TopicWatch;
 
@@ -51,7 +51,10 @@ fn consumer(kafka: &KafkaSettings) -> Result<BaseConsumer<QuietContext>, KafkaEr
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         .set("fetch.queue.backoff.ms", "2")
-        .set("queued.max.messages.kbytes", "32768")
+        // Memory: what is read ahead, and what one answer may hold. (Larger answers are no faster.)
+        .set("queued.max.messages.kbytes", "8192")
+        .set("fetch.max.bytes", "16777216")
+        .set("fetch.message.max.bytes", "524288")
         .create_with_context(QuietContext)
 }
 
@@ -69,29 +72,24 @@ pub(crate) fn open(
     let transactions = OpenTransactions::new(kafka, &topic.name, wait)?;
     let watch = TopicWatch::new(kafka, &topic.name, topic.identity.clone())?;
     let parser = Parser::new(topic.as_old_topic(), rules);
-    start(consumer, topic, until, parser, transactions, watch).map_err(failed)
+    let (chunks, received) = mpsc::channel(WAITING_CHUNKS);
+    let stop = Arc::new(AtomicBool::new(false));
+    let source = Source { chunks: received, stop: Arc::clone(&stop) };
+    start(Reading { consumer, topic, until, parser, transactions, watch, chunks, stop }).map_err(failed)?;
+    Ok(source)
 }
 
-/// Starts to read `topic` with `consumer`.
-fn start(
-    consumer: BaseConsumer<QuietContext>,
-    topic: LegacyTopic,
-    until: Until,
-    parser: Parser,
-    transactions: OpenTransactions,
-    watch: TopicWatch,
-) -> Result<Source, KafkaError> {
+/// Starts to read, from the beginning.
+fn start(reading: Reading) -> Result<(), KafkaError> {
     let mut assignment = TopicPartitionList::new();
-    for (partition, marks) in &topic.partitions {
-        assignment.add_partition_offset(&topic.name, *partition, Offset::Offset(marks.low))?;
+    for (partition, marks) in &reading.topic.partitions {
+        assignment.add_partition_offset(&reading.topic.name, *partition, Offset::Offset(marks.low))?;
     }
-    consumer.assign(&assignment)?;
-    let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
-    let stop = Arc::new(AtomicBool::new(false));
-    let reader = Reader::new(consumer, topic, until, parser, transactions, watch, sender, Arc::clone(&stop));
+    reading.consumer.assign(&assignment)?;
+    let reader = Reader::new(reading);
     std::thread::Builder::new()
         .name("old-topic".to_owned())
         .spawn(move || reader.run())
         .map_err(|error| KafkaError::ClientCreation(format!("no thread for the consumer: {error}")))?;
-    Ok(Source { chunks, stop })
+    Ok(())
 }

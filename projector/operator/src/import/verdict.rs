@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn what_was_met_or_is_stored_decides() {
         let place = Position { partition: 3, offset: 4 };
-        let mut seen = Seen::new(10);
+        let mut seen = Seen::new(10, 0);
         seen.remember(id(1), order(1, "tea", 3, DateTime::UNIX_EPOCH).contents(), place);
         let stored = StoredOrders::of_orders(&[order(2, "tea", 3, DateTime::UNIX_EPOCH)], place);
         let met = format!("order {} stands at 3:4 of the same topic with other contents", id(1));
@@ -118,7 +118,7 @@ mod tests {
         let place = Position { partition: 3, offset: 4 };
         let noon = DateTime::from_timestamp_millis(1_709_208_000_000).expect("a time");
         let stored = StoredOrders::of_orders(&[order(1, "tea", 3, noon)], place);
-        let seen = Seen::new(10);
+        let seen = Seen::new(10, 0);
         for (quantity, placed_at, expected) in [
             (3, noon, Verdict::AlreadyThere),
             // The topic was made anew: what stands there now is another order, with an id of its own.

@@ -32,6 +32,22 @@ pub(crate) fn for_each_header(message: &BorrowedMessage<'_>, mut each: impl FnMu
     }
 }
 
+/// The value of the last header called `name`; `None` where there is none, or it has no value.
+pub(crate) fn last_header<'m>(message: &'m BorrowedMessage<'_>, name: &CStr) -> Option<&'m [u8]> {
+    let mut headers = ptr::null_mut();
+    let (mut value, mut size) = (ptr::null(), 0);
+    // SAFETY: the message owns its headers and their values, and outlives what is given; the name is only read.
+    unsafe {
+        let ok = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        if c::rd_kafka_message_headers(message.ptr(), &raw mut headers) != ok
+            || c::rd_kafka_header_get_last(headers, name.as_ptr(), &raw mut value, &raw mut size) != ok
+        {
+            return None;
+        }
+        (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), size))
+    }
+}
+
 /// Whether a record whose delivery is reported may have been written, by any of its attempts that the client doubts.
 pub(crate) fn persistence(message: &BorrowedMessage<'_>) -> Persistence {
     // SAFETY: the message lives during the call, which only reads it.

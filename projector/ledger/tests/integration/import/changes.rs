@@ -88,3 +88,24 @@ async fn unwrapped_rows_are_understood_and_changes_are_named() {
     assert_eq!(world.log_len(), 1);
     world.finish().await;
 }
+
+/// With `add.headers=op` the row itself says nothing.
+#[tokio::test]
+async fn what_happened_to_a_row_may_stand_in_a_header() {
+    let world = World::start("import_op_header");
+    let topic = world.old_topic("legacy", 1).await;
+    let connect = r#"{"schema":{"type":"string","optional":true},"payload":"u"}"#;
+    for (n, quantity, op) in [(1, 1, "c"), (2, 2, "r"), (1, 1, "u"), (1, 9, connect), (2, 2, "d"), (3, 3, "x")] {
+        world.produce_with_header(&topic, ("__op", op), &row(n, quantity).to_string()).await;
+    }
+    let (summary, log) = world.import_to(1, &topic, &[]);
+    assert_eq!(counts(&summary), [6, 2, 0, 3, 0]);
+    assert_eq!((&summary["repeats"], &summary["changes"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        named(&summary["firstRefusals"]),
+        [("0:3", "op"), ("0:4", "op"), ("0:5", "__op")].map(|(at, field)| (at.to_owned(), field.to_owned()))
+    );
+    assert!(log.contains("0:5 is refused: __op must be c, r, u or d, found `x`"), "{log}");
+    assert_eq!(world.log_len(), 2);
+    world.finish().await;
+}

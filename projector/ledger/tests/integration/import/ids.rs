@@ -86,6 +86,31 @@ async fn ids_that_are_no_uuids_come_over_with_a_map_of_them() {
     world.finish().await;
 }
 
+/// The row of a derived id comes first: no order is ever in the ledger whose old name nobody knows.
+#[cfg(feature = "failpoints")]
+#[tokio::test]
+async fn a_death_between_the_map_and_the_orders_loses_neither() {
+    let mut world = World::start("import_map_death");
+    let topic = world.old_topic("legacy", 1).await;
+    let names = ["ORD-2024-17", "ORD-2024-18"];
+    let records = names.map(|name| order(name, "chocolate", 1 + i64::from(name.ends_with('8'))));
+    world.produce(&topic, 0, &records.each_ref().map(|record| Some(record.as_str()))).await;
+    let file = world.folder.join("ids.csv").display().to_string();
+    let args = ["--derive-ids", "--derived-ids", file.as_str()];
+    world.killed("import.ids-written=kill", &[&["import", "--topic", &topic], &args[..]].concat());
+    let ids = names.map(|name| Uuid::new_v5(&TEXT_NAMESPACE, name.as_bytes()));
+    let map = format!("old_id,order_id\n{},{}\n{},{}\n", names[0], ids[0], names[1], ids[1]);
+    assert_eq!(std::fs::read_to_string(&file).expect("the map"), map);
+    assert_eq!(world.log_len(), 0);
+
+    let (summary, _) = world.import(&topic, &args);
+    assert_eq!(counts(&summary), [2, 2, 0, 0, 0]);
+    assert_eq!(std::fs::read_to_string(&file).expect("the map"), map);
+    world.fold().await;
+    assert_eq!(world.rows(IDS).await, ids.map(|id| id.simple().to_string()));
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn one_id_twice_in_a_run_is_a_repeat_or_a_conflict() {
     let world = World::start("import_repeats");

@@ -1,20 +1,22 @@
 //! An old world and a ledger for one test: database, users and topics of its own on the servers that `cargo xtask test`
 //! runs, and the real binary as the only way in. It must never call the import's code: that is what is tested.
 
+mod old_topics;
+
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ledger_kafka::KafkaSettings;
 use rdkafka::ClientConfig;
-use rdkafka::TopicPartitionList;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+
+use crate::setting::until_applied;
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Of the ledger. Few, so that products share partitions.
@@ -64,6 +66,10 @@ impl World {
         world
     }
 
+    fn kafka(&self) -> KafkaSettings {
+        KafkaSettings::new(&self.brokers, "").expect("valid")
+    }
+
     pub(super) fn topic(&self, which: &str) -> String {
         format!("{}.{which}", self.name)
     }
@@ -78,6 +84,17 @@ impl World {
     /// Runs `ledger ARGS..` to its end.
     pub(super) fn ledger(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("the binary runs")
+    }
+
+    /// Runs `ledger-failpoints ARGS..`, which has to die where `at` says.
+    #[cfg(feature = "failpoints")]
+    pub(super) fn killed(&self, at: &str, args: &[&str]) {
+        use std::os::unix::process::ExitStatusExt;
+
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ledger-failpoints"));
+        command.args(args).envs(self.environment.iter().map(|(name, value)| (name, value))).env("FAILPOINTS", at);
+        let output = command.stdin(Stdio::null()).output().expect("the binary runs");
+        assert_eq!(output.status.signal(), Some(9), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Runs `ledger import --topic TOPIC ARGS..`, which has to end well; answers its summary and what it logged.
@@ -117,52 +134,15 @@ impl World {
         ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("an admin client")
     }
 
-    /// Creates a topic of the old world and answers its name.
-    pub(super) async fn old_topic(&self, which: &str, partitions: i32) -> String {
-        let name = self.topic(which);
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-        let created = self.admin().create_topics(&[topic], &AdminOptions::new()).await.expect("Kafka answers");
-        assert!(created.iter().all(Result::is_ok), "{created:?}");
-        name
-    }
-
-    /// Deletes what is before `offset`, as an expiring topic does.
-    pub(super) async fn expire(&self, topic: &str, partition: i32, offset: i64) {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, rdkafka::Offset::Offset(offset)).expect("an offset");
-        self.admin().delete_records(&list, &AdminOptions::new()).await.expect("Kafka answers");
-    }
-
     /// Makes the log refuse every record, as a broker does whose limits somebody changed.
     pub(super) async fn refuse_appends(&self) {
         let topic = self.topic("orders");
-        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic))
-            .set("max.message.bytes", "10")
-            .set("retention.ms", "-1")
-            .set("compression.type", "uncompressed");
+        let settings = [("max.message.bytes", "10"), ("retention.ms", "-1"), ("compression.type", "uncompressed")];
+        let config = AlterConfig::new(ResourceSpecifier::Topic(&topic));
+        let config = settings.iter().fold(config, |config, (key, value)| config.set(key, value));
         let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(altered.iter().all(Result::is_ok), "{altered:?}");
-    }
-
-    /// Appends to the old topic as old services did: without a key.
-    pub(super) async fn produce(&self, topic: &str, partition: i32, values: &[Option<&str>]) {
-        let producer: FutureProducer =
-            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("a producer");
-        for value in values {
-            let record = FutureRecord::<(), str>::to(topic).partition(partition).timestamp(TIMESTAMP_MS);
-            let record = FutureRecord { payload: *value, ..record };
-            producer.send(record, LIMIT).await.expect("delivered");
-        }
-    }
-
-    /// As [`Self::produce`], with keys.
-    pub(super) async fn produce_keyed(&self, topic: &str, partition: i32, records: &[(&str, &str)]) {
-        let producer: FutureProducer =
-            ClientConfig::new().set("bootstrap.servers", &self.brokers).create().expect("a producer");
-        for (key, value) in records {
-            let record = FutureRecord::to(topic).partition(partition).timestamp(TIMESTAMP_MS).key(*key).payload(*value);
-            producer.send(record, LIMIT).await.expect("delivered");
-        }
+        until_applied(&self.kafka(), &topic, &settings);
     }
 
     /// Appends to the log, as another writer does.
@@ -176,72 +156,9 @@ impl World {
         producer.send(FutureRecord::to(&log).key(product_id).payload(event), LIMIT).await.expect("delivered");
     }
 
-    /// Deletes an old topic, and makes one of the same name.
-    pub(super) async fn make_anew(&self, which: &str, partitions: i32) {
-        let name = self.topic(which);
-        let deleted = self.admin().delete_topics(&[&name], &AdminOptions::new()).await.expect("Kafka answers");
-        assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
-        let started = Instant::now();
-        loop {
-            let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-            let created = self.admin().create_topics(&[topic], &AdminOptions::new()).await.expect("Kafka answers");
-            if created.iter().all(Result::is_ok) {
-                return;
-            }
-            assert!(started.elapsed() < LIMIT, "{created:?}");
-        }
-    }
-
-    /// Gives an old topic more partitions.
-    pub(super) async fn grow(&self, topic: &str, partitions: usize) {
-        let grown =
-            self.admin().create_partitions(&[NewPartitions::new(topic, partitions)], &AdminOptions::new()).await;
-        assert!(grown.expect("Kafka answers").iter().all(Result::is_ok));
-    }
-
-    /// Sets an old topic to be compacted.
-    pub(super) async fn compact(&self, topic: &str) {
-        let config = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("cleanup.policy", "compact");
-        let altered = self.admin().alter_configs(&[config], &AdminOptions::new()).await.expect("Kafka answers");
-        assert!(altered.iter().all(Result::is_ok), "{altered:?}");
-    }
-
     /// The URL of the database, with every right.
     pub(super) fn admin_database_url(&self) -> String {
         format!("{}{}", self.admin_url, self.name)
-    }
-
-    /// Appends in transactions, so that the topic has markers: first one that is taken back, then one that stands.
-    pub(super) async fn produce_in_transactions(&self, topic: &str, aborted: &str, committed: &str) {
-        let producer: FutureProducer = ClientConfig::new()
-            .set("bootstrap.servers", &self.brokers)
-            .set("transactional.id", topic)
-            .create()
-            .expect("a producer");
-        producer.init_transactions(LIMIT).expect("Kafka answers");
-        for (value, stands) in [(aborted, false), (committed, true)] {
-            producer.begin_transaction().expect("a transaction");
-            let record = FutureRecord::<(), str>::to(topic).partition(0).payload(value);
-            producer.send(record, LIMIT).await.expect("delivered");
-            let ended = if stands { producer.commit_transaction(LIMIT) } else { producer.abort_transaction(LIMIT) };
-            ended.expect("Kafka answers");
-        }
-    }
-
-    /// Appends in a transaction that stays open until it is ended through what is given back.
-    pub(super) async fn open_transaction(&self, topic: &str, value: &str) -> FutureProducer {
-        let producer: FutureProducer = ClientConfig::new()
-            .set("bootstrap.servers", &self.brokers)
-            .set("transactional.id", format!("{topic}-open"))
-            // Should the test die, the broker ends it.
-            .set("transaction.timeout.ms", "120000")
-            .create()
-            .expect("a producer");
-        producer.init_transactions(LIMIT).expect("Kafka answers");
-        producer.begin_transaction().expect("a transaction");
-        let record = FutureRecord::<(), str>::to(topic).partition(0).payload(value);
-        producer.send(record, LIMIT).await.expect("delivered");
-        producer
     }
 
     /// The end of every partition of the log.

@@ -1,9 +1,7 @@
 //! What a rebuild refuses: each with expected and found, with the live tables as they were, and saying what is left.
 
-use rdkafka::admin::{AdminOptions, NewPartitions};
-
 use super::{PARTITIONS, Setting, contents, filled, generation, other_tables, rebuild};
-use crate::setting::{code, last_line};
+use crate::setting::{code, grow, last_line};
 
 /// Refused: exit code 1, and what it says.
 async fn check(setting: &Setting, further: &[(&str, &str)], says: &[&str]) {
@@ -41,9 +39,7 @@ async fn another_log_of_the_same_name_is_refused() {
     let (setting, projector) = filled("recreated").await;
     assert_eq!(projector.stop().0, 0);
     let topic = setting.topic("orders");
-    let more = NewPartitions::new(&topic, 5);
-    let grown = setting.admin().create_partitions([&more], &AdminOptions::new()).await.expect("Kafka answers");
-    assert!(grown.iter().all(Result::is_ok), "{grown:?}");
+    grow(&setting.kafka(), &topic, 5).await;
     check(&setting, &[], &["has another number of partitions: expected 4, found 5", UNTOUCHED]).await;
     setting.delete_topic(&topic).await;
     setting.create_topic(&topic, PARTITIONS, &[]).await;
