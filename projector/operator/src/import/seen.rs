@@ -181,7 +181,7 @@ mod tests {
         for n in 0..u128::from(expected) {
             // As random as ids of version 4.
             let id = OrderId::from_uuid(Uuid::from_u128(n.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)));
-            seen.remember(id, TEA, Position { partition: 0, offset: 0 });
+            seen.remember(id, of(TEA), Position { partition: 0, offset: 0 });
         }
         assert_eq!(seen.len, usize::try_from(expected).expect("in memory"));
         assert_eq!(seen.by_id.iter().map(HashMap::capacity).sum::<usize>(), room, "none had to grow");
