@@ -91,10 +91,14 @@ impl EventLog {
         }
         let leaderless: Vec<_> =
             partitions.iter().filter(|state| !state.has_leader).map(|state| state.partition).collect();
-        if leaderless.is_empty() {
-            return Ok(());
+        if !leaderless.is_empty() {
+            return Err(format!("topic {}: partitions {leaderless:?} have no leader", self.topic));
         }
-        Err(format!("topic {}: partitions {leaderless:?} have no leader", self.topic))
+        // Who asked has a connection of its own, which comes back in its own time.
+        if self.health.is_away() {
+            return Err("the producer has no connection to a broker yet: it refuses what is appended".to_owned());
+        }
+        Ok(())
     }
 }
 
