@@ -69,7 +69,7 @@ pub(crate) struct EventLogOptions {
 pub(crate) struct EventLog {
     pub(super) producer: ArcSwap<EventProducer>,
     config: ClientConfig,
-    health: Arc<BrokerHealth>,
+    pub(super) health: Arc<BrokerHealth>,
     pub(super) inspector: LogInspector,
     ends: LogEnds,
     pub(super) watch: LogWatch,
