@@ -29,8 +29,23 @@ fn every_order_of_the_steps_is_right() {
     }
 }
 
+/// A mutant has the fold stop in thousands of states; one line of each is too much.
+fn silence_the_fold() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let shown = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |stopped| {
+            let words = stopped.payload().downcast_ref::<String>();
+            if !words.is_some_and(|words| words.starts_with("INV-2")) {
+                shown(stopped);
+            }
+        }));
+    });
+}
+
 /// The checker finds a state in which one of the properties that begin with `says` does not hold.
 fn finds(protocol: LinesProtocol, name: &str, says: &[&str]) {
+    silence_the_fold();
     let checker = LinesSystem::new(protocol, limits(name)).checker().threads(2).spawn_bfs().join();
     let broken: Vec<&str> = checker.discoveries().into_keys().filter(|name| *name != "it comes to rest").collect();
     println!("{protocol:?}: {broken:?}");
@@ -46,7 +61,7 @@ fn a_release_that_bypasses_the_log_is_found() {
 #[test]
 fn a_release_that_is_decided_twice_is_found() {
     let protocol = LinesProtocol { lines_kept: LinesKept::UntilGivenBack, ..LinesProtocol::default() };
-    finds(protocol, "rival and cancels", &["INV-3", "at rest"]);
+    finds(protocol, "rival and cancels", &["INV-3", "at rest", "the fold"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One schedule from its first choice to its end: the processes, what disturbs them, and what must be true when nothing disturbs
 //! them any more. It must never judge by anything but the servers and the projectors' own readiness.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,18 +34,22 @@ pub struct Setting {
     pub profile: Profile,
 }
 
-/// Plays one schedule.
+/// Plays one schedule. What stops the code that runs (an impossible state, by its name) is a violation like any other.
 ///
 /// # Panics
 /// When the runtime cannot be made.
 pub fn play(choices: Choices, setting: &Setting, traced: bool) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without IO needs nothing that could be missing");
-    let world = runtime.block_on(tokio::task::unconstrained(async {
-        let world = Arc::new(World::new(choices, setting.mutants.clone(), traced, setting.profile));
-        Box::pin(run(&world)).await;
-        world
+    let world = Arc::new(World::new(choices, setting.mutants.clone(), traced, setting.profile));
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(tokio::task::unconstrained(Box::pin(run(&world))));
     }));
+    if let Err(stopped) = played {
+        let words = stopped.downcast_ref::<String>().map(String::as_str);
+        let words = words.or(stopped.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+        world.violated(|| format!("the program stops: {words}"));
+    }
     drop(runtime);
     let (violation, steps) = (world.violation(), world.steps());
     let world = Arc::into_inner(world).expect("every task was dropped, and with it its hold on the world");

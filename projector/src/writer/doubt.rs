@@ -1,6 +1,5 @@
 //! What a writer finds out before a batch is tried again: which ids are stored, whether a COMMIT without an answer stands, whether its
-//! positions were moved, when
-//! the database answers once more. It must never take anything for committed that a position does not say.
+//! positions were moved, when the database answers once more. It must never take anything for committed that a position does not say.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use ledger_store::{Ids, Loaded, PartitionBatch, Standing, Store, StoreError};
 use tokio::time::Instant;
 
 use super::pending::{Pending, ids_of};
-use super::{Flow, GO_ON, STOPPED, Slot, Writer, backoff};
+use super::{Flow, GO_ON, STOPPED, Slot, Writer, WriterError, backoff};
 use crate::health::Waiting;
 use crate::meters;
 
@@ -31,16 +30,19 @@ impl<S: Store> Writer<S> {
         match self.stored_positions().await {
             Ok(stored) => {
                 self.database_answered();
-                let moved = |(partition, slot): (&i32, &Slot)| {
-                    (stored.get(partition) != Some(&slot.standing)).then_some(*partition)
-                };
-                let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
-                self.lose_all(&moved);
+                self.lose_moved(&stored);
                 Ok(GO_ON)
             }
             // Once: records that came meanwhile must not wait for this look, and there is a next one.
             Err(error) => self.wait_after(error, &mut backoff()).await,
         }
+    }
+
+    fn lose_moved(&mut self, stored: &BTreeMap<i32, Standing>) {
+        let moved =
+            |(partition, slot): (&i32, &Slot)| (stored.get(partition) != Some(&slot.standing)).then_some(*partition);
+        let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
+        self.lose_all(&moved);
     }
 
     pub(super) async fn loaded(&mut self, partition: i32) -> Result<Loaded, StoreError> {
@@ -51,6 +53,30 @@ impl<S: Store> Writer<S> {
     async fn stored_positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let _asking = self.parts.shared.asks(&self.parts.name);
         self.parts.store.positions().await
+    }
+
+    /// The stored positions, however long it takes to hear them; `None` when the projector stops.
+    async fn awaited_positions(&mut self) -> Result<Option<BTreeMap<i32, Standing>>, WriterError> {
+        let mut backoff = backoff();
+        loop {
+            match self.stored_positions().await {
+                Ok(stored) => return Ok(Some(stored)),
+                Err(error) => {
+                    if self.wait_after(error, &mut backoff).await?.is_break() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// To be asked after every look-up. Rows of tables that were swapped in, or that another projector folded on, since the state was
+    /// loaded do not go with it: both together are no state that ever was, and a fold over it may come to what is impossible (an order
+    /// that is given back before it was taken). A position never comes back to where it was, so a single look afterwards tells.
+    async fn lose_what_moved_meanwhile(&mut self) -> Flow {
+        let Some(stored) = self.awaited_positions().await? else { return Ok(STOPPED) };
+        self.lose_moved(&stored);
+        Ok(GO_ON)
     }
 
     pub(super) async fn after_known_id(
@@ -78,7 +104,7 @@ impl<S: Store> Writer<S> {
             }
             pending.looked_up = true;
         }
-        Ok(GO_ON)
+        self.lose_what_moved_meanwhile().await
     }
 
     /// Asks for what the batch refers to and the fold does not know.
@@ -93,7 +119,7 @@ impl<S: Store> Writer<S> {
                 return Ok(STOPPED);
             }
         }
-        Ok(GO_ON)
+        self.lose_what_moved_meanwhile().await
     }
 
     async fn look_up(&mut self, partition: i32, pending: &mut Pending, ids: Ids) -> Flow {
@@ -125,17 +151,7 @@ impl<S: Store> Writer<S> {
     ) -> Flow {
         meters::commit_unknown();
         tracing::info!(writer = self.parts.name, %error, "a commit gave no answer: the positions decide");
-        let mut backoff = backoff();
-        let stored = loop {
-            match self.stored_positions().await {
-                Ok(stored) => break stored,
-                Err(error) => {
-                    if self.wait_after(error, &mut backoff).await?.is_break() {
-                        return Ok(STOPPED);
-                    }
-                }
-            }
-        };
+        let Some(stored) = self.awaited_positions().await? else { return Ok(STOPPED) };
         // No word yet that the database answers again: reading goes on where writing does not, and what is left is written next.
         for effects in effects {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);

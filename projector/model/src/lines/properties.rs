@@ -9,6 +9,7 @@ use super::system::LinesSystem;
 type Condition = fn(&LinesSystem, &LinesState) -> bool;
 
 pub const ALWAYS: &[(&str, Condition)] = &[
+    ("the fold comes to nothing impossible", never_stops),
     ("INV-3: what arrived is available, held or sold, in each partition", stock_adds_up),
     ("INV-11: nothing that the fold told is passed over by a cursor", told_before_the_cursor),
     ("no line is given back unless its order has ended", no_early_release),
@@ -21,6 +22,11 @@ pub const SOMETIMES: &[(&str, Condition)] = &[("it comes to rest", at_rest)];
 
 fn ended(stage: Option<Stage>) -> bool {
     matches!(stage, Some(Stage::Rejected | Stage::Cancelled(_)))
+}
+
+/// However far the logs are folded.
+fn never_stops(system: &LinesSystem, state: &LinesState) -> bool {
+    [AWAY, HOME].into_iter().all(|at| !system.tables(state, at, state.partitions[at].end()).has_stopped)
 }
 
 /// Received is one piece of each.

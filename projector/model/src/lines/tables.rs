@@ -3,6 +3,8 @@
 //!
 //! It must never have a rule of its own. Next: [`super::state`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use ledger_fold::{
     BatchEffects, BatchFold, LineState, OrderRow, PartitionState, Prior, Record, ReservationKey, ReservationRow,
     ReservationState, Stage, asked_again,
@@ -38,6 +40,8 @@ pub struct Tables {
     pub told: Vec<ToldBy>,
     /// Pieces that were added to the other partition's stock past the log, by offset.
     pub given_past_the_log: Vec<u8>,
+    /// The fold has stopped at a state that is impossible. The rest is as before that record.
+    pub has_stopped: bool,
 }
 
 impl Tables {
@@ -45,7 +49,8 @@ impl Tables {
     pub fn of(protocol: LinesProtocol, partition: usize, records: &[Says]) -> Self {
         let mut tables = Self::default();
         for (offset, says) in (0..).zip(records) {
-            let effects = tables.fold(partition, offset, *says);
+            let folded = catch_unwind(AssertUnwindSafe(|| tables.fold(partition, offset, *says)));
+            let Ok(effects) = folded else { return Self { has_stopped: true, ..tables } };
             tables.commit(protocol, partition, effects);
         }
         tables
