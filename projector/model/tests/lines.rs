@@ -73,7 +73,7 @@ fn a_line_decided_after_the_end_that_keeps_its_stock_is_found() {
 #[test]
 fn an_expiry_that_beats_an_earlier_confirm_is_found() {
     let protocol = LinesProtocol { orders_kept: OrdersKept::UntilConfirmed, ..LinesProtocol::default() };
-    finds(protocol, "hold, confirm, cancel and expiry", &["a confirmed order stays so"]);
+    finds(protocol, "hold, confirm, cancel and expiry", &["a confirmed order stays so", "the fold"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::tables;
 use crate::world::lock;
 
 /// How long the system may take to come to rest once nothing disturbs it.
-const REST_LIMIT: Duration = Duration::from_secs(150);
+const REST_LIMIT: Duration = Duration::from_secs(600);
 
 /// Waits until nothing disturbs any more, then for rest, then looks at everything once.
 pub(crate) async fn judge(cast: Rc<Cast>) {

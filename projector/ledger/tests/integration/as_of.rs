@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::setting::{Append, Setting, code, last_line, order, partition_of, product_in, receipt, stderr};
+use crate::setting::{Append, PAUSE, Setting, code, last_line, order, partition_of, product_in, receipt, stderr};
 
 fn stock(setting: &Setting, args: &[&str]) -> Value {
     let output = setting.ledger(&[&["stock", "--output", "json"], args].concat());
@@ -125,7 +125,7 @@ async fn stock_is_as_it_was_at_a_time() {
 /// Kafka counts time in milliseconds: waits for the next one.
 async fn until_after(time: chrono::DateTime<chrono::Utc>) {
     while chrono::Utc::now().timestamp_millis() <= time.timestamp_millis() + 1 {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use world::World;
 
+use crate::setting::PAUSE;
+
 const ENVELOPE: &str = include_str!("../../../operator/src/import/testdata/connect-envelope.jsonl");
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -302,6 +304,6 @@ fn wait_for(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
         assert!(started.elapsed() < LIMIT, "waited in vain for {what}");
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor};
 use crate::setting::{PARTITIONS, Setting, code, last_line, product_in, receipt, stderr};
 
 /// How many there are.
-const MIGRATIONS: i64 = 23;
+const MIGRATIONS: i64 = 27;
 
 fn steps(setting: &Setting, further: &[(&str, &str)]) -> Vec<(String, String)> {
     let output = setting.ledger_with(&["migrate", "--output", "json"], further);
@@ -99,6 +99,10 @@ async fn each_user_may_do_its_own_work_and_no_more() {
                 "DROP TABLE orders",
                 "DELETE FROM orders",
                 "UPDATE orders SET quantity = 1",
+                "UPDATE orders SET kafka_offset = 1",
+                "UPDATE reservations SET quantity = 1",
+                "DELETE FROM reservations",
+                "UPDATE open_orders SET due_at = NOW()",
                 "DELETE FROM positions",
                 "UPDATE dead_letters SET reason = ''",
                 "ALTER TABLE orders ADD x INT",

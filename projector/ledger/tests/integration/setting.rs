@@ -23,6 +23,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 
 /// Far longer than anything here takes: a condition that is not met by then never will be.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// Between looks: who waits leaves the cores to those that are waited for.
+pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 pub(crate) const PARTITIONS: i32 = 4;
 
 pub(crate) struct Setting {
@@ -313,7 +315,7 @@ impl Setting {
                 return;
             }
             assert!(started.elapsed() < LIMIT, "{sql}: still {found:?} in {}", self.name);
-            tokio::task::yield_now().await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -408,7 +410,7 @@ impl Projector {
                 return ended.signal().unwrap_or_else(|| panic!("it ended by itself: {}", self.log()));
             }
             assert!(started.elapsed() < LIMIT, "it does not end: {}", self.log());
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -421,7 +423,7 @@ impl Projector {
                 return (ended.code().unwrap_or(-1), said);
             }
             assert!(started.elapsed() < LIMIT, "it does not end: {}", self.log());
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
     }
 }

@@ -11,7 +11,7 @@ use ledger_store::{GenerationKey, Ids, LiveStore, MixedFolds, PartitionBatch, St
 use sqlx::{Connection, Executor, MySqlConnection};
 use uuid::Uuid;
 
-use crate::setting::{LIMIT, PARTITIONS, Setting, order, partition_of, product_in, receipt};
+use crate::setting::{LIMIT, PARTITIONS, PAUSE, Setting, order, partition_of, product_in, receipt};
 
 /// Records of one partition from `from` on.
 pub(crate) fn records(partition: i32, from: i64, key: &str, values: &[String]) -> Vec<OwnedRecord> {
@@ -324,7 +324,7 @@ async fn waiting_session(setting: &Setting) -> u64 {
             return session;
         }
         assert!(started.elapsed() < LIMIT, "nobody waits");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::setting::{LIMIT, PARTITIONS, Setting, order, partition_of, product_in, receipt};
+use crate::setting::{LIMIT, PARTITIONS, PAUSE, Setting, order, partition_of, product_in, receipt};
 
 const LIMITS: Limits = Limits { records: 100, bytes: 1 << 20 };
 
@@ -228,7 +228,7 @@ async fn inv_1_an_unknown_commit_that_was_overtaken_is_read_anew() {
     let began = std::time::Instant::now();
     while proxy.cuts.load(Ordering::SeqCst) == 0 {
         assert!(began.elapsed() < LIMIT);
-        tokio::task::yield_now().await;
+        tokio::time::sleep(PAUSE).await;
     }
     // Somebody else folds further before the writer can look.
     setting.execute("UPDATE positions SET next_offset = 5 WHERE kafka_partition = 1").await;
@@ -254,7 +254,7 @@ async fn inv_1_an_unknown_commit_is_superseded_by_other_tables_at_the_same_offse
     let began = std::time::Instant::now();
     while proxy.cuts.load(Ordering::SeqCst) == 0 {
         assert!(began.elapsed() < LIMIT);
-        tokio::task::yield_now().await;
+        tokio::time::sleep(PAUSE).await;
     }
     // The batch stands, but what is live by now are other tables, whose stock was another.
     setting.execute("UPDATE positions SET generation = 2").await;

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 
 use super::{check, project, told};
 use crate::rebuild::{contents, fill, flow, folded, rebuild};
-use crate::setting::{LIMIT, Setting, free_address};
+use crate::setting::{LIMIT, PAUSE, Setting, free_address};
 
 /// Of any host: root is known from its own machine only.
 const ADMIN: &str = "boss";
@@ -81,7 +81,7 @@ impl Server {
                 Ok(connection) => return connection,
                 Err(error) => assert!(started.elapsed() < LIMIT, "{error}: {}", self.folder.display()),
             }
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
     }
 }
@@ -193,7 +193,7 @@ async fn wait_until_folded(server: &Server, setting: &Setting) {
             return;
         }
         assert!(started.elapsed() < LIMIT, "folded {folded:?} of {ends}, unpublished {unpublished}");
-        tokio::task::yield_now().await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

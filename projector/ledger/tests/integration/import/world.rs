@@ -16,7 +16,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 
-use crate::setting::until_applied;
+use crate::setting::{PAUSE, until_applied};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Of the ledger. Few, so that products share partitions.
@@ -184,7 +184,7 @@ impl World {
         let started = Instant::now();
         while self.positions().await != ends {
             assert!(started.elapsed() < LIMIT, "the projector does not reach {ends:?}: see {:?}", self.folder);
-            tokio::task::yield_now().await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

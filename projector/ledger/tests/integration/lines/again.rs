@@ -84,7 +84,11 @@ async fn lines_that_are_undecided_for_long_are_asked_for_again() {
     // The line's partition does not fold: somebody holds its position.
     let mut other = setting.database().await;
     other.execute("START TRANSACTION").await.expect("begun");
-    other.execute("SELECT * FROM positions WHERE kafka_partition = 2 FOR UPDATE").await.expect("locked");
+    let held = format!(
+        "SELECT * FROM positions WHERE topic = '{}' AND kafka_partition = 2 FOR UPDATE",
+        setting.topic("orders")
+    );
+    other.execute(sqlx::AssertSqlSafe(held)).await.expect("locked");
     setting.append_event(&bars[1], &order_of(80, &[(&bars[1], 1), (&bars[2], 1)], None)).await;
     projector.until("/metrics", |_, body| {
         let count = body.lines().find_map(|line| line.strip_prefix("ledger_lines_asked_again_total "));
