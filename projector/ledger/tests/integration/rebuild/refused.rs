@@ -67,7 +67,7 @@ async fn inv_9_a_log_that_is_altered_or_recreated_while_it_is_rebuilt_is_refused
     setting
         .execute(&format!(
             "CREATE TRIGGER hold BEFORE UPDATE ON generations FOR EACH ROW \
-             IF NEW.phase = 'compare' THEN DO GET_LOCK('{lock}', 300); END IF"
+             IF NEW.phase = 'compare' AND OLD.phase <> 'compare' THEN DO GET_LOCK('{lock}', 300); END IF"
         ))
         .await;
     let mut holder = setting.database().await;
