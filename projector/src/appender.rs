@@ -147,7 +147,7 @@ impl LogAppender {
             .set("linger.ms", "0")
             .set("queue.buffering.max.messages", QUEUE_MESSAGES)
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES);
-        let producer = Arc::new(DroppedAside::new(config.create_with_context(QuietContext)?));
+        let producer = Arc::new(DroppedAside::new(config.create_with_context(QuietContext::default())?));
         *held = Some(Arc::clone(&producer));
         Ok(producer)
     }

@@ -24,6 +24,8 @@ pub struct Health {
     waiting_for_kafka: Mutex<BTreeMap<String, String>>,
     /// Partitions of ours that an open transaction blocks for long, each in words.
     blocked: Mutex<Vec<String>>,
+    /// Partitions of others that nobody folds, each in words.
+    unfolded: Mutex<Vec<String>>,
     /// Partitions whose outcomes are refused.
     unpublished: Mutex<BTreeMap<i32, Unpublished>>,
 }
@@ -88,6 +90,11 @@ impl Health {
         self.joined.store(true, Ordering::Release);
     }
 
+    /// Our share was taken away: the group has not said yet what it is now.
+    pub(crate) fn handed_over(&self) {
+        self.joined.store(false, Ordering::Release);
+    }
+
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Release);
     }
@@ -128,6 +135,19 @@ impl Health {
     /// Kafka answered a part; true when it had waited.
     pub fn kafka_answered(&self, part: &str) -> bool {
         lock(&self.waiting_for_kafka).remove(part).is_some()
+    }
+
+    /// Whether nothing can be folded here now: a part waits for a server, or should have been answered long ago, or no share was given.
+    pub(crate) fn cannot_fold(&self) -> bool {
+        !self.joined.load(Ordering::Acquire)
+            || !lock(&self.waiting).is_empty()
+            || !lock(&self.waiting_for_kafka).is_empty()
+            || lock(&self.asking).values().any(|since| since.elapsed() >= SUSPICIOUS_AFTER)
+    }
+
+    /// Says which partitions of others nobody folds, each in words; none when none is.
+    pub(crate) fn unfolded(&self, partitions: Vec<String>) {
+        *lock(&self.unfolded) = partitions;
     }
 
     /// Says which partitions of ours an open transaction blocks for long, each in words; none when none is.
@@ -184,6 +204,7 @@ impl Health {
         }
         // Nothing of them can be folded, however well everything here is.
         reasons.extend(lock(&self.blocked).iter().cloned());
+        reasons.extend(lock(&self.unfolded).iter().cloned());
         Readiness { ready: reasons.is_empty(), reasons }
     }
 }
@@ -236,6 +257,12 @@ mod tests {
         health.blocked(vec!["partition 7 is blocked".to_owned()]);
         assert_eq!(readiness(&[]), Readiness { ready: false, reasons: vec!["partition 7 is blocked".to_owned()] });
         health.blocked(Vec::new());
+        health.unfolded(vec!["partition 2 belongs to another member".to_owned()]);
+        assert_eq!(readiness(&[]).reasons, ["partition 2 belongs to another member"]);
+        health.unfolded(Vec::new());
+        health.handed_over();
+        assert_eq!(readiness(&[]).reasons, ["the consumer group has not assigned partitions yet"]);
+        health.joined();
         health.cannot_publish(3, "no leader", false);
         assert!(readiness(&[]).ready, "it may pass");
         health.cannot_publish(3, "too large", true);

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
 //! loop), [`relay`] (outcomes out), [`appender`] and [`ticker`] (what the projector itself appends to the log), [`shared`] and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
-//! refused later), [`status`], [`blocked`], [`http`].
+//! refused, and waited for, later), [`status`], [`blocked`], `unfolded`, [`http`].
 
 pub mod appender;
 pub mod blocked;
@@ -23,4 +23,5 @@ pub mod start_check;
 mod starting;
 pub mod status;
 pub mod ticker;
+mod unfolded;
 pub mod writer;

@@ -1,5 +1,5 @@
 //! Looks at the whole every few seconds: lag per partition and generations for the metrics, whether an open transaction blocks a
-//! partition, and whether the database answers while nothing is written. It must never change anything.
+//! partition, whether somebody else has one and does not fold it, and whether the database answers while nothing is written. It must never change anything.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::health::Waiting;
 use crate::http::Sources;
 use crate::meters;
 use crate::shared::Shared;
-use crate::status::StatusError;
+use crate::status::{Status, StatusError};
+use crate::unfolded::Others;
 
 const INTERVAL: Duration = Duration::from_secs(2);
 /// How long the last stable offset may stand before the end without a word: writers' transactions are open for a moment.
@@ -21,11 +22,11 @@ const BLOCKED_PATIENCE: Duration = Duration::from_secs(10);
 /// The name under which this part waits for the database.
 const PART: &str = "monitor";
 
-/// Runs until `stop`.
-pub async fn run(sources: Sources, stop: CancellationToken) {
-    let mut blocks = Blocks::default();
+/// Runs until `stop`. `group` shares the partitions.
+pub async fn run(sources: Sources, group: String, stop: CancellationToken) {
+    let (mut blocks, mut others) = (Blocks::default(), Others::of_group(group));
     while !stop.is_cancelled() {
-        look(&sources, &mut blocks).await;
+        look(&sources, &mut blocks, &mut others).await;
         sources.metrics.run_upkeep();
         // Rendering is what lets gauges that nobody sets any more disappear, also where nobody scrapes.
         drop(sources.metrics.render());
@@ -36,7 +37,7 @@ pub async fn run(sources: Sources, stop: CancellationToken) {
     }
 }
 
-async fn look(sources: &Sources, blocks: &mut Blocks) {
+async fn look(sources: &Sources, blocks: &mut Blocks, others: &mut Others) {
     let shared = &sources.shared;
     match sources.status.read().await {
         Ok(status) => {
@@ -46,6 +47,7 @@ async fn look(sources: &Sources, blocks: &mut Blocks) {
             partitions.clone().for_each(meters::lag);
             let blocked: Vec<Blocked> = partitions.filter_map(|partition| partition.blocked()).collect();
             shared.health.blocked(blocks.look(&blocked).iter().map(ToString::to_string).collect());
+            look_at_others(shared, &status, others);
             meters::generations(&status);
         }
         Err(StatusError::Store(error)) if !error.fault().is_some_and(Fault::ends_connection) => {
@@ -57,12 +59,23 @@ async fn look(sources: &Sources, blocks: &mut Blocks) {
                 tracing::warn!(%error, "{words}");
             }
         }
-        // The database was asked first, and answered.
+        // The database was asked first, and answered. That Kafka does not is told by `log_watch`.
         Err(error) => {
             database_answered(shared);
             tracing::debug!(%error, "the lag cannot be known");
         }
     }
+}
+
+/// Who cannot fold itself, for whatever reason, finds every partition standing.
+fn look_at_others(shared: &Shared, status: &Status, others: &mut Others) {
+    if status.database_read_only || shared.health.cannot_fold() {
+        others.forget();
+    }
+    let partitions = status.partitions.iter().filter(|partition| !shared.owns(partition.partition));
+    let found = others.look(partitions);
+    meters::unfolded(found.len());
+    shared.health.unfolded(found.iter().map(ToString::to_string).collect());
 }
 
 fn database_answered(shared: &Shared) {

@@ -14,6 +14,8 @@ pub const RETENTION_BYTES: &str = "retention.bytes";
 pub const TIMESTAMP_TYPE: &str = "message.timestamp.type";
 /// The broker's clock times every record: the only clock that all writers share, and no record is refused for its own.
 pub const LOG_APPEND_TIME: &str = "LogAppendTime";
+/// How many replicas must have a record before it is acknowledged.
+pub const MIN_INSYNC_REPLICAS: &str = "min.insync.replicas";
 pub const COMPRESSION_TYPE: &str = "compression.type";
 /// The broker keeps records as they are, whatever codec a writer used on the way to it. Then its limit of bytes is one of what whoever
 /// reads them holds in memory: nothing bounds what a compressed record is unpacked to.

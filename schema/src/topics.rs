@@ -2,7 +2,9 @@
 //!
 //! It must never let the log expire, by time, by size or by an unclean leader (INV-9). Next: [`crate::partitioner`].
 
-use crate::topic_settings::{COMPRESSION_TYPE, Keeps, LOG_APPEND_TIME, TIMESTAMP_TYPE, UNCOMPRESSED};
+use crate::topic_settings::{
+    COMPRESSION_TYPE, Keeps, LOG_APPEND_TIME, MIN_INSYNC_REPLICAS, TIMESTAMP_TYPE, UNCOMPRESSED,
+};
 
 /// Partitions of the log unless the operator asked for another number when it was created. Frozen at creation: the
 /// count decides where a key lies.
@@ -71,7 +73,7 @@ impl TopicSpec {
                 ("cleanup.policy", "delete".to_owned()),
                 ("retention.ms", "-1".to_owned()),
                 ("retention.bytes", "-1".to_owned()),
-                ("min.insync.replicas", min_insync_replicas.to_owned()),
+                (MIN_INSYNC_REPLICAS, min_insync_replicas.to_owned()),
                 ("unclean.leader.election.enable", "false".to_owned()),
                 ("max.message.bytes", MAX_MESSAGE_BYTES.to_string()),
                 (TIMESTAMP_TYPE, LOG_APPEND_TIME.to_owned()),

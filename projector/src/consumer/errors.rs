@@ -47,7 +47,8 @@ pub(super) enum Judged {
 /// Everything else.
 pub(super) fn judge(topic: &str, cause: KafkaError) -> Result<Judged, ConsumerError> {
     match fault_of(&cause) {
-        Fault::NoAnswer | Fault::Passes => {
+        // Who is not let in any more is let in again once somebody has mended the credentials: `log_watch.rs` says so meanwhile.
+        Fault::NoAnswer | Fault::Passes | Fault::NotAdmitted => {
             tracing::debug!(%cause, "the Kafka client mends this itself");
             Ok(Judged::Passes)
         }
@@ -60,7 +61,7 @@ pub(super) fn judge(topic: &str, cause: KafkaError) -> Result<Judged, ConsumerEr
     }
 }
 
-/// Which answers about the log are waited for: those that pass, for as long as they come; and that the topic is missing, for a
+/// Which answers about the log are waited for: those that pass, and that we are not let in, for as long as they come; and that the topic is missing, for a
 /// while. It was there, or we would not ask: a broker that has just started may not have heard of it yet.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
@@ -72,7 +73,7 @@ impl Patience {
     pub(super) fn waits_for(&mut self, error: &LogCheckError) -> bool {
         if !error.is_topic_missing() {
             self.missing_since = None;
-            return error.is_retryable();
+            return error.is_retryable() || error.is_not_admitted();
         }
         let now = Instant::now();
         now.duration_since(*self.missing_since.get_or_insert(now)) < TOPIC_PATIENCE
@@ -95,8 +96,7 @@ mod tests {
     #[test]
     fn leaders_that_move_stop_nobody_and_a_log_that_is_gone_does() {
         let consumed = |code| judge("orders", KafkaError::MessageConsumption(code));
-        for code in
-            [Code::OffsetNotAvailable, Code::NotLeaderForPartition, Code::KafkaStorageError, Code::AllBrokersDown]
+        for code in [Code::OffsetNotAvailable, Code::NotLeaderForPartition, Code::AllBrokersDown, Code::Authentication]
         {
             assert_eq!(consumed(code).expect("passes"), Judged::Passes, "{code}");
         }
@@ -129,6 +129,7 @@ mod tests {
         for _ in 0..3 {
             tokio::time::advance(TOPIC_PATIENCE * 10).await;
             assert!(patience.waits_for(&failed(Code::OffsetNotAvailable)));
+            assert!(patience.waits_for(&failed(Code::Authentication)), "a password that was rotated");
         }
         let truncated = LogRefusal::IncompletePositions { topic: "orders".to_owned(), expected: 3, found: 2 };
         assert!(!patience.waits_for(&truncated.into()), "what is refused is refused");

@@ -47,8 +47,9 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
             let mut state = self.state();
             (std::mem::take(&mut state.assigned), std::mem::take(&mut state.paused))
         };
-        // What is not ours is not waited for.
+        // What is not ours is not waited for. That brokers are away is `log_watch.rs`'s to say, and stays.
         self.parts.shared.health.kafka_answered(PART);
+        self.parts.shared.health.handed_over();
         if assigned.is_empty() {
             return;
         }
@@ -253,6 +254,16 @@ mod tests {
         );
         let now = group.parts.shared.readiness().reasons.join("; ");
         assert!(!now.contains("Kafka"), "{now}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_taken_its_share_is_not_ready_until_it_has_another() {
+        let (client, group, _) = assigned(vec![stands_at(7)]).await;
+        let reasons = || group.parts.shared.readiness().reasons.join("; ");
+        assert!(!reasons().contains("has not assigned"), "{}", reasons());
+        group.parts.shared.health.waits_for_kafka("log watch", "no broker".to_owned());
+        group.rebalance(&client, None).await;
+        assert!(reasons().contains("has not assigned") && reasons().contains("no broker"), "{}", reasons());
     }
 
     #[tokio::test(start_paused = true)]

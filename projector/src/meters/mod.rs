@@ -37,6 +37,7 @@ const LAG_SECONDS: &str = "ledger_lag_seconds";
 const END: &str = "ledger_end_offset";
 const STABLE: &str = "ledger_stable_offset";
 const BLOCKED: &str = "ledger_blocked_seconds";
+const UNFOLDED: &str = "ledger_unfolded_partitions";
 const PRODUCTS: &str = "ledger_products";
 const RELAY_CURSOR: &str = "ledger_relay_cursor";
 const RELAY_PUBLISHED: &str = "ledger_relay_published_total";
@@ -97,6 +98,7 @@ fn describe() {
     describe_gauge!(END, "High watermark: end of the log, by partition");
     describe_gauge!(STABLE, "Last stable offset: end of what can be folded now, by partition");
     describe_gauge!(BLOCKED, Unit::Seconds, "Age of the open transaction that blocks a partition; 0 when none does");
+    describe_gauge!(UNFOLDED, "Partitions that another member of the consumer group has, and does not fold");
     describe_gauge!(PRODUCTS, "Products held in memory, by partition");
     describe_gauge!(GENERATION, "Number of the live generation of tables");
     describe_gauge!(FOLD_VERSION, "Version of the rules that the live tables were folded by");
@@ -196,6 +198,11 @@ pub fn lag(status: &PartitionStatus) {
     gauge!(STABLE, "partition" => partition.clone()).set(f64_of(stable_offset));
     let blocked = blocked_since.and_then(|since| (Utc::now() - since).to_std().ok());
     gauge!(BLOCKED, "partition" => partition).set(blocked.unwrap_or_default().as_secs_f64());
+}
+
+/// How many partitions of others nobody folds.
+pub fn unfolded(partitions: usize) {
+    gauge!(UNFOLDED).set(f64_of_count(partitions));
 }
 
 /// The partition is not ours any more: its gauges have no value, until they disappear.

@@ -23,7 +23,7 @@ use crate::consumer::{CheckedPositions, ConsumerError, Group, GroupParts, LogCon
 use crate::health::Health;
 use crate::http::{self, Sources};
 use crate::intake::{Control, Intake, Limits};
-use crate::log_watch::LogWatch;
+use crate::log_watch::{LOOK_LIMIT, LogWatch};
 use crate::meters;
 use crate::monitor;
 use crate::relay::{Compression, RelayError, RelayGroup, RelaySettings, RelayTopics};
@@ -83,17 +83,19 @@ pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<
     let sources = Sources {
         shared: Arc::new(Shared::new(partition_count)),
         metrics,
-        status: StatusReader::new(kafka, inspector.clone(), database.clone(), &topics.orders),
+        // The monitor has the database to look at as well, also while Kafka is silent.
+        status: StatusReader::new(kafka, inspector.with_timeout(LOOK_LIMIT), database.clone(), &topics.orders),
         database: options.database.clone(),
         inspector,
         topic: options.topics.orders.clone(),
     };
     let watch = LogWatch {
         inspector: sources.inspector.clone(),
-        topic: options.topics.orders.clone(),
-        identity: identity.clone(),
+        topics: options.topics.clone(),
+        identity,
+        shared: sources.shared.clone(),
     };
-    let parts = Parts::start(&options, sources, &identity, listener, &stop)?;
+    let parts = Parts::start(&options, sources, &watch, listener, &stop)?;
     match parts.run(&stop).await {
         Err(error) if !matches!(error, ProjectionError::Log(_)) => Err(watch.explain(error).await),
         outcome => outcome,
@@ -120,10 +122,11 @@ impl Parts {
     fn start(
         options: &ProjectionOptions,
         sources: Sources,
-        identity: &LogIdentity,
+        watch: &LogWatch,
         listener: TcpListener,
         stop: &CancellationToken,
     ) -> Result<Self, ProjectionError> {
+        let identity = &watch.identity;
         let partition_count = identity.partition_count;
         let limits = options.batch.limits;
         // Two batches: one that is taken next while the other is written.
@@ -169,15 +172,10 @@ impl Parts {
         let consumer = LogConsumer::new(&options.kafka, &options.group_id, group, runtime, resyncs, stop.clone())?;
         let consumer = spawn_consumer(consumer)?;
         tasks.spawn(async move { (Part::Consumer, consumer_outcome(consumer.await)) });
-        let watch = LogWatch {
-            inspector: sources.inspector.clone(),
-            topic: options.topics.orders.clone(),
-            identity: identity.clone(),
-        };
-        let watching = watch.run(stop.clone());
+        let watching = watch.clone().run(stop.clone());
         tasks.spawn(async move { (Part::Other, watching.await.map_err(ProjectionError::from)) });
         let shared = sources.shared.clone();
-        let monitor = monitor::run(sources.clone(), stop.clone());
+        let monitor = monitor::run(sources.clone(), options.group_id.clone(), stop.clone());
         tasks.spawn(async move {
             monitor.await;
             (Part::Other, Ok(()))

@@ -228,7 +228,7 @@ impl CursorReader {
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error");
-        let client = config.create_with_context(QuietContext);
+        let client = config.create_with_context(QuietContext::default());
         client.map(DroppedAside::new).map_err(|cause| self.failed("Kafka client settings", cause))
     }
 

@@ -73,7 +73,7 @@ pub(super) fn passes(error: &KafkaUseError) -> bool {
         KafkaUseError::Failed { cause, .. } => {
             !matches!(cause, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
         }
-        KafkaUseError::Unreachable { .. } => true,
+        KafkaUseError::Unreachable { .. } | KafkaUseError::NotAdmitted { .. } => true,
         KafkaUseError::MissingTopic { .. } | KafkaUseError::Native { .. } => false,
     }
 }

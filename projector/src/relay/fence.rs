@@ -51,7 +51,7 @@ fn fence(kafka: &KafkaSettings, cursors_topic: &str, partition: i32) -> Result<(
         .set("enable.idempotence", "true")
         .set("acks", "all");
     let producer: FutureProducer<QuietContext> =
-        config.create_with_context(QuietContext).map_err(|cause| KafkaUseError::Failed { action, cause })?;
+        config.create_with_context(QuietContext::default()).map_err(|cause| KafkaUseError::Failed { action, cause })?;
     let producer = DroppedAside::new(producer);
     producer.init_transactions(FENCE_LIMIT).map_err(|cause| use_error(kafka.brokers(), action, cause))
 }

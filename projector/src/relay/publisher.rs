@@ -61,7 +61,7 @@ impl Publisher {
             .set("linger.ms", "0")
             .set("queue.buffering.max.messages", (IN_FLIGHT * 2).to_string())
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES);
-        let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext)?;
+        let producer: FutureProducer<QuietContext> = config.create_with_context(QuietContext::default())?;
         let producer = DroppedAside::new(producer);
         producer.init_transactions(INIT_LIMIT)?;
         ledger_failpoints::reach(FailPoint::RelayFenced);

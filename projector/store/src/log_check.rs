@@ -52,6 +52,11 @@ impl LogCheckError {
         }
     }
 
+    /// Whether brokers do not let us in.
+    pub fn is_not_admitted(&self) -> bool {
+        matches!(self, Self::Kafka(error) if error.is_not_admitted())
+    }
+
     /// Whether brokers do not know a topic: gone, or not heard of yet.
     pub fn is_topic_missing(&self) -> bool {
         matches!(self, Self::Kafka(error) if error.is_topic_missing())

@@ -4,7 +4,8 @@
 //!
 //! The consuming side passes what the client mends by itself, *at the same place*: leaders, coordinators and controllers move,
 //! replicas are behind, a broker is away. What may be a hole in what was delivered (a record that does not decode, an offset that
-//! is gone) never passes; nor do rights and settings, which somebody has to mend. The appending side names what a broker
+//! is gone) never passes; nor do rights and settings, which somebody has to mend. Credentials are a meaning of their own: a client that
+//! runs tries again at the same place, and whoever starts is told. The appending side names what a broker
 //! answers before it writes, or what the client says of a record that it did not take.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -22,6 +23,9 @@ pub enum Fault {
     NoTopic,
     /// The offset that was asked for is not in the log.
     OffsetGone,
+    /// Brokers do not let the client in: user, password or mechanism. The client tries again by itself, at the same place, so whoever
+    /// runs waits; whoever starts is refused, since somebody has to mend it.
+    NotAdmitted,
     /// It would be refused again, or nobody knows. Stop with the cause.
     Other,
 }
@@ -76,7 +80,7 @@ const NO_ANSWER: &[Code] = &[
     Code::MessageTimedOut,
     Code::TimedOutQueue,
     Code::NetworkException,
-    // A broker that dies during the handshake. What is wrong with certificates shows as no answer at a start.
+    // What is wrong with certificates the client reports with it (`is_not_admitted`); a reader tries again.
     Code::SSL,
 ];
 
@@ -127,10 +131,15 @@ const PASSES: &[Code] = &[
     Code::PartitionEOF,
 ];
 
+/// Whoever says so knows the client by its credentials, and takes them for wrong.
+const NOT_ADMITTED: &[Code] =
+    &[Code::Authentication, Code::SaslAuthenticationFailed, Code::UnsupportedSASLMechanism, Code::IllegalSASLState];
+
 fn asking(code: Code) -> Fault {
     match code {
         _ if NO_ANSWER.contains(&code) => Fault::NoAnswer,
         _ if PASSES.contains(&code) => Fault::Passes,
+        _ if NOT_ADMITTED.contains(&code) => Fault::NotAdmitted,
         Code::UnknownTopicOrPartition | Code::UnknownTopicId | Code::UnknownTopic | Code::UnknownPartition => {
             Fault::NoTopic
         }
@@ -170,7 +179,7 @@ mod tests {
     #[rustfmt::skip]
     fn table() -> Vec<(Code, Fault, AppendAnswer)> {
         use AppendAnswer::{BeforeAppend as Before, Doubt};
-        use Fault::{NoAnswer, NoTopic, OffsetGone, Other, Passes};
+        use Fault::{NoAnswer, NoTopic, NotAdmitted, OffsetGone, Other, Passes};
         use Refusal::{Clock, Invalid, NotAllowed, OtherRecord, QueueFull, TooFewReplicas, TooLarge};
         vec![
             (Code::BadMessage, Other, Doubt),
@@ -203,7 +212,7 @@ mod tests {
             (Code::State, Other, Doubt),
             (Code::UnknownProtocol, Other, Doubt),
             (Code::NotImplemented, Other, Doubt),
-            (Code::Authentication, Other, Doubt),
+            (Code::Authentication, NotAdmitted, Doubt),
             (Code::NoOffset, Other, Doubt),
             (Code::Outdated, Other, Doubt),
             (Code::TimedOutQueue, NoAnswer, Doubt),
@@ -270,8 +279,8 @@ mod tests {
             (Code::GroupAuthorizationFailed, Other, Doubt),
             (Code::ClusterAuthorizationFailed, Other, Before(NotAllowed)),
             (Code::InvalidTimestamp, Other, Before(Clock)),
-            (Code::UnsupportedSASLMechanism, Other, Doubt),
-            (Code::IllegalSASLState, Other, Doubt),
+            (Code::UnsupportedSASLMechanism, NotAdmitted, Doubt),
+            (Code::IllegalSASLState, NotAdmitted, Doubt),
             (Code::UnsupportedVersion, Other, Before(Invalid)),
             (Code::TopicAlreadyExists, Other, Doubt),
             (Code::InvalidPartitions, Other, Doubt),
@@ -295,7 +304,7 @@ mod tests {
             (Code::OperationNotAttempted, Other, Doubt),
             (Code::KafkaStorageError, Passes, Doubt),
             (Code::LogDirNotFound, Other, Doubt),
-            (Code::SaslAuthenticationFailed, Other, Doubt),
+            (Code::SaslAuthenticationFailed, NotAdmitted, Doubt),
             (Code::UnknownProducerId, Other, Doubt),
             (Code::ReassignmentInProgress, Passes, Doubt),
             (Code::DelegationTokenAuthDisabled, Other, Doubt),

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ledger_schema::log::Watermarks;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::error::KafkaUseError;
-use crate::inspector::{LogInspector, QuietContext};
+use crate::inspector::{Asker, LogInspector};
 use crate::native::{NativeFault, look_up_offsets};
 
 const READING_WATERMARKS: &str = "reading the watermarks";
@@ -31,15 +31,24 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError`] when no broker answers, of the first partition that has none.
     pub fn watermarks_of(&self, topic: &str, partitions: &[i32]) -> Result<BTreeMap<i32, Watermarks>, KafkaUseError> {
+        let uncommitted = self.uncommitted()?;
         let ends = |client, bound| self.ends(client, topic, partitions, bound);
         let low = ends(&self.committed, Offset::Beginning)?;
         // The high watermark first. Asked the other way round, what is appended in between would look like an open transaction.
-        let high = ends(&self.uncommitted, Offset::End)?;
+        let high = ends(&uncommitted, Offset::End)?;
         let stable = ends(&self.committed, Offset::End)?;
         let marks = low.iter().zip(&stable).zip(&high).map(|(((partition, low), (_, stable)), (_, high))| {
             (*partition, Watermarks { low: *low, stable: *stable, high: *high.max(stable) })
         });
         Ok(marks.collect())
+    }
+
+    /// Whether the leader of each of these partitions answers.
+    ///
+    /// # Errors
+    /// [`KafkaUseError`] of the first that does not.
+    pub fn ask_leaders(&self, topic: &str, partitions: &[i32]) -> Result<(), KafkaUseError> {
+        self.ends(&self.committed, topic, partitions, Offset::Beginning).map(|_| ())
     }
 
     /// Per partition, the first offset whose record has at least that time (Kafka's, in milliseconds since 1970); none where no record
@@ -59,7 +68,7 @@ impl LogInspector {
     /// One bound of each partition: none is missing.
     fn ends(
         &self,
-        client: &BaseConsumer<QuietContext>,
+        client: &Asker,
         topic: &str,
         partitions: &[i32],
         bound: Offset,
@@ -76,7 +85,7 @@ impl LogInspector {
     /// The offsets that were found. Asked again while leaders move.
     fn offsets(
         &self,
-        client: &BaseConsumer<QuietContext>,
+        client: &Asker,
         topic: &str,
         partitions: &[i32],
         sought: Offset,
@@ -91,9 +100,9 @@ impl LogInspector {
             let asked = question(topic, partitions, sought).map_err(|cause| KafkaUseError::Failed { action, cause })?;
             let left = self.timeout.saturating_sub(begun.elapsed());
             match look_up_offsets(client.client(), &asked, left) {
-                Ok(()) => return Ok(answer(&asked)),
+                Ok(()) => return Self::explained(client, Ok(answer(&asked))),
                 Err(fault) if fault.passes() && left > ASK_AGAIN => std::thread::sleep(ASK_AGAIN),
-                Err(fault) => return Err(self.unanswered(topic, action, fault)),
+                Err(fault) => return Self::explained(client, Err(self.unanswered(topic, action, fault))),
             }
         }
     }

@@ -11,6 +11,11 @@ use crate::faults::{Fault, code_of, fault_of};
 pub enum KafkaUseError {
     #[error("Kafka at {brokers} cannot be reached: {cause}")]
     Unreachable { brokers: String, cause: String },
+    /// Brokers answer, and do not let the client in.
+    #[error(
+        "Kafka at {brokers} does not let this program in (LEDGER_KAFKA_PROPERTIES, LEDGER_KAFKA_PROPERTIES_FILE): {cause}"
+    )]
+    NotAdmitted { brokers: String, cause: String },
     #[error("topic {topic} does not exist: run `ledger migrate`")]
     MissingTopic { topic: String },
     #[error("{action}: {cause}")]
@@ -29,7 +34,16 @@ impl KafkaUseError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Failed { cause, .. } => fault_of(cause).passes(),
-            Self::MissingTopic { .. } | Self::Native { .. } => false,
+            Self::NotAdmitted { .. } | Self::MissingTopic { .. } | Self::Native { .. } => false,
+        }
+    }
+
+    /// Whether brokers do not let the client in. Who has used them already waits until somebody has mended that.
+    pub fn is_not_admitted(&self) -> bool {
+        match self {
+            Self::NotAdmitted { .. } => true,
+            Self::Failed { cause, .. } => fault_of(cause) == Fault::NotAdmitted,
+            Self::Unreachable { .. } | Self::MissingTopic { .. } | Self::Native { .. } => false,
         }
     }
 
@@ -39,16 +53,19 @@ impl KafkaUseError {
         match self {
             Self::MissingTopic { .. } => true,
             Self::Failed { cause, .. } => fault_of(cause) == Fault::NoTopic,
-            Self::Unreachable { .. } | Self::Native { .. } => false,
+            Self::Unreachable { .. } | Self::NotAdmitted { .. } | Self::Native { .. } => false,
         }
     }
 }
 
-/// Sorts an error of the client: what says that no broker answered, and the rest.
+/// Sorts an error of the client: what says that no broker answered, that none lets it in, and the rest.
 pub fn use_error(brokers: &str, action: &'static str, cause: KafkaError) -> KafkaUseError {
     match (fault_of(&cause), code_of(&cause)) {
         (Fault::NoAnswer, Some(code)) => {
             KafkaUseError::Unreachable { brokers: brokers.to_owned(), cause: code.to_string() }
+        }
+        (Fault::NotAdmitted, Some(code)) => {
+            KafkaUseError::NotAdmitted { brokers: brokers.to_owned(), cause: code.to_string() }
         }
         _ => KafkaUseError::Failed { action, cause },
     }
@@ -109,7 +126,10 @@ mod tests {
                 );
             }
         }
+        let refused = use_error("b:1", "asking", KafkaError::MetadataFetch(Code::Authentication));
+        assert!(refused.is_not_admitted() && !refused.is_unreachable() && !refused.passes(), "{refused}");
         let missing = KafkaUseError::MissingTopic { topic: "t".to_owned() };
+        assert!(!missing.is_not_admitted());
         assert!(missing.is_topic_missing() && !missing.passes());
     }
 

@@ -41,6 +41,11 @@ pub fn is_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
+/// Whether brokers, or the client itself, say that it is not let in: by its user, its password or its certificates.
+pub fn is_not_admitted(error: &KafkaError) -> bool {
+    code_of(error).is_some_and(|code| fault_of_code(code) == Fault::NotAdmitted || code == RDKafkaErrorCode::SSL)
+}
+
 /// Whether a topic, or the client, does not take a record or a batch because of its size.
 pub fn is_too_large(error: &KafkaError) -> bool {
     error.rdkafka_error_code().map(append_answer_of_code) == Some(AppendAnswer::BeforeAppend(Refusal::TooLarge))
@@ -167,6 +172,20 @@ mod tests {
             [(RDKafkaErrorCode::AllBrokersDown, true), (RDKafkaErrorCode::BrokerTransportFailure, false)]
         {
             assert_eq!(is_all_brokers_down(&KafkaError::Global(code)), is_it, "{code}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_from_who_finds_nobody() {
+        for (code, is_it) in [
+            (RDKafkaErrorCode::Authentication, true),
+            (RDKafkaErrorCode::SaslAuthenticationFailed, true),
+            (RDKafkaErrorCode::UnsupportedSASLMechanism, true),
+            (RDKafkaErrorCode::SSL, true),
+            (RDKafkaErrorCode::BrokerTransportFailure, false),
+            (RDKafkaErrorCode::TopicAuthorizationFailed, false),
+        ] {
+            assert_eq!(is_not_admitted(&KafkaError::Global(code)), is_it, "{code}");
         }
     }
 

@@ -1,46 +1,20 @@
 //! Facts about topics: identity, partition count, settings; `ends.rs` has watermarks. It only reads, and belongs to no group. Every call blocks up
 //! to [`KAFKA_TIMEOUT`] or the inspector's own limit, so async code calls it on a blocking thread. The store's `log_check.rs` decides with them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ledger_schema::log::LogIdentity;
 use ledger_schema::topic_settings::TopicSettings;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 
+use crate::context::{QuietContext, take_reports};
 use crate::error::{KafkaUseError, settings_refused, use_error};
 use crate::faults::{Fault, fault_of_code};
 use crate::native::{self, Described, NativeFault};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
-
-/// Routes librdkafka's own lines into our logs. A broker that is away is reported once, by the part that needs it; the
-/// client's own lines about it are for debugging.
-pub struct QuietContext;
-
-impl ClientContext for QuietContext {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        log_line(level, fac, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, reason, "the Kafka client reports an error");
-    }
-}
-
-impl ConsumerContext for QuietContext {}
-
-pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-            tracing::error!(facility, "{message}");
-        }
-        _ => tracing::debug!(facility, "{message}"),
-    }
-}
 
 /// Who has a partition, as a broker knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +37,18 @@ impl PartitionState {
     }
 }
 
+/// A client that asks.
+pub(crate) type Asker = Arc<BaseConsumer<QuietContext>>;
+
 /// Clients that ask. Cheap to clone.
 #[derive(Clone)]
 pub struct LogInspector {
     /// What a reader of committed records can reach: to it, a partition ends at the last stable offset.
-    pub(crate) committed: Arc<BaseConsumer<QuietContext>>,
-    /// To this one, it ends at the high watermark. An end is asked for at the level that a client was made with.
-    pub(crate) uncommitted: Arc<BaseConsumer<QuietContext>>,
-    brokers: Arc<str>,
+    pub(crate) committed: Asker,
+    /// To this one, it ends at the high watermark. An end is asked for at the level that a client was made with; who asks for none
+    /// needs no such client, so it is made with the first.
+    uncommitted: Arc<Mutex<Option<Asker>>>,
+    kafka: Arc<KafkaSettings>,
     pub(crate) timeout: Duration,
 }
 
@@ -78,12 +56,39 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError`] when the settings are refused. It does not connect yet.
     pub fn new(settings: &KafkaSettings) -> Result<Self, KafkaUseError> {
-        let client = |isolation| {
-            let client = settings.inspector(isolation).create_with_context(QuietContext);
-            client.map(Arc::new).map_err(settings_refused)
-        };
-        let (committed, uncommitted) = (client("read_committed")?, client("read_uncommitted")?);
-        Ok(Self { committed, uncommitted, brokers: Arc::from(settings.brokers()), timeout: KAFKA_TIMEOUT })
+        let committed = asker(settings, "read_committed")?;
+        Ok(Self { committed, uncommitted: Arc::default(), kafka: Arc::new(settings.clone()), timeout: KAFKA_TIMEOUT })
+    }
+
+    /// The client to which a partition ends at the high watermark.
+    pub(crate) fn uncommitted(&self) -> Result<Asker, KafkaUseError> {
+        let mut made = self.uncommitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*made {
+            return Ok(Arc::clone(client));
+        }
+        let client = asker(&self.kafka, "read_uncommitted")?;
+        *made = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    fn brokers(&self) -> &str {
+        self.kafka.brokers()
+    }
+
+    /// An answer to `client`, once its own reports are read: a question of who is not let in has no answer, and only they say why.
+    pub(crate) fn explained<T>(client: &Asker, answer: Result<T, KafkaUseError>) -> Result<T, KafkaUseError> {
+        take_reports(client);
+        match answer {
+            Err(KafkaUseError::Unreachable { brokers, cause }) => Err(match client.context().refusal() {
+                Some(cause) => KafkaUseError::NotAdmitted { brokers, cause },
+                None => KafkaUseError::Unreachable { brokers, cause },
+            }),
+            Err(error) if error.is_not_admitted() => Err(error),
+            answer => {
+                client.context().admitted();
+                answer
+            }
+        }
     }
 
     /// The same clients, which wait for each answer up to `timeout` instead of [`KAFKA_TIMEOUT`].
@@ -107,8 +112,9 @@ impl LogInspector {
     /// As [`Self::partition_count`].
     pub fn partitions(&self, topic: &str) -> Result<Vec<PartitionState>, KafkaUseError> {
         let action = "reading the topic's metadata";
-        let failed = |cause| use_error(&self.brokers, action, cause);
-        let metadata = self.committed.fetch_metadata(Some(topic), self.timeout).map_err(failed)?;
+        let failed = |cause| use_error(self.brokers(), action, cause);
+        let metadata = self.committed.fetch_metadata(Some(topic), self.timeout).map_err(failed);
+        let metadata = Self::explained(&self.committed, metadata)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let missing = || KafkaUseError::MissingTopic { topic: topic.to_owned() };
         let found = found.ok_or_else(missing)?;
@@ -127,8 +133,8 @@ impl LogInspector {
     /// As [`Self::partition_count`].
     pub fn identity(&self, topic: &str) -> Result<LogIdentity, KafkaUseError> {
         let described = native::describe_topic(self.committed.client(), topic, self.timeout)
-            .map_err(|fault| self.unanswered(topic, "reading the topic id", fault))?;
-        let Described { topic_id, partition_count } = described;
+            .map_err(|fault| self.unanswered(topic, "reading the topic id", fault));
+        let Described { topic_id, partition_count } = Self::explained(&self.committed, described)?;
         let partition_count = i32::try_from(partition_count).expect("the protocol counts partitions in 32 bits");
         Ok(LogIdentity { cluster_id: self.cluster_id()?, topic_id, partition_count })
     }
@@ -139,9 +145,10 @@ impl LogInspector {
     /// As [`Self::partition_count`].
     pub fn settings(&self, topic: &str) -> Result<TopicSettings, KafkaUseError> {
         let action = "reading the topic's settings (for which the Kafka user needs DescribeConfigs on it)";
-        native::topic_settings(self.committed.client(), topic, self.timeout)
+        let found = native::topic_settings(self.committed.client(), topic, self.timeout)
             .map(TopicSettings::from_iter)
-            .map_err(|fault| self.unanswered(topic, action, fault))
+            .map_err(|fault| self.unanswered(topic, action, fault));
+        Self::explained(&self.committed, found)
     }
 
     /// A broker's code says whether the same question is answered a moment later; without one, nobody knows.
@@ -156,7 +163,7 @@ impl LogInspector {
             Some(code) if fault_of_code(code) == Fault::NoTopic => {
                 KafkaUseError::MissingTopic { topic: topic.to_owned() }
             }
-            Some(code) => use_error(&self.brokers, action, KafkaError::AdminOp(code)),
+            Some(code) => use_error(self.brokers(), action, KafkaError::AdminOp(code)),
         }
     }
 
@@ -165,10 +172,11 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError::Unreachable`] when no broker says so in time.
     pub fn cluster_id(&self) -> Result<String, KafkaUseError> {
-        self.committed.client().fetch_cluster_id(self.timeout).ok_or_else(|| {
+        let found = self.committed.client().fetch_cluster_id(self.timeout).ok_or_else(|| {
             let cause = "no broker reported the cluster id".to_owned();
-            KafkaUseError::Unreachable { brokers: self.brokers.to_string(), cause }
-        })
+            KafkaUseError::Unreachable { brokers: self.brokers().to_owned(), cause }
+        });
+        Self::explained(&self.committed, found)
     }
 
     /// How many brokers the cluster has.
@@ -176,11 +184,16 @@ impl LogInspector {
     /// # Errors
     /// [`KafkaUseError`] when none answers.
     pub fn broker_count(&self) -> Result<usize, KafkaUseError> {
-        let failed = |cause| use_error(&self.brokers, "reading the cluster's metadata", cause);
+        let failed = |cause| use_error(self.brokers(), "reading the cluster's metadata", cause);
         // Asking for no topic by name means all of them; one name that nobody has keeps the answer small.
-        let metadata = self.committed.fetch_metadata(Some("__consumer_offsets"), self.timeout).map_err(failed)?;
-        Ok(metadata.brokers().len())
+        let metadata = self.committed.fetch_metadata(Some("__consumer_offsets"), self.timeout).map_err(failed);
+        Ok(Self::explained(&self.committed, metadata)?.brokers().len())
     }
+}
+
+fn asker(kafka: &KafkaSettings, isolation: &str) -> Result<Asker, KafkaUseError> {
+    let client = kafka.inspector(isolation).create_with_context(QuietContext::default());
+    client.map(Arc::new).map_err(settings_refused)
 }
 
 /// Calls a blocking question on a thread for such.

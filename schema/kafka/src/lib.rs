@@ -1,10 +1,11 @@
 //! Kafka, as the projector, the operator's commands and the order services use it: settings of clients, one classification
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
-//! Reading order: [`properties`] (as operators write them), [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], [`inspector`] (facts about topics; `ends` has where they end), [`record`],
+//! Reading order: [`properties`] (as operators write them), [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], `context` (what clients report beside their answers), [`inspector`] (facts about topics; `ends` has where they end), [`record`],
 //! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one folder with unsafe code.
 
 mod code_table;
+mod context;
 pub mod delivery;
 pub mod disposal;
 mod ends;
@@ -20,14 +21,15 @@ pub mod settings;
 pub mod tail;
 pub mod topics;
 
+pub use context::{QuietContext, log_line};
 pub use delivery::{NotDelivered, Reported, reported};
 pub use disposal::DroppedAside;
 pub use error::{KafkaUseError, settings_refused, use_error};
 pub use faults::{
     AppendAnswer, AppendFault, AppendStep, Fault, Persistence, Refusal, TOPIC_PATIENCE, append_answer_of_code,
-    append_fault, fault_of, is_all_brokers_down, is_too_large,
+    append_fault, fault_of, is_all_brokers_down, is_not_admitted, is_too_large,
 };
-pub use inspector::{LogInspector, PartitionState, QuietContext, ask, log_line};
+pub use inspector::{LogInspector, PartitionState, ask};
 pub use properties::PropertiesError;
 pub use service_clients::ProducerLimits;
 pub use settings::{KAFKA_TIMEOUT, KafkaSettings};

@@ -14,8 +14,8 @@ use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use thiserror::Error;
 
+use crate::context::QuietContext;
 use crate::faults::{Fault, fault_of};
-use crate::inspector::QuietContext;
 use crate::record::OwnedRecord;
 use crate::settings::KafkaSettings;
 
@@ -95,8 +95,9 @@ impl LogReader {
     /// # Errors
     /// [`ReplayError::Client`] when settings or ranges are refused. Brokers that are away are noticed later.
     pub fn open(settings: &KafkaSettings, topic: &str, ranges: &[LogRange]) -> Result<Self, ReplayError> {
-        let client: BaseConsumer<QuietContext> =
-            config(settings).create_with_context(QuietContext).map_err(client_error("creating the log's reader"))?;
+        let client: BaseConsumer<QuietContext> = config(settings)
+            .create_with_context(QuietContext::default())
+            .map_err(client_error("creating the log's reader"))?;
         let open: BTreeMap<i32, LogRange> =
             ranges.iter().filter(|range| range.from < range.to).map(|range| (range.partition, *range)).collect();
         let mut assignment = TopicPartitionList::new();
@@ -215,7 +216,7 @@ impl LogReader {
                 Ok(())
             }
             Fault::OffsetGone => Err(ReplayError::OffsetGone { topic, cause }),
-            Fault::Other => Err(ReplayError::Reading { topic, cause }),
+            Fault::NotAdmitted | Fault::Other => Err(ReplayError::Reading { topic, cause }),
         }
     }
 

@@ -10,10 +10,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::context::QuietContext;
 use crate::disposal::DroppedAside;
 use crate::error::{KafkaUseError, settings_refused, use_error};
 use crate::faults::fault_of;
-use crate::inspector::QuietContext;
 use crate::replay::LogRange;
 use crate::settings::KafkaSettings;
 
@@ -168,5 +168,5 @@ fn client(settings: &KafkaSettings, records: Records) -> Result<Client, KafkaUse
         .set("queued.max.messages.kbytes", "64")
         .set("fetch.message.max.bytes", "16384")
         .set("fetch.wait.max.ms", "10");
-    config.create_with_context(QuietContext).map(DroppedAside::new).map_err(settings_refused)
+    config.create_with_context(QuietContext::default()).map(DroppedAside::new).map_err(settings_refused)
 }

@@ -196,7 +196,7 @@ impl LogWatch {
                     tracing::warn!("{clock}");
                 }
             }
-            Err(error) if error.is_unreachable() => {}
+            Err(error) if error.is_unreachable() || error.is_not_admitted() => {}
             // A user without the right: the projector, which has it, watches, too.
             Err(error) if !std::mem::replace(&mut known.has_told, true) => {
                 tracing::warn!(%error, "whether the log keeps every record is not watched by this service");

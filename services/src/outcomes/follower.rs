@@ -67,7 +67,7 @@ impl Follower {
         let FollowerOptions { kafka, topic, service_name } = options;
         let config = kafka.outcomes_follower(&format!("order-service-{service_name}-outcomes"));
         let consumer: BaseConsumer<QuietContext> =
-            config.create_with_context(QuietContext).map_err(settings_refused)?;
+            config.create_with_context(QuietContext::default()).map_err(settings_refused)?;
         let found = inspector.partition_count(&topic)?;
         if found != expected {
             return Err(FollowError::PartitionCount { topic, expected, found });

@@ -16,6 +16,8 @@ mod outages;
 mod outcomes;
 mod proxy;
 mod refusals;
+#[path = "../../../schema/kafka/tests/refusing_broker/mod.rs"]
+mod refusing_broker;
 mod socket;
 mod start;
 mod traces;

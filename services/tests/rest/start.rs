@@ -5,6 +5,7 @@ use std::process::Command;
 use ledger_schema::Position;
 use sqlx::Executor;
 
+use crate::refusing_broker::{PROPERTIES, RefusingBroker, SAID};
 use crate::world::{PARTITIONS, World, create_topics, variable};
 
 /// An address where nothing listens: bound once, then let go.
@@ -29,6 +30,10 @@ async fn servers_and_topics() {
     let world = World::new().await;
     let address = nowhere();
     check(&world, &["--kafka-brokers", &address], 3, &["Kafka", &address]).await;
+    let refusing = RefusingBroker::start().address.to_string();
+    let flags = ["--kafka-brokers", &refusing, "--kafka-properties", PROPERTIES];
+    let says = ["does not let this program in", "LEDGER_KAFKA_PROPERTIES", SAID, &refusing];
+    check(&world, &flags, 1, &says).await;
     let away = format!("mysql://u:wr0ng@{address}/d");
     check(&world, &["--reader-database-url", &away], 3, &["database", &address, "reached"]).await;
     let url = variable("LEDGER_TEST_ADMIN_DATABASE_URL");

@@ -1,5 +1,5 @@
 //! Two of three brokers dead for a minute: with `min.insync.replicas=2` nothing can be appended until one is back. Nobody may
-//! be told otherwise, services say that they are not ready, no part ends, and everything goes on soon after.
+//! be told otherwise, services and projector say that they are not ready, no part ends, and everything goes on soon after.
 //!
 //! It must never kill the controller, which no broker is. Read `outages` for the database's.
 
@@ -16,7 +16,7 @@ use crate::shop::Shop;
 use crate::system::{PartName, System, block_on};
 
 const DEAD: Duration = Duration::from_secs(60);
-/// A service may believe that long in what it knew.
+/// A part may believe that long in what it knew.
 const NOTICED_LIMIT: Duration = Duration::from_secs(15);
 /// When the projector dies in it.
 const PROJECTOR_DIES: Duration = Duration::from_secs(20);
@@ -55,12 +55,14 @@ pub(crate) fn two_dead(system: &mut System, shop: &Shop, random: &mut Random, pr
     Ok(())
 }
 
-/// For as long as they are dead. A service that is ready meanwhile would be sent orders that it cannot take.
+/// For as long as they are dead. A service that is ready meanwhile would be sent orders that it cannot take; a projector that is ready
+/// can neither publish nor tell other partitions anything, and nobody would look after it.
 fn watch(system: &mut System, shop: &Shop, mut projector_dies: bool) -> Result<()> {
-    let (begin, mut noticed): (_, [Option<Duration>; 2]) = (Instant::now(), [None, None]);
-    let mut ready_again = [0_u32; 2];
+    let (begin, mut noticed): (_, [Option<Duration>; 3]) = (Instant::now(), [None; 3]);
+    let mut ready_again = [0_u32; 3];
     while begin.elapsed() < DEAD {
-        let sick = system.sick_services();
+        let [service_a, service_b] = system.sick_services();
+        let sick = [service_a, service_b, system.sick_projector()];
         for ((is_sick, noticed), ready) in sick.iter().map(Option::is_some).zip(&mut noticed).zip(&mut ready_again) {
             if is_sick {
                 noticed.get_or_insert(begin.elapsed());
@@ -76,13 +78,15 @@ fn watch(system: &mut System, shop: &Shop, mut projector_dies: bool) -> Result<(
         system.pass(LOOK)?;
     }
     ensure!(!projector_dies, "the projector was to die, and did not");
-    for (name, (noticed, ready_again)) in ["A", "B"].into_iter().zip(noticed.into_iter().zip(ready_again)) {
+    for (name, (noticed, ready_again)) in
+        ["service A", "service B", "projector"].into_iter().zip(noticed.into_iter().zip(ready_again))
+    {
         match noticed {
             Some(after) if after <= NOTICED_LIMIT && ready_again == 0 => {
-                progress(&format!("     service {name} not ready after {:.1} s", after.as_secs_f64()));
+                progress(&format!("     {name} not ready after {:.1} s", after.as_secs_f64()));
             }
             _ => shop.complain(format!(
-                "two of three brokers dead for {} s: service {name} not ready after {noticed:?}, and ready again {ready_again} times",
+                "two of three brokers dead for {} s: {name} not ready after {noticed:?}, and ready again {ready_again} times",
                 DEAD.as_secs()
             )),
         }

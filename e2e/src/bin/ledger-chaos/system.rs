@@ -127,6 +127,11 @@ impl System {
         [&self.ledger.service_a, &self.ledger.service_b].map(sickness)
     }
 
+    /// What `/readyz` of the projector says: nothing where it is ready.
+    pub(crate) fn sick_projector(&self) -> Option<String> {
+        sickness(&self.ledger.projector)
+    }
+
     /// Starts again what has ended.
     pub(crate) fn look_after(&mut self) -> Result<()> {
         self.keep_alive(None)

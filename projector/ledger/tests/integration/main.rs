@@ -9,6 +9,7 @@ mod found;
 mod generations;
 mod idle;
 mod import;
+mod kafka_away;
 mod lines;
 mod log_end;
 mod migrate;
@@ -16,6 +17,8 @@ mod project;
 mod published;
 mod rebuild;
 mod refusals;
+#[path = "../../../../schema/kafka/tests/refusing_broker/mod.rs"]
+mod refusing_broker;
 mod relay;
 mod relay_look;
 mod replay;

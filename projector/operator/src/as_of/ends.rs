@@ -136,7 +136,7 @@ fn first_time(settings: &KafkaSettings, topic: &str, partitions: &[i32]) -> Resu
     let mut config = settings.inspector("read_committed");
     // A name only: who assigns by itself joins no group.
     config.set("group.id", "ledger-first-time").set("enable.auto.commit", "false").set("auto.offset.reset", "error");
-    let client: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(failed)?;
+    let client: BaseConsumer<QuietContext> = config.create_with_context(QuietContext::default()).map_err(failed)?;
     let begun = Instant::now();
     let mut first = None;
     for partition in partitions {

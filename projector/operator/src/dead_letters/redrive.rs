@@ -116,7 +116,7 @@ async fn append(
         .set("acks", "all")
         .set("linger.ms", "0")
         .set("delivery.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string())
-        .create_with_context(QuietContext)
+        .create_with_context(QuietContext::default())
         .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
     let (event, id) = (&corrected.event, corrected.event.id());
     let product_id = event.product_id().as_str();

@@ -55,7 +55,7 @@ fn consumer(kafka: &KafkaSettings) -> Result<BaseConsumer<QuietContext>, KafkaEr
         .set("queued.max.messages.kbytes", "8192")
         .set("fetch.max.bytes", "16777216")
         .set("fetch.message.max.bytes", "524288")
-        .create_with_context(QuietContext)
+        .create_with_context(QuietContext::default())
 }
 
 /// Opens `topic` and starts to read it. An open transaction is waited for up to `patience`, unless the topic is followed for ever.

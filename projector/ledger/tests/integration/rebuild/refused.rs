@@ -1,6 +1,8 @@
 //! What a rebuild refuses: each with expected and found, with the live tables as they were, and saying what is left.
 
-use super::{PARTITIONS, Setting, contents, filled, generation, other_tables, rebuild};
+use sqlx::{AssertSqlSafe, Executor};
+
+use super::{PARTITIONS, Setting, contents, filled, generation, other_tables, rebuild, said, start};
 use crate::setting::{code, grow, last_line};
 
 /// Refused: exit code 1, and what it says.
@@ -45,6 +47,62 @@ async fn another_log_of_the_same_name_is_refused() {
     setting.create_topic(&topic, PARTITIONS, &[]).await;
     check(&setting, &[], &["was recreated: the positions belong to topic id", UNTOUCHED]).await;
     assert_eq!(other_tables(&setting).await, Vec::<String>::new());
+    setting.finish().await;
+}
+
+/// What happens to the log while a rebuild is half-way.
+enum Change {
+    Altered(&'static str, &'static str),
+    Recreated,
+}
+
+/// The new tables are loaded from what was the log then, so only the last look at it tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn inv_9_a_log_that_is_altered_or_recreated_while_it_is_rebuilt_is_refused() {
+    let (setting, projector) = filled("halfway").await;
+    assert_eq!(projector.stop().0, 0);
+    let (topic, lock, before) = (setting.topic("orders"), setting.name.clone(), contents(&setting).await);
+    let usual =
+        [("retention.ms", "-1"), ("compression.type", "uncompressed"), ("message.timestamp.type", "LogAppendTime")];
+    setting
+        .execute(&format!(
+            "CREATE TRIGGER hold BEFORE UPDATE ON generations FOR EACH ROW \
+             IF NEW.phase = 'compare' AND OLD.phase <> 'compare' THEN DO GET_LOCK('{lock}', 300); END IF"
+        ))
+        .await;
+    let mut holder = setting.database().await;
+    let waiting = format!(
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND STATE = 'User lock'",
+        setting.name
+    );
+    for (change, says) in [
+        (Change::Altered("cleanup.policy", "compact"), "has the wrong cleanup.policy: expected delete, found compact"),
+        (
+            Change::Altered("retention.bytes", "1000000000"),
+            "has the wrong retention.bytes: expected -1, found 1000000000",
+        ),
+        (Change::Recreated, "was recreated: the positions belong to topic id"),
+    ] {
+        holder.execute(AssertSqlSafe(format!("DO GET_LOCK('{lock}', 60)"))).await.expect("locked");
+        let child = start(&setting, &["--yes", "--restart"]);
+        setting.until(&waiting, |count| count > 0).await;
+        match change {
+            Change::Altered(name, value) => setting.configure(&[&usual[..], &[(name, value)]].concat()).await,
+            Change::Recreated => {
+                setting.delete_topic(&topic).await;
+                setting.create_topic(&topic, PARTITIONS, &usual).await;
+            }
+        }
+        holder.execute(AssertSqlSafe(format!("DO RELEASE_LOCK('{lock}')"))).await.expect("released");
+        let (exit, found) = said(child);
+        assert!(exit == 1 && found.contains(says), "{says}: {exit} {found}");
+        assert_eq!(contents(&setting).await, before, "{says}");
+        assert_eq!(generation(&setting).await, 1, "{says}");
+        if !matches!(change, Change::Recreated) {
+            setting.configure(&usual).await;
+        }
+    }
+    setting.execute("DROP TRIGGER hold").await;
     setting.finish().await;
 }
 
