@@ -98,9 +98,6 @@ async fn each_user_may_do_its_own_work_and_no_more() {
             &[
                 "DROP TABLE orders",
                 "DELETE FROM orders",
-                "UPDATE orders SET quantity = 1",
-                "UPDATE orders SET kafka_offset = 1",
-                "UPDATE reservations SET quantity = 1",
                 "DELETE FROM reservations",
                 "UPDATE open_orders SET due_at = NOW()",
                 "DELETE FROM positions",
