@@ -100,9 +100,15 @@ impl PriorStatements {
         let rows = self.reservations.fetch(connection, &[partition], &ids).await.map_err(at(STEP))?;
         let parse = |row: &MySqlRow| ReservationValues::from_row(row).map_err(at(STEP))?.parse();
         let rows = rows.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        // By order: other lines of it may stand here, too, that nobody asked for.
-        let mut found: HashMap<_, _> = rows.into_iter().map(|row| (row.key, row)).collect();
-        prior.reservations.extend(keys.iter().map(|key| (*key, found.remove(key))));
+        // Several records may ask for one of them.
+        let mut asked: HashMap<_, _> = keys.iter().map(|key| (*key, None)).collect();
+        for row in rows {
+            // By order: other lines of it may stand here, too, that nobody asked for.
+            if let Some(found) = asked.get_mut(&row.key) {
+                *found = Some(row);
+            }
+        }
+        prior.reservations.extend(asked);
         Ok(())
     }
 }

@@ -382,6 +382,7 @@ impl Projector {
         let started = Instant::now();
         while !get(self.address, path).is_some_and(|(status, body)| holds(status, &body)) {
             assert!(started.elapsed() < LIMIT, "{path} of {}: {}", self.address, self.log());
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -430,8 +431,12 @@ impl Projector {
 
 impl Drop for Projector {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("{} ({ended:?}) said: {}", self.address, self.log());
+        }
         let _ = std::fs::remove_file(&self.log);
     }
 }
