@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ledger_database::{DatabaseUrl, fault_of, is_read_worth_repeating};
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
+use ledger_database::{DatabaseUrl, Watched, fault_of, is_read_worth_repeating};
+use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::query::Query;
 use sqlx::{FromRow, MySql};
 use tokio::time::timeout;
@@ -60,7 +60,7 @@ impl Reader {
     pub(super) async fn run<T, F>(&self, query: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
-        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T> + Send + Sync + 'static,
+        F: for<'c> Fn(&'c mut Watched) -> Running<'c, T> + Send + Sync + 'static,
     {
         let this = self.clone();
         let task = tokio::spawn(async move { this.attempts(&query).await });
@@ -111,7 +111,7 @@ impl Reader {
 
     async fn attempts<T, F>(&self, query: &F) -> Result<T, ReadError>
     where
-        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
+        F: for<'c> Fn(&'c mut Watched) -> Running<'c, T>,
     {
         let limit = self.query_timeout;
         let place = self.connections.place(limit).await?;
@@ -134,7 +134,7 @@ impl Reader {
     /// The connection is kept where its statement ended, and did not end it.
     async fn attempt<T, F>(&self, mut taken: Taken, limit: Duration, query: &F) -> Result<T, ReadError>
     where
-        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
+        F: for<'c> Fn(&'c mut Watched) -> Running<'c, T>,
     {
         let result = timeout(limit, query(&mut taken.connection)).await;
         match result {

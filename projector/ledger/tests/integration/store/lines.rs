@@ -225,7 +225,7 @@ async fn what_is_due_is_a_range_of_the_key_however_many_are_open() {
     assert_eq!(store.load(HERE).await.expect("loaded").open, OpenCounts { pending: 0, held: 25_000 });
     let statements = ledger_store::open_orders::OpenOrderStatements::new(&ledger_database::Tables::live());
     let mut connection = ledger_database::connect(&setting.projector_url()).await.expect("connected");
-    let reads = async |connection: &mut sqlx::MySqlConnection| -> i64 {
+    let reads = async |connection: &mut ledger_database::Watched| -> i64 {
         let sql = "SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.session_status \
              WHERE variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_RND_NEXT', 'HANDLER_READ_FIRST', 'HANDLER_READ_PREV')";
         sqlx::query_scalar(sql).fetch_one(connection).await.expect("an answer")
