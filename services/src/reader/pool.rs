@@ -173,3 +173,48 @@ impl Dependency for Reader {
         self.identities().await.map(drop).map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ledger_database::fault::{KNOWN, Known};
+    use ledger_database::{Fault, number_of};
+    use sqlx::{Executor, Row};
+
+    use super::super::scripted_server::{ANSWER, QUESTION, ScriptedServer};
+    use super::*;
+
+    async fn asked(reader: &Reader) -> Result<i64, ReadError> {
+        reader.run(|connection| Box::pin(async move { connection.fetch_one(QUESTION).await?.try_get(0) })).await
+    }
+
+    fn reader(server: &ScriptedServer) -> Reader {
+        let options = ReaderOptions {
+            url: server.url(),
+            connections: 1,
+            timeout: Duration::from_secs(60),
+            orders_topic: "orders".into(),
+        };
+        Reader::new(options, Arc::new(Metrics::new(&[])))
+    }
+
+    /// Every number that is known: tried once more where that can help, and never on a connection that it ended.
+    #[tokio::test]
+    async fn what_a_read_does_about_every_number() {
+        let server = ScriptedServer::start().await;
+        for Known { number, name, fault, .. } in KNOWN {
+            let (reader, before) = (reader(&server), server.opened());
+            let opened = || server.opened() - before;
+            server.refuse_next(*number);
+            let read = asked(&reader).await;
+            if matches!(fault, Fault::ConnectionLost | Fault::Ended | Fault::Retry) {
+                assert_eq!((read.expect(name), opened()), (ANSWER, 2), "{name}: tried again, on a new connection");
+            } else {
+                let Err(ReadError::Database(error)) = read else { panic!("{name}: {read:?}") };
+                assert_eq!((number_of(&error), opened()), (Some(*number), 1), "{name}");
+            }
+            let new = if matches!(fault, Fault::Refused(_)) { 2 } else { opened() };
+            assert_eq!((asked(&reader).await.expect(name), opened()), (ANSWER, new), "{name}: the next read");
+            reader.close();
+        }
+    }
+}
