@@ -4,18 +4,20 @@
 
 use std::time::Duration;
 
-use ledger_database::{DatabaseUrl, Silence, Watched};
+use ledger_database::{DatabaseUrl, Fault, Watched};
 use ledger_failpoints::FailPoint;
-use sqlx::Executor;
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::batch::Written;
 use crate::effects::Steps;
 use crate::error::{StoreError, at};
 
-/// How long the server may rest while we wait for its answer, at first. It grows with each write that was given up while the server
-/// rested, and shrinks with each that is committed: what was sent may still be on its way, and would not get there in the same time
-/// again. So a batch, or a single large row, gets through any way in the end.
+/// How long the server may rest while we wait for its answer, at first. It grows with each write whose connection was lost or given up,
+/// and shrinks with each that is committed: what was sent may still be on its way, and would not get there in the same time again. So
+/// a batch, or a single large row, gets through a slow way in the end.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// How patient the server is with us inside a transaction, as every session sets it (`idle_write_transaction_timeout`).
+const SERVER_PATIENCE: Duration = Duration::from_secs(10);
 const MOST_PATIENCE: Duration = Duration::from_secs(64);
 const GROWTH: u32 = 4;
 
@@ -40,6 +42,11 @@ impl Session {
             None => ledger_database::connect(&self.url).await?,
         };
         connection.set_patience(self.patience);
+        if self.patience > SERVER_PATIENCE {
+            let seconds = self.patience.as_secs();
+            let text = format!("SET SESSION idle_write_transaction_timeout = {seconds}");
+            connection.execute(AssertSqlSafe(text)).await.map_err(at("making the server patient"))?;
+        }
         Ok(connection)
     }
 
@@ -69,8 +76,10 @@ impl Session {
         };
         let sound = match &written {
             Ok(Written::Committed) => {
+                // A new connection makes the server impatient again.
+                let is_kept = self.patience <= SERVER_PATIENCE;
                 self.patience = (self.patience / GROWTH).max(LEAST_PATIENCE);
-                true
+                is_kept
             }
             Err(error) if error.ends_connection() => {
                 self.heed(error);
@@ -87,8 +96,7 @@ impl Session {
 
     /// The next attempt gets more time where this one may have had too little.
     fn heed(&mut self, error: &StoreError) {
-        let StoreError::Database { cause, .. } = error else { return };
-        if Silence::of(cause).is_some_and(|silence| silence.server_rests) {
+        if matches!(error.fault(), Some(Fault::ConnectionLost | Fault::Ended)) {
             self.patience = (self.patience * GROWTH).min(MOST_PATIENCE);
         }
     }

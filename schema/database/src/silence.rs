@@ -46,22 +46,12 @@ pub struct Silence {
     pub waited: Duration,
     /// What the server says of it, if anything.
     pub found: String,
-    /// The server answers, and waits for us on this connection, or does not know it: what we sent may still be on its way.
-    pub server_rests: bool,
 }
 
 /// As a broken connection, which it is.
 impl From<Silence> for sqlx::Error {
     fn from(silence: Silence) -> Self {
         Self::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
-    }
-}
-
-impl Silence {
-    /// Whether that is why work failed.
-    pub fn of(error: &sqlx::Error) -> Option<&Self> {
-        let sqlx::Error::Io(error) = error else { return None };
-        error.get_ref()?.downcast_ref()
     }
 }
 
@@ -79,7 +69,7 @@ pub(crate) struct Way {
 impl Way {
     pub(crate) fn given_up_before(&self) -> Silence {
         let found = "its last work was given up, too".to_owned();
-        Silence { id: self.id, waited: Duration::ZERO, found, server_rests: false }
+        Silence { id: self.id, waited: Duration::ZERO, found }
     }
 
     /// Waits for work on the connection for as long as something may come of it.
@@ -117,13 +107,13 @@ impl Way {
             let waited = begun.elapsed();
             match answer {
                 Answer::WorksOn(found) if self.limit.is_some_and(|limit| waited >= limit) => {
-                    return Err(Silence { id: self.id, waited, found, server_rests: false });
+                    return Err(Silence { id: self.id, waited, found });
                 }
                 Answer::WorksOn(_) => told = Instant::now(),
                 Answer::Unknown(_) if told.elapsed() < UNTOLD_LIMIT => {}
-                Answer::Unknown(found) => return Err(Silence { id: self.id, waited, found, server_rests: false }),
-                Answer::GivenUp { found, server_rests } => {
-                    return Err(Silence { id: self.id, waited, found, server_rests });
+                Answer::Unknown(found) => return Err(Silence { id: self.id, waited, found }),
+                Answer::GivenUp(found) => {
+                    return Err(Silence { id: self.id, waited, found });
                 }
             }
         }
@@ -131,10 +121,7 @@ impl Way {
 
     /// Asks on a connection of its own, which is dropped in every case but that of an answer.
     async fn ask(&self, waited: Duration, patience: Duration) -> Answer {
-        let unanswered = |what: String| Answer::GivenUp {
-            found: format!("another connection gets no answer either{what}"),
-            server_rests: false,
-        };
+        let unanswered = |what: String| Answer::GivenUp(format!("another connection gets no answer either{what}"));
         match timeout(QUESTION_LIMIT, self.asked()).await {
             Ok(Ok(found)) => meaning(found, waited, patience),
             // It has answered, if only with a refusal: too many connections, a password that was changed.
@@ -164,7 +151,7 @@ enum Answer {
     /// The server works on what we wait for, or may still be getting it.
     WorksOn(String),
     /// Nothing will come: the server does not work on it, or nothing is answered at all.
-    GivenUp { found: String, server_rests: bool },
+    GivenUp(String),
     /// The server answers, but not this.
     Unknown(String),
 }
@@ -182,12 +169,13 @@ fn meaning(found: Option<Seen>, waited: Duration, patience: Duration) -> Answer 
     if rested < patience {
         return Answer::WorksOn(words);
     }
-    Answer::GivenUp { found: words, server_rests: true }
+    Answer::GivenUp(words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{Fault, fault_of};
 
     #[test]
     fn only_what_the_server_does_not_work_on_is_given_up() {
@@ -208,21 +196,19 @@ mod tests {
             (found("Killed", 4_000.0), impatient, false),
         ] {
             let answer = meaning(found.clone(), Duration::from_secs(3), patience);
-            assert_eq!(matches!(answer, Answer::GivenUp { .. }), is_given_up, "{found:?}: {answer:?}");
+            assert_eq!(matches!(answer, Answer::GivenUp(_)), is_given_up, "{found:?}: {answer:?}");
         }
     }
 
     #[test]
-    fn a_silence_is_told_from_other_broken_connections() {
+    fn a_silence_is_a_broken_connection_that_says_why() {
         let found = "the server has waited for us for 3.0 s".to_owned();
-        let silence = Silence { id: 7, waited: Duration::from_secs(3), found, server_rests: true };
+        let silence = Silence { id: 7, waited: Duration::from_secs(3), found };
         let error = sqlx::Error::from(silence);
         assert_eq!(
             error.to_string(),
             "error communicating with database: no answer for 3.0 s on connection 7, given up: the server has waited for us for 3.0 s"
         );
-        assert!(Silence::of(&error).is_some_and(|silence| silence.server_rests));
-        assert!(Silence::of(&sqlx::Error::Io(io::ErrorKind::TimedOut.into())).is_none());
-        assert!(Silence::of(&sqlx::Error::RowNotFound).is_none());
+        assert_eq!(fault_of(&error), Fault::ConnectionLost);
     }
 }

@@ -186,12 +186,13 @@ async fn a_large_row_over_a_slow_way_is_waited_for() {
     setting.finish().await;
 }
 
-/// A proxy that has all of a statement for longer than we wait for the server at first: the next attempts wait longer.
+/// A proxy that has all of a statement for longer than we wait for the server at first, and the server for us: the next attempts wait
+/// longer, and so does the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_row_that_is_passed_on_late_gets_through_in_the_end() {
     let (setting, proxy, fed) = behind_a_proxy("lateway").await;
     let opened = proxy.opened.load(Ordering::SeqCst);
-    proxy.delay(Duration::from_secs(5));
+    proxy.delay(Duration::from_secs(12));
     fed.feed(1, &["no event ".repeat(5_000), order(2, &fed.product, 1)]);
     fed.settled().await;
     assert_eq!(setting.number("SELECT CAST(value_bytes AS SIGNED) FROM dead_letters").await, 45_000);
