@@ -166,7 +166,9 @@ async fn the_status_says_what_the_projector_waits_for() {
 async fn a_command_ends_with_the_words_of_every_number() {
     let setting = Setting::with_positions("commandnumbers").await;
     setting.execute("RENAME TABLE positions TO kept_positions").await;
-    for known in KNOWN {
+    // Of a right that a view lacks the server says another number.
+    let rights = [1142, 1143, 1370];
+    for known in KNOWN.iter().filter(|known| !rights.contains(&known.number)) {
         let Known { number, name, fault, .. } = known;
         setting
             .execute(&format!(
