@@ -17,6 +17,7 @@ use ledger_http::words::{self, Word};
 use ledger_http::{Limits, Refusal};
 use ledger_kafka::LogInspector;
 use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::{Health, Readiness};
 use crate::shared::Shared;
-use crate::status::StatusReader;
+use crate::status::{Status, StatusReader};
 
 /// What the answers are made from.
 #[derive(Clone)]
@@ -129,7 +130,7 @@ async fn status_of(State(answers): State<Answers>) -> Response {
     };
     // A task of its own: a client that hangs up must not end a query in the middle.
     let reading = tokio::spawn(async move {
-        let status = answers.status.fresh(|| read(&answers.sources.status)).await;
+        let status = answers.status.fresh(|| read(&answers.sources)).await;
         drop(waiter);
         status
     });
@@ -170,8 +171,19 @@ impl StatusCache {
     }
 }
 
-async fn read(reader: &StatusReader) -> ReadStatus {
-    let status = reader.read().await.map_err(|error| error.to_string())?;
+/// What `/status` answers: what the tables and the log say, and whether this projector is ready.
+#[derive(Serialize)]
+struct OwnStatus {
+    #[serde(flatten)]
+    status: Status,
+    #[serde(flatten)]
+    readiness: Readiness,
+}
+
+async fn read(sources: &Sources) -> ReadStatus {
+    let status = sources.status.read().await.map_err(|error| error.to_string())?;
+    // Afterwards: reading it may have taken long.
+    let status = OwnStatus { status, readiness: sources.shared.readiness() };
     serde_json::to_vec(&status).map(Bytes::from).map_err(|error| error.to_string())
 }
 

@@ -6,14 +6,13 @@
 
 use ledger_database::requirements::{self, RequirementError, Role};
 use ledger_database::schema_version::{self, SchemaVersionError};
-use ledger_database::{DatabaseError, DatabaseUrl};
+use ledger_database::{DatabaseError, DatabaseUrl, Watched};
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
 use ledger_store::generations::allot_number;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, Origin, StoredPosition};
 use ledger_store::{FOLD_VERSION, GenerationKey, MixedFolds, StoreError};
-use sqlx::MySqlConnection;
 use thiserror::Error;
 
 use crate::health::Health;
@@ -49,7 +48,8 @@ impl StartError {
             Self::Log(error) => error.is_unreachable(),
             Self::Cursor(error) => error.is_unreachable(),
             Self::Requirement(error) => error.is_unreachable(),
-            _ => false,
+            Self::Store(error) => error.is_unreachable(),
+            Self::Schema(error) => error.is_unreachable(),
         }
     }
 
@@ -182,7 +182,7 @@ async fn check_log(
 ///
 /// # Errors
 /// [`RequirementError`], with all that is wrong.
-pub async fn check_database(connection: &mut MySqlConnection, role: Role) -> Result<(), RequirementError> {
+pub async fn check_database(connection: &mut Watched, role: Role) -> Result<(), RequirementError> {
     for warning in requirements::check(connection, role).await? {
         tracing::warn!(%warning, "the database could be better");
     }

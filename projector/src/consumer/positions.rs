@@ -3,11 +3,11 @@
 
 use std::future::Future;
 
-use ledger_database::{DatabaseUrl, Limit, WORK_LIMIT, Watched};
+use ledger_database::DatabaseUrl;
 use ledger_kafka::LogInspector;
+use ledger_store::StoreError;
 use ledger_store::log_check::{self, LogCheckError};
 use ledger_store::positions::{self, StoredPosition};
-use ledger_store::{StoreError, at};
 
 /// Positions of the log that the group consumes. Besides MariaDB, the simulator has one.
 pub trait PositionSource {
@@ -24,10 +24,8 @@ pub struct CheckedPositions {
 
 impl PositionSource for CheckedPositions {
     async fn read(&self, partitions: &[i32]) -> Result<Vec<StoredPosition>, LogCheckError> {
-        let mut connection = Watched::open(&self.database).await.map_err(StoreError::from)?;
-        let limit = Limit::Of(WORK_LIMIT);
-        let work = connection.run(limit, |connection| positions::read(connection, &self.topic));
-        let stored = work.await.map_err(|silence| at("reading positions")(silence.into()))??;
+        let mut connection = ledger_database::connect(&self.database).await.map_err(StoreError::from)?;
+        let stored = positions::read(&mut connection, &self.topic).await?;
         let stored = of_partitions(&self.topic, stored, partitions)?;
         log_check::check(&self.inspector, &self.topic, &stored)?;
         Ok(stored)

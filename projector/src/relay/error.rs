@@ -1,6 +1,6 @@
 //! Why a relay stops. Kafka's own troubles are not in here: they are retried with a new producer for as long as they last.
 
-use ledger_database::{DatabaseError, fault_of};
+use ledger_database::{DatabaseError, Fault, fault_of};
 use ledger_kafka::KafkaUseError;
 use ledger_store::log_check::LogCheckError;
 use ledger_store::outbox::OutboxError;
@@ -47,6 +47,7 @@ impl RelayError {
     /// Whether a server did not answer.
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::Database { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
             Self::Connection(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Topics(error) => error.is_unreachable(),

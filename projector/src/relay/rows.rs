@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use ledger_database::Watched;
 use ledger_failpoints::FailPoint;
 use ledger_store::outbox::{OutboxKey, decode_entries, decompress};
-use sqlx::{AssertSqlSafe, FromRow, MySqlConnection, Row, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, FromRow, Row, SqlSafeStr, SqlStr};
 
 use super::error::RelayError;
 use super::plan::DecodedRow;
@@ -94,7 +95,7 @@ impl Outstanding {
 /// # Errors
 /// [`RelayError::Database`] (the caller decides whether it passes), or [`RelayError::CorruptOutbox`].
 pub(super) async fn load(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     topic: &str,
     partition: i32,
     cursor: i64,
@@ -165,7 +166,7 @@ const SWAPPING: &str = "SELECT EXISTS (SELECT 1 FROM generation_guard \
 ///
 /// # Errors
 /// [`RelayError::Database`].
-pub(super) async fn swap_is_under_way(connection: &mut MySqlConnection, partition: i32) -> Result<bool, RelayError> {
+pub(super) async fn swap_is_under_way(connection: &mut Watched, partition: i32) -> Result<bool, RelayError> {
     let found = sqlx::query_scalar::<_, bool>(SWAPPING).fetch_one(connection).await;
     found.map_err(|cause| RelayError::Database { partition, cause })
 }
@@ -174,14 +175,14 @@ pub(super) async fn swap_is_under_way(connection: &mut MySqlConnection, partitio
 ///
 /// # Errors
 /// [`RelayError::Database`]. What was not removed is passed over by the cursor and removed the next time.
-pub(super) async fn prune(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), RelayError> {
+pub(super) async fn prune(connection: &mut Watched, partition: i32, cursor: i64) -> Result<(), RelayError> {
     ledger_failpoints::reach(FailPoint::RelayPrunes);
     remove_published(connection, partition, cursor).await.map_err(|cause| RelayError::Database { partition, cause })?;
     ledger_failpoints::reach(FailPoint::RelayPruned);
     Ok(())
 }
 
-async fn remove_published(connection: &mut MySqlConnection, partition: i32, cursor: i64) -> Result<(), sqlx::Error> {
+async fn remove_published(connection: &mut Watched, partition: i32, cursor: i64) -> Result<(), sqlx::Error> {
     let prune = [PRUNE, &[PRUNED_KEY; PRUNED_AT_ONCE].join(" UNION ALL "), PRUNE_BY_KEY].concat();
     let prune = AssertSqlSafe(Arc::<str>::from(prune)).into_sql_str();
     let mut last = NO_GENERATION;
@@ -194,7 +195,7 @@ async fn remove_published(connection: &mut MySqlConnection, partition: i32, curs
 }
 
 async fn remove_of_generation(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     prune: &SqlStr,
     (partition, generation): (i32, i32),
     cursor: i64,

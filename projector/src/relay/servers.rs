@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledger_database::{Limit, Silence, WORK_LIMIT, Watched};
+use ledger_database::Watched;
 use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaUseError, TOPIC_PATIENCE};
 use ledger_store::log_check;
@@ -95,36 +95,27 @@ impl OutboxTable {
     }
 }
 
-/// Of each look at the outbox, and of each removal.
-const LIMIT: Limit = Limit::Of(WORK_LIMIT);
-
-impl OutboxTable {
-    /// A session that got no answer is begun anew, as after any lost connection.
-    fn silent(&self, silence: Silence) -> RelayError {
-        RelayError::Database { partition: self.partition, cause: silence.into() }
-    }
-}
+/// A relay takes only some rows at a time, and what lasts longer than all its steps together may (`step.rs`) is reported as stuck.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(40);
 
 impl OutboxRows for OutboxTable {
     type Connection = Watched;
 
     async fn connect(&self) -> Result<Watched, RelayError> {
-        Ok(Watched::open(&self.settings.database).await?)
+        let mut connection = ledger_database::connect(&self.settings.database).await?;
+        connection.set_limit(STATEMENT_LIMIT);
+        Ok(connection)
     }
 
     async fn load(&self, connection: &mut Watched, cursor: i64) -> Result<Outstanding, RelayError> {
-        let topic = &self.settings.topics.orders;
-        let work = connection.run(LIMIT, |connection| rows::load(connection, topic, self.partition, cursor));
-        work.await.map_err(|silence| self.silent(silence))?
+        rows::load(connection, &self.settings.topics.orders, self.partition, cursor).await
     }
 
     async fn swap_is_under_way(&self, connection: &mut Watched) -> Result<bool, RelayError> {
-        let work = connection.run(LIMIT, |connection| rows::swap_is_under_way(connection, self.partition));
-        work.await.map_err(|silence| self.silent(silence))?
+        rows::swap_is_under_way(connection, self.partition).await
     }
 
     async fn prune(&self, connection: &mut Watched, cursor: i64) -> Result<(), RelayError> {
-        let work = connection.run(LIMIT, |connection| rows::prune(connection, self.partition, cursor));
-        work.await.map_err(|silence| self.silent(silence))?
+        rows::prune(connection, self.partition, cursor).await
     }
 }

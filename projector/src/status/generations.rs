@@ -4,11 +4,11 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use ledger_database::Watched;
 use ledger_store::generations::record::{self, Generation, Phase, State};
 use ledger_store::generations::{Holder, Work, holder};
 use ledger_store::{StoreError, at};
 use serde::Serialize;
-use sqlx::MySqlConnection;
 
 /// Tables that are not live, and can be rolled back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,11 +50,7 @@ pub(super) struct Known {
 }
 
 /// `live` is the live generation; its own row is passed over, whatever it says: a run may have died right after the swap.
-pub(super) async fn read(
-    connection: &mut MySqlConnection,
-    topic: &str,
-    live: Option<i32>,
-) -> Result<Known, StoreError> {
+pub(super) async fn read(connection: &mut Watched, topic: &str, live: Option<i32>) -> Result<Known, StoreError> {
     // The guard first: a rebuild that begins in between is shown as unfinished for one look, and none that has
     // ended is shown as running.
     let working = holder(&mut *connection).await?;
@@ -79,7 +75,7 @@ pub(super) async fn read(
 }
 
 /// MariaDB until 11 has a flag here, later ones a word; in both, OFF is what takes rows.
-async fn read_only(connection: &mut MySqlConnection) -> Result<bool, StoreError> {
+async fn read_only(connection: &mut Watched) -> Result<bool, StoreError> {
     let set: String = sqlx::query_scalar("SELECT CAST(@@GLOBAL.read_only AS CHAR)")
         .fetch_one(connection)
         .await

@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger_database::{DatabaseUrl, Limit, NO_SUCH_TABLE, WORK_LIMIT, Watched, number_of};
+use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, Watched, number_of};
 use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use ledger_store::positions::{self, StoredPosition};
-use ledger_store::{FOLD_VERSION, StoreError, at};
-use sqlx::MySqlConnection;
+use ledger_store::{FOLD_VERSION, StoreError};
 
 use super::error::StatusError;
 use super::generations::{self, Known};
@@ -34,9 +33,8 @@ impl StatusReader {
     /// # Errors
     /// [`StatusError`].
     pub async fn read(&self) -> Result<Status, StatusError> {
-        let mut connection = Watched::open(&self.database).await?;
-        let work = connection.run(Limit::Of(WORK_LIMIT), |connection| of_tables(connection, &self.topic));
-        let (stored, known) = work.await.map_err(|silence| at("reading the status")(silence.into()))??;
+        let mut connection = ledger_database::connect(&self.database).await?;
+        let (stored, known) = of_tables(&mut connection, &self.topic).await?;
         // A projector reads this every two seconds, and the server warns of each client that leaves without closing.
         connection.close().await;
         let reader = self.clone();
@@ -73,7 +71,7 @@ impl StatusReader {
 }
 
 /// Positions, and what is known of generations.
-async fn of_tables(connection: &mut MySqlConnection, topic: &str) -> Result<(Vec<StoredPosition>, Known), StatusError> {
+async fn of_tables(connection: &mut Watched, topic: &str) -> Result<(Vec<StoredPosition>, Known), StatusError> {
     let stored = match positions::read(&mut *connection, topic).await {
         Err(StoreError::Database { cause, .. }) if number_of(&cause) == Some(NO_SUCH_TABLE) => {
             return Err(StatusError::NotMigrated);

@@ -2,6 +2,7 @@
 //! positions were moved, when the database answers once more. It must never take anything for committed that a position does not say.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ledger_database::Backoff;
 use ledger_fold::BatchEffects;
@@ -12,9 +13,14 @@ use ledger_store::{Ids, Loaded, PartitionBatch, Standing, Store, StoreError};
 use tokio::time::Instant;
 
 use super::pending::{Pending, ids_of};
-use super::{Flow, GO_ON, STOPPED, Slot, Writer, WriterError, backoff};
+use super::{Flow, GO_ON, STOPPED, Slot, Writer, WriterError};
 use crate::health::Waiting;
 use crate::meters;
+
+/// Between attempts while the database is away: soon at first, and never so long that its return is noticed late.
+pub(super) fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(20), Duration::from_secs(2))
+}
 
 impl<S: Store> Writer<S> {
     /// Compares what is held with what is stored. A position that was moved is a compare-and-set that would miss.

@@ -9,13 +9,14 @@
 //! - it refers to orders or lines that stand before: they are looked up first, and it is folded again knowing them;
 //! - an id was there before: all is rolled back, the ids are looked up, all is folded again knowing them;
 //! - COMMIT gave no answer: the positions are read, and tell;
-//! - the database is away or refuses for now: the same again, for as long as it takes;
+//! - the database is away or refuses for now: the same again, for as long as it takes, or less of it (`allowance.rs`);
 //! - anything else: the projector stops with the cause.
 //!
 //! A partition without orders sees no compare-and-set either, so the writer compares all its positions with the stored ones
 //! every second: tables that were swapped, or restored, under it are noticed without waiting for the next order. It compares
 //! the generation of the tables, too: others that stand at the very same offset are others all the same.
 
+mod allowance;
 mod doubt;
 mod parts;
 mod pending;
@@ -24,8 +25,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use doubt::{committed, fewer_of, needs_prior, wanted_of};
-use ledger_database::Backoff;
+use allowance::Allowance;
+use doubt::{backoff, committed, fewer_of, needs_prior, wanted_of};
 use ledger_fold::{BatchEffects, Partition, PartitionState};
 use ledger_kafka::record::{Epoch, OwnedRecord};
 use ledger_store::{Loaded, OpenCounts, PartitionBatch, Standing, Store, Written};
@@ -42,11 +43,6 @@ pub use parts::{BatchSettings, WriterError, WriterParts};
 /// How often a writer looks whether its positions are still where it left them.
 const POSITION_CHECK: Duration = Duration::from_secs(1);
 
-/// Between attempts while the database is away: soon at first, and never so long that its return is noticed late.
-fn backoff() -> Backoff {
-    Backoff::new(Duration::from_millis(20), Duration::from_secs(2))
-}
-
 /// A partition that is ours.
 #[derive(Debug)]
 struct Slot {
@@ -62,6 +58,7 @@ pub struct Writer<S> {
     slots: BTreeMap<i32, Slot>,
     /// When positions were last compared.
     compared: Instant,
+    allowance: Allowance,
 }
 
 /// Goes on, or ends because the projector stops.
@@ -71,7 +68,7 @@ const STOPPED: ControlFlow<()> = ControlFlow::Break(());
 
 impl<S: Store> Writer<S> {
     pub fn new(parts: WriterParts<S>) -> Self {
-        Self { parts, slots: BTreeMap::new(), compared: Instant::now() }
+        Self { parts, slots: BTreeMap::new(), compared: Instant::now(), allowance: Allowance::new() }
     }
 
     /// Runs until it is stopped.
@@ -149,6 +146,8 @@ impl<S: Store> Writer<S> {
         loop {
             self.drop_ended();
             pending.retain(|partition, _| self.slots.contains_key(partition));
+            let each = self.allowance.of_each(pending.len());
+            pending.values_mut().for_each(|pending| pending.allow(each));
             let batch = self.fold(&pending);
             let fewer = fewer_of(&batch, &pending);
             if !fewer.is_empty() {
@@ -183,6 +182,7 @@ impl<S: Store> Writer<S> {
             let written = self.parts.store.write(&batch).await;
             drop(asking);
             let effects: Vec<BatchEffects> = batch.into_iter().map(|one| one.effects).collect();
+            self.allowance.learn(&written, &effects, began.elapsed());
             let flow = match written {
                 Ok(Written::Committed) => {
                     self.database_answered();
@@ -192,6 +192,7 @@ impl<S: Store> Writer<S> {
                     if pending.is_empty() {
                         return Ok(GO_ON);
                     }
+                    backoff.reset();
                     GO_ON
                 }
                 Ok(Written::Missed(partitions)) => {

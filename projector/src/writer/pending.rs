@@ -9,8 +9,10 @@ use ledger_store::{Ids, for_fold};
 pub(super) struct Pending {
     /// In the order of their offsets.
     pub(super) records: Vec<OwnedRecord>,
-    /// How many of them are tried at once: all, unless they come to too much for one transaction.
+    /// How many of them are tried at once: all, unless they come to too much for one transaction,
     taken: Option<usize>,
+    /// or so many took long, or broke off.
+    allowed: Option<usize>,
     /// What is stored under their ids, as far as that was asked.
     pub(super) prior: Prior,
     /// Whether that was asked of every id.
@@ -26,7 +28,14 @@ const MOST_LINES: usize = 20_000;
 impl Pending {
     /// Those that are tried now.
     pub(super) fn taken(&self) -> &[OwnedRecord] {
-        &self.records[..self.taken.unwrap_or(self.records.len())]
+        let most = self.taken.into_iter().chain(self.allowed).fold(self.records.len(), usize::min);
+        &self.records[..most]
+    }
+
+    /// No more than so many are tried from now on, until those are committed. It never grows before: what is stored under further ids
+    /// was not asked.
+    pub(super) fn allow(&mut self, count: usize) {
+        self.allowed = Some(self.allowed.map_or(count, |before| before.min(count)));
     }
 
     /// How many are to be tried instead, where these come to too much. A single record never does.
@@ -140,6 +149,19 @@ mod tests {
             assert_eq!(pending.committed(folded), folded < 1000);
         }
         assert_eq!(folded, 1000);
+    }
+
+    #[test]
+    fn fewer_are_tried_where_fewer_are_allowed_until_they_are_committed() {
+        let mut pending = pending(1000);
+        for (allowed, taken) in [(5_000, 1000), (300, 300), (100, 100), (400, 100), (1, 1)] {
+            pending.allow(allowed);
+            assert_eq!(pending.taken().len(), taken, "{allowed}");
+        }
+        pending.take(50);
+        assert_eq!(pending.taken().len(), 1);
+        assert!(pending.committed(1));
+        assert_eq!((pending.taken().len(), pending.taken()[0].offset), (999, 1));
     }
 
     #[test]

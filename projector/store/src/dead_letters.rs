@@ -1,10 +1,10 @@
 //! The statement that parks records (INV-8). Read next: `parked.rs`, what is kept of a record.
 
-use ledger_database::Tables;
 use ledger_database::statements::{Shaped, cut_by_bytes};
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
+use sqlx::Arguments;
 use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, MySqlConnection};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
@@ -33,7 +33,7 @@ impl DeadLetterStatements {
     /// The database's.
     pub async fn insert_dead_letters(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<(), StoreError> {
         let letters = |one| of_batch(one).map(|letter| (one.effects.partition, letter));

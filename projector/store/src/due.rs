@@ -9,7 +9,7 @@ use ledger_schema::{OrderId, Status};
 use crate::error::StoreError;
 use crate::open_orders::OpenOrderStatements;
 use crate::prior::PriorStatements;
-use crate::transaction::{LIMIT, Session, answered};
+use crate::transaction::Session;
 
 /// Reads with a connection of its own, opened anew when it was lost.
 pub struct DueOrders {
@@ -38,8 +38,7 @@ impl DueOrders {
         after: Option<OpenOrder>,
     ) -> Result<Vec<OpenOrder>, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.open.due(connection, partition, status, up_to, after));
-        let due = answered("looking for orders that are due", work).await?;
+        let due = self.open.due(&mut connection, partition, status, up_to, after).await?;
         self.session.put_back(connection);
         Ok(due)
     }
@@ -50,8 +49,7 @@ impl DueOrders {
     /// The database's, or [`StoreError::CorruptRow`].
     pub async fn orders(&mut self, partition: i32, ids: &[OrderId]) -> Result<Vec<OrderRow>, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.orders.orders(connection, partition, ids));
-        let orders = answered("reading orders that are due", work).await?;
+        let orders = self.orders.orders(&mut connection, partition, ids).await?;
         self.session.put_back(connection);
         Ok(orders)
     }
@@ -62,8 +60,7 @@ impl DueOrders {
     /// The database's.
     pub async fn oldest_pending(&mut self, partition: i32) -> Result<Option<DateTime<Utc>>, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.open.oldest_pending(connection, partition));
-        let oldest = answered("looking for the oldest undecided order", work).await?;
+        let oldest = self.open.oldest_pending(&mut connection, partition).await?;
         self.session.put_back(connection);
         Ok(oldest)
     }

@@ -1,10 +1,10 @@
 //! The part of a transaction that every store has: the compare-and-set, then the rows. Whoever calls it has begun the
 //! transaction, and commits or rolls back.
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_fold::{PartitionState, Prior};
-use sqlx::{Executor, MySqlConnection};
+use sqlx::Executor;
 
 use crate::batch::{Ids, Loaded, PartitionBatch, Standing};
 use crate::dead_letters::DeadLetterStatements;
@@ -61,11 +61,7 @@ impl EffectStatements {
     ///
     /// # Errors
     /// The database's. The transaction must then be rolled back, whatever the error.
-    pub async fn write(
-        &self,
-        connection: &mut MySqlConnection,
-        batch: &[PartitionBatch<'_>],
-    ) -> Result<Steps, StoreError> {
+    pub async fn write(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
         let missed = self.move_positions(connection, batch).await?;
         if !missed.is_empty() {
             return Ok(Steps::Missed(missed));
@@ -92,7 +88,7 @@ impl EffectStatements {
     /// The compare-and-set of each partition (INV-1); gives those that somebody else moved.
     async fn move_positions(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<Vec<i32>, StoreError> {
         let mut missed = Vec::new();
@@ -112,7 +108,7 @@ impl EffectStatements {
     ///
     /// # Errors
     /// The database's, or a row that cannot be.
-    pub async fn load(&self, connection: &mut MySqlConnection, partition: i32) -> Result<Loaded, StoreError> {
+    pub async fn load(&self, connection: &mut Watched, partition: i32) -> Result<Loaded, StoreError> {
         if self.is_live {
             self.moves.ensure_furthest(connection, &self.topic, partition).await?;
         }
@@ -130,12 +126,7 @@ impl EffectStatements {
     ///
     /// # Errors
     /// The database's, or a row that cannot be.
-    pub async fn prior(
-        &self,
-        connection: &mut MySqlConnection,
-        partition: i32,
-        ids: &Ids,
-    ) -> Result<Prior, StoreError> {
+    pub async fn prior(&self, connection: &mut Watched, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         self.prior.look_up(connection, partition, ids).await
     }
 
@@ -145,7 +136,7 @@ impl EffectStatements {
     /// The database's.
     pub async fn positions(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
     ) -> Result<std::collections::BTreeMap<i32, Standing>, StoreError> {
         self.positions.of_topic(connection, &self.topic).await
     }

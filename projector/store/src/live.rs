@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use ledger_database::DatabaseUrl;
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::Prior;
-use sqlx::MySqlConnection;
 
 use crate::batch::{Ids, Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
@@ -15,7 +14,7 @@ use crate::effects::{EffectStatements, Steps};
 use crate::error::StoreError;
 use crate::fold_version::MixedFolds;
 use crate::outbox_rows::OutboxStatements;
-use crate::transaction::{LIMIT, Session, answered, begin};
+use crate::transaction::{Session, begin};
 
 /// The projector's store.
 pub struct LiveStore {
@@ -33,7 +32,7 @@ impl LiveStore {
     }
 
     /// Everything of a transaction but its COMMIT.
-    async fn steps(&self, connection: &mut MySqlConnection, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
+    async fn steps(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
         begin(connection).await?;
         let steps = self.effects.write(connection, batch).await?;
         if matches!(steps, Steps::Done) {
@@ -47,8 +46,7 @@ impl LiveStore {
 impl Store for LiveStore {
     async fn load(&mut self, partition: i32) -> Result<Loaded, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.load(connection, partition));
-        let loaded = answered("loading", work).await?;
+        let loaded = self.effects.load(&mut connection, partition).await?;
         self.session.put_back(connection);
         // Also while it runs: tables of another version may have been swapped in since the start.
         self.mixed.check(loaded.standing.generation.number, loaded.fold_version)?;
@@ -57,22 +55,20 @@ impl Store for LiveStore {
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
         let mut connection = self.session.take().await?;
-        let steps = answered("writing", connection.run(LIMIT, |connection| self.steps(connection, batch))).await;
+        let steps = self.steps(&mut connection, batch).await;
         self.session.settle(connection, steps).await
     }
 
     async fn prior(&mut self, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, ids));
-        let prior = answered("looking ids up", work).await?;
+        let prior = self.effects.prior(&mut connection, partition, ids).await?;
         self.session.put_back(connection);
         Ok(prior)
     }
 
     async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.positions(connection));
-        let positions = answered("reading positions", work).await?;
+        let positions = self.effects.positions(&mut connection).await?;
         self.session.put_back(connection);
         Ok(positions)
     }

@@ -2,13 +2,12 @@
 //! MariaDB; `ledger_fold::log_safety` decides. It must never mend anything: positions are created only for a log that
 //! nothing was folded from.
 
-use ledger_database::{Fault, fault_of};
+use ledger_database::{Fault, Watched, fault_of};
 use ledger_fold::log_safety::{
     LogIdentity, LogRefusal, check_bounded, check_identity, check_settings, check_watermarks,
 };
 use ledger_kafka::{KafkaUseError, LogInspector};
 use ledger_schema::topic_settings::{Keeps, WrongSetting, check_clock};
-use sqlx::MySqlConnection;
 use thiserror::Error;
 
 use crate::error::StoreError;
@@ -137,7 +136,7 @@ pub fn check_outputs(
 ///
 /// # Errors
 /// [`LogRefusal::PositionsOfAnotherTopic`], [`LogCheckError::RowsWithoutPositions`], or the database's.
-pub async fn check_unused(connection: &mut MySqlConnection, topic: &str) -> Result<(), LogCheckError> {
+pub async fn check_unused(connection: &mut Watched, topic: &str) -> Result<(), LogCheckError> {
     if let Some(found) = positions::other_topic(connection, topic).await? {
         return Err(LogRefusal::PositionsOfAnotherTopic { expected: topic.to_owned(), found }.into());
     }
@@ -152,7 +151,7 @@ pub async fn check_unused(connection: &mut MySqlConnection, topic: &str) -> Resu
 /// # Errors
 /// The database's.
 pub async fn create_positions(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     topic: &str,
     identity: &LogIdentity,
     origin: Origin,

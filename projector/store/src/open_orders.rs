@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use ledger_database::Tables;
 use ledger_database::statements::Shaped;
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_fold::OpenOrder;
 use ledger_schema::{OrderId, Status};
 use sqlx::mysql::MySqlArguments;
 use sqlx::types::Uuid;
-use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
+use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::{OpenCounts, PartitionBatch};
 use crate::error::{StoreError, at};
@@ -68,11 +68,7 @@ impl OpenOrderStatements {
     ///
     /// # Errors
     /// The database's, or [`StoreError::OpenOrdersGone`].
-    pub async fn remove_open(
-        &self,
-        connection: &mut MySqlConnection,
-        batch: &[PartitionBatch<'_>],
-    ) -> Result<(), StoreError> {
+    pub async fn remove_open(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
         let rows = of_all(batch, |batch| &batch.effects.open_orders.removed);
         for (status, texts) in STATUSES.iter().zip(&self.remove) {
             let rows: Vec<_> = rows.iter().filter(|(_, open)| open.status == *status).collect();
@@ -102,11 +98,7 @@ impl OpenOrderStatements {
     ///
     /// # Errors
     /// The database's.
-    pub async fn add_open(
-        &self,
-        connection: &mut MySqlConnection,
-        batch: &[PartitionBatch<'_>],
-    ) -> Result<(), StoreError> {
+    pub async fn add_open(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
         let rows = of_all(batch, |batch| &batch.effects.open_orders.added);
         let done =
             self.insert.execute(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreOpenAdded)).await;
@@ -117,7 +109,7 @@ impl OpenOrderStatements {
     ///
     /// # Errors
     /// The database's, or [`StoreError::CorruptRow`].
-    pub async fn count(&self, connection: &mut MySqlConnection, partition: i32) -> Result<OpenCounts, StoreError> {
+    pub async fn count(&self, connection: &mut Watched, partition: i32) -> Result<OpenCounts, StoreError> {
         let query = sqlx::query_as::<_, (String, i64)>(self.count.clone()).bind(partition);
         let found: BTreeMap<_, _> =
             query.fetch_all(connection).await.map_err(at("counting open orders"))?.into_iter().collect();
@@ -131,7 +123,7 @@ impl OpenOrderStatements {
     /// The database's.
     pub async fn due(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         status: Status,
         up_to: DateTime<Utc>,
@@ -153,7 +145,7 @@ impl OpenOrderStatements {
     /// The database's.
     pub async fn oldest_pending(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let query = sqlx::query_scalar(self.oldest[index_of(Status::Pending)].clone()).bind(partition);

@@ -1,10 +1,11 @@
 //! The outbox's rows on the writer's side: one per batch and partition. Only the live store has it; a rebuild's store cannot
 //! publish anything by construction. Read next: `outbox/`, what a row holds; the projector's `relay/rows.rs`, who reads them.
 
+use ledger_database::Watched;
 use ledger_database::statements::{Shaped, cut_by_bytes};
 use ledger_failpoints::FailPoint;
+use sqlx::Arguments;
 use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, MySqlConnection};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
@@ -39,11 +40,7 @@ impl OutboxStatements {
     ///
     /// # Errors
     /// The database's, or [`StoreError::Encode`].
-    pub(super) async fn write(
-        &self,
-        connection: &mut MySqlConnection,
-        batch: &[PartitionBatch<'_>],
-    ) -> Result<(), StoreError> {
+    pub(super) async fn write(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
         let rows = batch.iter().filter_map(|one| outbox_row(one).transpose()).collect::<Result<Vec<_>, _>>()?;
         for rows in cut_by_bytes(&rows, |row| row.entries.len()) {
             let done =

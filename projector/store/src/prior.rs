@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use ledger_database::Tables;
 use ledger_database::statements::SelectByIds;
+use ledger_database::{Tables, Watched};
 use ledger_fold::{OrderRow, Prior, ReservationKey};
 use ledger_schema::{MovementId, OrderId};
+use sqlx::FromRow;
 use sqlx::mysql::MySqlRow;
-use sqlx::{FromRow, MySqlConnection};
 use uuid::Uuid;
 
 use crate::batch::Ids;
@@ -42,12 +42,7 @@ impl PriorStatements {
     ///
     /// # Errors
     /// The database's, or [`StoreError::CorruptRow`].
-    pub async fn look_up(
-        &self,
-        connection: &mut MySqlConnection,
-        partition: i32,
-        ids: &Ids,
-    ) -> Result<Prior, StoreError> {
+    pub async fn look_up(&self, connection: &mut Watched, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         let mut prior = Prior::default();
         let mut orders = self.orders(connection, partition, &ids.orders).await?;
         prior.orders.extend(ids.orders.iter().map(|id| (*id, None)));
@@ -63,7 +58,7 @@ impl PriorStatements {
     /// The database's, or [`StoreError::CorruptRow`].
     pub async fn orders(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         ids: &[OrderId],
     ) -> Result<Vec<OrderRow>, StoreError> {
@@ -76,7 +71,7 @@ impl PriorStatements {
 
     async fn movements(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         ids: &[MovementId],
         prior: &mut Prior,
@@ -91,7 +86,7 @@ impl PriorStatements {
 
     async fn reservations(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         keys: &[ReservationKey],
         prior: &mut Prior,

@@ -1,12 +1,12 @@
 //! The table `reservations`: lines that live here, of orders that are at home in another partition. Shared by every store. Each
 //! function is one writing step. Read next: `open_orders.rs`.
 
-use ledger_database::Tables;
 use ledger_database::statements::Shaped;
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_fold::ReservationRow;
+use sqlx::Arguments;
 use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, MySqlConnection};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
@@ -45,7 +45,7 @@ impl ReservationStatements {
     /// The database's, but for a known id.
     pub async fn insert_reservations(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<Inserted, StoreError> {
         let rows = sorted(batch, |batch| &batch.effects.reservations);
@@ -62,7 +62,7 @@ impl ReservationStatements {
     /// The database's.
     pub async fn change_reservations(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<(), StoreError> {
         let rows = sorted(batch, |batch| &batch.effects.changed_reservations);

@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 use ledger_database::Tables;
 use ledger_database::statements::Shaped;
-use ledger_database::{Fault, fault_of};
+use ledger_database::{Fault, Watched, fault_of};
 use ledger_failpoints::FailPoint;
 use ledger_fold::{MovementRow, OrderRow};
 use ledger_schema::{Line, LineNo};
+use sqlx::Arguments;
 use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, MySqlConnection};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
@@ -69,7 +69,7 @@ impl RowStatements {
     /// The database's, but for a known id.
     pub async fn insert_orders(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<Inserted, StoreError> {
         let rows = lines(batch, |batch| &batch.effects.orders);
@@ -86,7 +86,7 @@ impl RowStatements {
     /// The database's.
     pub async fn change_orders(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<(), StoreError> {
         let rows = lines(batch, |batch| &batch.effects.changed_orders);
@@ -103,7 +103,7 @@ impl RowStatements {
     /// The database's, but for a known id.
     pub async fn insert_movements(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
     ) -> Result<Inserted, StoreError> {
         let rows: Vec<(i32, &MovementRow)> = of_all(batch, |batch| &batch.effects.movements);

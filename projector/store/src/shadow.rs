@@ -8,15 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use ledger_database::DatabaseUrl;
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::Prior;
-use sqlx::MySqlConnection;
 
 use crate::batch::{Ids, Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
 use crate::effects::{EffectStatements, Steps};
 use crate::error::StoreError;
-use crate::transaction::{LIMIT, Session, answered, begin};
+use crate::transaction::{Session, begin};
 
 /// Rows that were committed, counted by every store that shares it.
 #[derive(Debug, Default)]
@@ -63,7 +62,7 @@ impl ShadowStore {
     }
 
     /// Everything of a transaction but its COMMIT.
-    async fn steps(&self, connection: &mut MySqlConnection, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
+    async fn steps(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
         begin(connection).await?;
         self.effects.write(connection, batch).await
     }
@@ -73,15 +72,14 @@ impl ShadowStore {
 impl Store for ShadowStore {
     async fn load(&mut self, partition: i32) -> Result<Loaded, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.load(connection, partition));
-        let loaded = answered("loading", work).await?;
+        let loaded = self.effects.load(&mut connection, partition).await?;
         self.session.put_back(connection);
         Ok(loaded)
     }
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
         let mut connection = self.session.take().await?;
-        let steps = answered("writing", connection.run(LIMIT, |connection| self.steps(connection, batch))).await;
+        let steps = self.steps(&mut connection, batch).await;
         let written = self.session.settle(connection, steps).await;
         match &written {
             Ok(Written::Committed) => self.tally.add(batch),
@@ -93,16 +91,14 @@ impl Store for ShadowStore {
 
     async fn prior(&mut self, partition: i32, ids: &Ids) -> Result<Prior, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.prior(connection, partition, ids));
-        let prior = answered("looking ids up", work).await?;
+        let prior = self.effects.prior(&mut connection, partition, ids).await?;
         self.session.put_back(connection);
         Ok(prior)
     }
 
     async fn positions(&mut self) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let mut connection = self.session.take().await?;
-        let work = connection.run(LIMIT, |connection| self.effects.positions(connection));
-        let positions = answered("reading positions", work).await?;
+        let positions = self.effects.positions(&mut connection).await?;
         self.session.put_back(connection);
         Ok(positions)
     }

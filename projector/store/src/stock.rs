@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ledger_database::Tables;
 use ledger_database::statements::Shaped;
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_fold::{Level, StockRow};
 use ledger_schema::ProductId;
 use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
+use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
@@ -46,11 +46,7 @@ impl StockStatements {
     ///
     /// # Errors
     /// The database's.
-    pub async fn write_stock(
-        &self,
-        connection: &mut MySqlConnection,
-        batch: &[PartitionBatch<'_>],
-    ) -> Result<(), StoreError> {
+    pub async fn write_stock(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
         let effects = batch.iter().map(|one| &one.effects);
         let rows: Vec<(i32, &StockRow)> =
             effects.flat_map(|effects| effects.stock.iter().map(|row| (effects.partition, row))).collect();
@@ -65,7 +61,7 @@ impl StockStatements {
     /// The database's, or [`StoreError::CorruptRow`].
     pub async fn of_partition(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
     ) -> Result<Vec<(ProductId, Level)>, StoreError> {
         let mut stock: Vec<(ProductId, Level)> = Vec::new();

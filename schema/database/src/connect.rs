@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row};
 use thiserror::Error;
 
 use crate::fault::{Fault, Refusal, UNKNOWN_DATABASE, fault_of, number_of};
 use crate::keepalive;
 use crate::url::DatabaseUrl;
+use crate::watched::Watched;
 
 /// How long opening a connection may take, from the first packet to the settled session.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,12 +25,13 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// - idle_write_transaction_timeout: a projector that is suspended inside a transaction must not hold its rows for ever;
 ///   the server ends the connection, and the projector finds out by the compare-and-set when it wakes. Transactions that only
 ///   read may rest: `verify` waits for Kafka inside of one.
-/// - wait_timeout: an idle system is no reason to drop a connection.
+/// - wait_timeout: an idle system is no reason to drop a connection; net_read_timeout, net_write_timeout: nor is a slow way, nor a
+///   reader that waits for Kafka between rows.
 /// - foreign_key_checks, unique_checks, check_constraint_checks: a row that may not be is refused (INV-2, INV-5).
 /// - sql_safe_updates, sql_select_limit, max_join_size, sql_big_selects: a statement takes every row that it names.
 /// - max_sort_length: what is sorted is sorted whole (an id has 256 bytes at most).
 /// - sql_quote_show_create, default_storage_engine: how tables are read, and made.
-const SESSION_SETTINGS: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, \
+pub const SESSION_SETTINGS: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, \
     time_zone = '+00:00', \
     sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION', \
     innodb_lock_wait_timeout = 10, \
@@ -41,6 +43,8 @@ const SESSION_SETTINGS: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin, \
     idle_readonly_transaction_timeout = 0, \
     idle_write_transaction_timeout = 10, \
     wait_timeout = 2592000, \
+    net_read_timeout = 30, \
+    net_write_timeout = 60, \
     foreign_key_checks = 1, \
     unique_checks = 1, \
     check_constraint_checks = 1, \
@@ -124,11 +128,11 @@ impl DatabaseError {
     }
 }
 
-/// Opens a connection and settles its session, within [`CONNECT_TIMEOUT`].
+/// Opens a connection and settles its session, within [`CONNECT_TIMEOUT`]. Its silence is noticed afterwards, too.
 ///
 /// # Errors
 /// [`DatabaseError`], by what an operator would have to do.
-pub async fn connect(url: &DatabaseUrl) -> Result<MySqlConnection, DatabaseError> {
+pub async fn connect(url: &DatabaseUrl) -> Result<Watched, DatabaseError> {
     // A database future is never raced against a timer where it may hold a transaction; here there is none yet, and a
     // server that accepts and stays silent must not hang the start.
     match tokio::time::timeout(CONNECT_TIMEOUT, open(url)).await {
@@ -137,15 +141,16 @@ pub async fn connect(url: &DatabaseUrl) -> Result<MySqlConnection, DatabaseError
     }
 }
 
-async fn open(url: &DatabaseUrl) -> Result<MySqlConnection, sqlx::Error> {
+async fn open(url: &DatabaseUrl) -> Result<Watched, sqlx::Error> {
     let mut connection = url.open().await?;
-    // Not where a connection is opened for one question (`watched.rs`): that has a limit of its own, and comes every second while a
+    // Not where a connection is opened for one question (`silence.rs`): that has a limit of its own, and comes every second while a
     // server is silent.
     if let Some(port) = url.tcp_port() {
         keepalive::keep(port);
     }
     settle(&mut connection).await?;
-    Ok(connection)
+    let id = connection.fetch_one("SELECT CAST(CONNECTION_ID() AS SIGNED)").await?.try_get(0)?;
+    Ok(Watched::of(connection, url.clone(), id))
 }
 
 /// Sets what every session sets. For a pool, which opens its connections itself from [`DatabaseUrl::options`].

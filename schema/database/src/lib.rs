@@ -1,7 +1,7 @@
 //! MariaDB, as the projector, the operator's commands and the order services use it. Every connection is opened with the same
 //! options and has the same session settings, also those of the services' pools. It must never hand out a connection whose mode would bend a value instead of refusing it.
 //!
-//! Reading order: [`url`], [`connect()`] and its session settings, `keepalive` (a dead peer is noticed by the kernel), [`watched`] (silence is noticed), [`fault`] (what an error means), [`backoff`] (how long is
+//! Reading order: [`url`], [`connect()`] and its session settings, `keepalive` (a dead peer is noticed by the kernel), [`watched`] and [`silence`] (silence is noticed; `leaving`: what still leaves is none), [`fault`] (what an error means), [`backoff`] (how long is
 //! waited after one), [`tables`] (names), [`statements`] (texts with many rows or ids), [`migrations`], [`schema_version`],
 //! [`requirements`] (what a database has to be).
 
@@ -9,9 +9,11 @@ pub mod backoff;
 pub mod connect;
 pub mod fault;
 mod keepalive;
+mod leaving;
 pub mod migrations;
 pub mod requirements;
 pub mod schema_version;
+pub mod silence;
 pub mod statements;
 pub mod tables;
 pub mod url;
@@ -20,6 +22,7 @@ pub mod watched;
 pub use backoff::Backoff;
 pub use connect::{CONNECT_TIMEOUT, DatabaseError, connect, settle};
 pub use fault::{Fault, NO_SUCH_TABLE, Refusal, fault_of, is_read_worth_repeating, number_of};
+pub use silence::{SUSPICIOUS_AFTER, Silence};
 pub use tables::Tables;
 pub use url::DatabaseUrl;
-pub use watched::{Limit, SUSPICIOUS_AFTER, Silence, WORK_LIMIT, Watched};
+pub use watched::{PATIENCE, Watched};

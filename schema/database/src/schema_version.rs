@@ -1,10 +1,10 @@
 //! Which migrations the database has, and whether they are this program's. It only reads.
 
-use sqlx::MySqlConnection;
 use thiserror::Error;
 
-use crate::fault::{NO_SUCH_TABLE, number_of};
+use crate::fault::{Fault, NO_SUCH_TABLE, fault_of, number_of};
 use crate::migrations::MIGRATOR;
+use crate::watched::Watched;
 
 /// The tables are not this program's.
 #[derive(Debug, Error)]
@@ -21,11 +21,17 @@ pub enum SchemaVersionError {
     Sql(#[from] sqlx::Error),
 }
 
+impl SchemaVersionError {
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Sql(cause) if fault_of(cause) == Fault::ConnectionLost)
+    }
+}
+
 /// Checks that the database has exactly the migrations that this program was built with.
 ///
 /// # Errors
 /// [`SchemaVersionError`].
-pub async fn check(connection: &mut MySqlConnection) -> Result<(), SchemaVersionError> {
+pub async fn check(connection: &mut Watched) -> Result<(), SchemaVersionError> {
     let rows = sqlx::query_as::<_, (i64, bool)>("SELECT version, success FROM _sqlx_migrations ORDER BY version")
         .fetch_all(connection)
         .await;

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::types::Uuid;
 use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::watched::Watched;
 
 /// Numbers of rows per statement. A batch is cut into the largest that fit: a handful of statements for any number of
 /// rows, since each costs a round trip. The largest times the columns stays far below the 65,535 placeholders of the
@@ -35,7 +37,7 @@ impl Shaped {
     /// Of the first statement that fails.
     pub async fn execute<T: Sync>(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         rows: &[T],
         bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
         executed: impl Fn() + Send + Sync,
@@ -109,7 +111,7 @@ impl SelectByIds {
     /// Of the first statement that fails.
     pub async fn fetch(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         leading: &[i32],
         ids: &[Uuid],
     ) -> Result<Vec<MySqlRow>, sqlx::Error> {

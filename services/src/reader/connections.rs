@@ -7,8 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ledger_database::DatabaseUrl;
-use sqlx::{Connection, MySqlConnection};
+use ledger_database::{DatabaseUrl, Watched};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
@@ -18,8 +17,6 @@ use super::error::ReadError;
 const IDLE_LIMIT: Duration = Duration::from_secs(600);
 /// None gets older: behind a name that came to mean another server, the new one is found after this long at the latest.
 const LIFETIME: Duration = Duration::from_secs(1_800);
-/// Longest that a closing is waited for, by nobody.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Connections of one URL, opened when they are needed.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ pub(super) struct Connections {
 
 #[derive(Debug)]
 struct Kept {
-    connection: MySqlConnection,
+    connection: Watched,
     opened: Instant,
     used: Instant,
 }
@@ -47,7 +44,7 @@ pub(super) struct Place {
 /// A connection, taken out. Dropped, it is closed at once, without a word to a server that may be silent.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub(super) connection: MySqlConnection,
+    pub(super) connection: Watched,
     opened: Instant,
     /// It was idle before, so it may be dead.
     pub(super) was_kept: bool,
@@ -87,7 +84,7 @@ impl Connections {
     /// [`ReadError::Connect`], or [`ReadError::Slow`].
     pub(super) async fn fresh(&self, _: &Place, limit: Duration) -> Result<Taken, ReadError> {
         match timeout(limit, ledger_database::connect(&self.url)).await {
-            Ok(opened) => Ok(Taken { connection: opened?, opened: Instant::now(), was_kept: false }),
+            Ok(opened) => Ok(Taken { connection: opened?.unwatched(), opened: Instant::now(), was_kept: false }),
             Err(_) => Err(ReadError::Slow { limit }),
         }
     }
@@ -123,6 +120,6 @@ impl Connections {
 /// So that the server does not warn of a client that just left. Nobody waits for it.
 fn take_leave(connections: Vec<Kept>) {
     for Kept { connection, .. } in connections {
-        tokio::spawn(timeout(CLOSE_LIMIT, connection.close()));
+        tokio::spawn(connection.close());
     }
 }

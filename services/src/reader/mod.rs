@@ -11,6 +11,8 @@ mod movements;
 mod orders;
 mod pool;
 mod positions;
+#[cfg(test)]
+mod scripted_server;
 mod standing;
 mod stock;
 mod stored_order;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ledger_database::{DatabaseUrl, fault_of, is_read_worth_repeating};
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
+use ledger_database::{DatabaseUrl, Watched, fault_of, is_read_worth_repeating};
+use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::query::Query;
 use sqlx::{FromRow, MySql};
 use tokio::time::timeout;
@@ -60,7 +60,7 @@ impl Reader {
     pub(super) async fn run<T, F>(&self, query: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
-        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T> + Send + Sync + 'static,
+        F: for<'c> Fn(&'c mut Watched) -> Running<'c, T> + Send + Sync + 'static,
     {
         let this = self.clone();
         let task = tokio::spawn(async move { this.attempts(&query).await });
@@ -111,7 +111,7 @@ impl Reader {
 
     async fn attempts<T, F>(&self, query: &F) -> Result<T, ReadError>
     where
-        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
+        F: for<'c> Fn(&'c mut Watched) -> Running<'c, T>,
     {
         let limit = self.query_timeout;
         let place = self.connections.place(limit).await?;
@@ -134,7 +134,7 @@ impl Reader {
     /// The connection is kept where its statement ended, and did not end it.
     async fn attempt<T, F>(&self, mut taken: Taken, limit: Duration, query: &F) -> Result<T, ReadError>
     where
-        F: for<'c> Fn(&'c mut MySqlConnection) -> Running<'c, T>,
+        F: for<'c> Fn(&'c mut Watched) -> Running<'c, T>,
     {
         let result = timeout(limit, query(&mut taken.connection)).await;
         match result {
@@ -171,5 +171,50 @@ impl Dependency for Reader {
 
     async fn probe(&self) -> Result<(), String> {
         self.identities().await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger_database::fault::{KNOWN, Known};
+    use ledger_database::{Fault, number_of};
+    use sqlx::{Executor, Row};
+
+    use super::super::scripted_server::{ANSWER, QUESTION, ScriptedServer};
+    use super::*;
+
+    async fn asked(reader: &Reader) -> Result<i64, ReadError> {
+        reader.run(|connection| Box::pin(async move { connection.fetch_one(QUESTION).await?.try_get(0) })).await
+    }
+
+    fn reader(server: &ScriptedServer) -> Reader {
+        let options = ReaderOptions {
+            url: server.url(),
+            connections: 1,
+            timeout: Duration::from_secs(60),
+            orders_topic: "orders".into(),
+        };
+        Reader::new(options, Arc::new(Metrics::new(&[])))
+    }
+
+    /// Every number that is known: tried once more where that can help, and never on a connection that it ended.
+    #[tokio::test]
+    async fn what_a_read_does_about_every_number() {
+        let server = ScriptedServer::start().await;
+        for Known { number, name, fault, .. } in KNOWN {
+            let (reader, before) = (reader(&server), server.opened());
+            let opened = || server.opened() - before;
+            server.refuse_next(*number);
+            let read = asked(&reader).await;
+            if matches!(fault, Fault::ConnectionLost | Fault::Ended | Fault::Retry) {
+                assert_eq!((read.expect(name), opened()), (ANSWER, 2), "{name}: tried again, on a new connection");
+            } else {
+                let Err(ReadError::Database(error)) = read else { panic!("{name}: {read:?}") };
+                assert_eq!((number_of(&error), opened()), (Some(*number), 1), "{name}");
+            }
+            let new = if matches!(fault, Fault::Refused(_)) { 2 } else { opened() };
+            assert_eq!((asked(&reader).await.expect(name), opened()), (ANSWER, new), "{name}: the next read");
+            reader.close();
+        }
     }
 }

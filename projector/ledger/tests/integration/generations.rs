@@ -485,7 +485,7 @@ async fn generations_are_listed_and_dropped_and_no_number_is_given_twice() {
     let same = json(&setting.ledger(&["rollback", "--to", "2", "--output", "json"]));
     assert_eq!((&same["live"], &same["replaced"]), (&json!(2), &Value::Null), "nothing to ask about");
 
-    let mut connection = setting.database_as("LEDGER_OWNER_DATABASE_URL").await;
+    let mut connection = ledger_database::connect(&setting.owner_url()).await.expect("MariaDB answers");
     assert_eq!(record::next_number(&mut connection).await.expect("a number"), 3);
     setting.execute("CREATE TABLE stock_g4 LIKE stock").await;
     assert_eq!(record::next_number(&mut connection).await.expect("a number"), 5, "4 is the name of a table");

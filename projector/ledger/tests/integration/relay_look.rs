@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ledger_database::{Limit, WORK_LIMIT, Watched};
+use ledger_database::Watched;
 use ledger_kafka::LogInspector;
 use projector::appender::LogAppender;
 use projector::relay::{Compression, OutboxRows, OutboxTable, RelaySettings, RelayTopics};
@@ -56,13 +56,9 @@ async fn fill(setting: &Setting, generation: i32, first: i64, count: i64) {
 
 /// Rows and index entries that the server read for this connection since the last call.
 async fn reads(connection: &mut Watched) -> i64 {
-    let work = connection.run(Limit::Of(WORK_LIMIT), async |connection| {
-        let text = "SHOW SESSION STATUS LIKE 'Handler_read%'";
-        let read: Vec<(String, String)> = sqlx::query_as(text).fetch_all(&mut *connection).await.expect("counters");
-        connection.execute("FLUSH STATUS").await.expect("the right to begin them anew");
-        read
-    });
-    let read = work.await.expect("an answer");
+    let text = "SHOW SESSION STATUS LIKE 'Handler_read%'";
+    let read: Vec<(String, String)> = sqlx::query_as(text).fetch_all(&mut *connection).await.expect("counters");
+    connection.execute("FLUSH STATUS").await.expect("the right to begin them anew");
     read.iter().map(|(_, count)| count.parse::<i64>().expect("a number")).sum()
 }
 
@@ -74,7 +70,7 @@ async fn a_look_at_a_backlog_reads_what_it_takes() {
     // Of tables that were replaced, and are kept: after the cursor they stay.
     fill(&setting, 0, published, BACKLOG).await;
     let table = OutboxTable::new(Arc::new(settings(&setting)), HERE);
-    let mut connection = Watched::open(&setting.admin_database_url()).await.expect("MariaDB answers");
+    let mut connection = ledger_database::connect(&setting.admin_database_url()).await.expect("MariaDB answers");
     reads(&mut connection).await;
     for cursor in [0, published] {
         let found = table.load(&mut connection, cursor).await.expect("rows");

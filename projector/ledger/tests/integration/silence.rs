@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ledger_database::{DatabaseUrl, Limit, Watched};
+use ledger_database::DatabaseUrl;
 use sqlx::Executor;
 
-use crate::setting::{LIMIT, Setting, order, product_in, receipt};
+use crate::setting::{LIMIT, Setting, code, last_line, order, product_in, receipt};
 use crate::silent_proxy::{SilentProxy, Swallow};
 use crate::writer::Fed;
 
@@ -107,42 +107,144 @@ async fn a_silent_server_is_waited_for() {
     setting.finish().await;
 }
 
-/// What the server works on is not given up, however slow it is: the second connection asks, and it says so.
+/// What the server works on is not given up, however slow it is: the second connection asks, and it says so. Nor is a connection on
+/// which nobody waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_statement_is_no_silence() {
     let setting = Setting::with_positions("slow").await;
-    let mut connection = Watched::open(&setting.projector_url()).await.expect("connected");
+    let mut connection = ledger_database::connect(&setting.projector_url()).await.expect("connected");
+    connection.set_patience(Duration::from_secs(1));
     let began = Instant::now();
-    let limit = Limit::WhileWorkedOn;
-    let slept = connection.run(limit, |connection| sqlx::query("DO SLEEP(8)").execute(connection)).await;
-    slept.expect("no silence").expect("no error");
+    connection.execute("DO SLEEP(8)").await.expect("an answer");
     assert!(began.elapsed() >= Duration::from_secs(8));
     assert!(connection.is_sound());
-    // But for work that has a limit.
-    let limit = Limit::Of(Duration::from_secs(4));
-    let slept = connection.run(limit, |connection| sqlx::query("DO SLEEP(30)").execute(connection)).await;
-    let silence = slept.expect_err("given up").to_string();
-    assert!(silence.contains("given up") && silence.contains("the server says: "), "{silence}");
+    let rows: Vec<i64> = sqlx::query_scalar("SELECT CAST(SLEEP(2) + seq AS SIGNED) FROM seq_1_to_4")
+        .fetch_all(&mut connection)
+        .await
+        .expect("rows");
+    assert_eq!(rows, [1, 2, 3, 4]);
+    // But for a connection that has a limit.
+    connection.set_limit(Duration::from_secs(4));
+    let silence = connection.execute("DO SLEEP(30)").await.expect_err("given up").to_string();
+    assert!(silence.contains("given up: the server says: "), "{silence}");
     assert!(!connection.is_sound());
-    let again = connection.run(limit, |connection| sqlx::query("DO 1").execute(connection)).await;
-    assert!(again.expect_err("never used again").to_string().contains("given up, too"));
     drop(connection);
     setting.finish().await;
 }
 
-/// Between statements the server is not suspicious of a client that takes its time, nor are we.
+/// Behind a proxy that passes a statement on only when it has all of it, the server waits for us for longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn patience_decides_how_long_the_server_may_wait_for_us() {
+    let setting = Setting::with_positions("patience").await;
+    let proxy = SilentProxy::start(&setting).await;
+    let url = DatabaseUrl::parse(&proxy.url(&setting)).expect("valid");
+    for (patience, least, most) in [(1, 3, 6), (7, 7, 14)] {
+        let mut connection = ledger_database::connect(&url).await.expect("connected");
+        connection.set_patience(Duration::from_secs(patience));
+        proxy.forget(Swallow::ToServer);
+        let began = Instant::now();
+        let error = connection.execute("DO 1").await.expect_err("given up").to_string();
+        let took = began.elapsed();
+        assert!(error.contains("the server has waited for us for"), "{error}");
+        let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+        assert!(least <= took && took < most, "patience of {patience} s: {took:?}");
+        assert!(!connection.is_sound());
+        let again = connection.execute("DO 1").await.expect_err("never used again").to_string();
+        assert!(again.contains("its last work was given up, too"), "{again}");
+    }
+    setting.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_server_ended_is_given_up() {
     let setting = Setting::with_positions("ended").await;
     let proxy = SilentProxy::start(&setting).await;
     let url = DatabaseUrl::parse(&proxy.url(&setting)).expect("valid");
-    let mut connection = Watched::open(&url).await.expect("connected");
+    let mut connection = ledger_database::connect(&url).await.expect("connected");
     proxy.forget(Swallow::ToClient);
     let began = Instant::now();
-    let work = connection.run(Limit::WhileWorkedOn, |connection| connection.execute("KILL CONNECTION_ID()"));
-    let silence = work.await.expect_err("given up").to_string();
+    let silence = connection.execute("KILL CONNECTION_ID()").await.expect_err("given up").to_string();
     assert!(silence.contains("no such connection"), "{silence}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    setting.finish().await;
+}
+
+/// A large row over a slow way: what still leaves is no silence. Nothing is asked, and nothing is sent twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_row_over_a_slow_way_is_waited_for() {
+    let (setting, proxy, fed) = behind_a_proxy("slowway").await;
+    let opened = proxy.opened.load(Ordering::SeqCst);
+    proxy.slow_down(500_000);
+    let began = Instant::now();
+    fed.feed(1, &["no event ".repeat(350_000), order(2, &fed.product, 1)]);
+    fed.settled().await;
+    assert!(began.elapsed() > Duration::from_secs(5), "slower than what is suspicious: {:?}", began.elapsed());
+    assert_eq!(setting.number("SELECT CAST(value_bytes AS SIGNED) FROM dead_letters").await, 3_150_000);
+    assert_eq!(setting.number("SELECT available FROM stock").await, 99);
+    assert_eq!(proxy.opened.load(Ordering::SeqCst), opened, "no other connection was needed");
+    fed.stop().await;
+    setting.finish().await;
+}
+
+/// A proxy that has all of a statement for longer than we wait for the server at first, and the server for us: the next attempts wait
+/// longer, and so does the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_row_that_is_passed_on_late_gets_through_in_the_end() {
+    let (setting, proxy, fed) = behind_a_proxy("lateway").await;
+    let opened = proxy.opened.load(Ordering::SeqCst);
+    proxy.delay(Duration::from_secs(12));
+    fed.feed(1, &["no event ".repeat(5_000), order(2, &fed.product, 1)]);
+    fed.settled().await;
+    assert_eq!(setting.number("SELECT CAST(value_bytes AS SIGNED) FROM dead_letters").await, 45_000);
+    assert_eq!(setting.number("SELECT available FROM stock").await, 99);
+    assert!(proxy.opened.load(Ordering::SeqCst) > opened, "the first attempt was given up");
+    fed.stop().await;
+    setting.finish().await;
+}
+
+/// Commands, each at a statement of its own, and the start of a projector at its two: they end by themselves, and say what happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_and_a_start_whose_connections_go_silent_end_with_exit_code_3() {
+    const OWNER: &str = "LEDGER_OWNER_DATABASE_URL";
+    const READER: &str = "LEDGER_READER_DATABASE_URL";
+    const PROJECTOR: &str = "LEDGER_PROJECTOR_DATABASE_URL";
+    let setting = Setting::with_positions("silentcommand").await;
+    let cases: [(&[&str], _, _); 9] = [
+        (&["verify"], READER, "CONSISTENT SNAPSHOT"),
+        (&["verify"], READER, "SELECT 1 FROM dead_letters LIMIT 1"),
+        (&["generations", "list"], OWNER, "_sqlx_migrations"),
+        (&["rebuild", "--dry-run"], OWNER, "GET_LOCK"),
+        (&["rollback", "--yes"], OWNER, "_sqlx_migrations"),
+        (&["migrate"], "LEDGER_ADMIN_DATABASE_URL", "_sqlx_migrations"),
+        (&["dead-letters", "list"], READER, "FROM dead_letters"),
+        (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "_sqlx_migrations"),
+        (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "next_offset, cluster_id"),
+    ];
+    for swallow in [Swallow::ToServer, Swallow::ToClient] {
+        let mut proxies = Vec::new();
+        for (_, _, words) in cases {
+            let proxy = SilentProxy::start(&setting).await;
+            proxy.forget_at(words, swallow);
+            proxies.push(proxy);
+        }
+        tokio::task::block_in_place(|| {
+            std::thread::scope(|scope| {
+                for (&(args, variable, words), proxy) in cases.iter().zip(&proxies) {
+                    let setting = &setting;
+                    scope.spawn(move || {
+                        let began = Instant::now();
+                        let output = setting.ledger_with(args, &[(variable, &proxy.url_of(setting, variable))]);
+                        let (took, said) = (began.elapsed(), last_line(&output));
+                        let case = format!("{args:?} at {words}, {swallow:?}, after {took:?}: {said}");
+                        assert_eq!(proxy.silenced.load(Ordering::SeqCst), 1, "{case}");
+                        assert_eq!(code(&output), 3, "{case}");
+                        assert!(said.contains("no answer for ") && said.contains("given up"), "{case}");
+                        assert!(took < BOUND, "{case}");
+                    });
+                }
+            });
+        });
+    }
     setting.finish().await;
 }
 

@@ -1,10 +1,9 @@
 //! The table `redrives`: which parked records are mended, and by what. A mark is claimed before the append and finished after
 //! it; it must never be changed once it is finished, nor taken away.
 
-use ledger_database::{Fault, fault_of};
+use ledger_database::{Fault, Watched, fault_of};
 use ledger_schema::Position;
 use serde::Serialize;
-use sqlx::MySqlConnection;
 
 use super::error::DeadLettersError;
 
@@ -41,11 +40,7 @@ pub(super) struct Claim {
 }
 
 /// Claims the record for `event`; where it is claimed already, gives that claim.
-pub(super) async fn claim(
-    connection: &mut MySqlConnection,
-    mended: Position,
-    event: &[u8],
-) -> Result<Claim, DeadLettersError> {
+pub(super) async fn claim(connection: &mut Watched, mended: Position, event: &[u8]) -> Result<Claim, DeadLettersError> {
     let inserted = sqlx::query("INSERT INTO redrives (kafka_partition, kafka_offset, event) VALUES (?, ?, ?)")
         .bind(mended.partition)
         .bind(mended.offset)
@@ -59,7 +54,7 @@ pub(super) async fn claim(
     }
 }
 
-async fn read(connection: &mut MySqlConnection, mended: Position) -> Result<Claim, DeadLettersError> {
+async fn read(connection: &mut Watched, mended: Position) -> Result<Claim, DeadLettersError> {
     let (event, partition, offset) = sqlx::query_as::<_, (Vec<u8>, Option<i32>, Option<i64>)>(
         "SELECT event, appended_partition, appended_offset FROM redrives WHERE kafka_partition = ? AND kafka_offset = ?",
     )
@@ -72,7 +67,7 @@ async fn read(connection: &mut MySqlConnection, mended: Position) -> Result<Clai
 
 /// Finishes a claim; where somebody else, with the same event, was faster, gives where theirs stands.
 pub(super) async fn finish(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     mended: Position,
     appended: Position,
 ) -> Result<Mark, DeadLettersError> {

@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ledger_database::DatabaseUrl;
+use ledger_database::{DatabaseUrl, Watched};
 use ledger_schema::{ParkReason, Position};
 use serde::Serialize;
+use sqlx::FromRow;
 use sqlx::mysql::MySqlRow;
-use sqlx::{FromRow, MySqlConnection};
 
 use super::error::DeadLettersError;
 use super::marks::Mark;
@@ -170,7 +170,7 @@ pub async fn show(url: &DatabaseUrl, position: Position) -> Result<Letter, DeadL
 ///
 /// # Errors
 /// [`DeadLettersError::Unknown`], or the database's.
-pub(super) async fn check_parked(connection: &mut MySqlConnection, position: Position) -> Result<(), DeadLettersError> {
+pub(super) async fn check_parked(connection: &mut Watched, position: Position) -> Result<(), DeadLettersError> {
     let found = sqlx::query("SELECT 1 FROM dead_letters WHERE kafka_partition = ? AND kafka_offset = ?")
         .bind(position.partition)
         .bind(position.offset)

@@ -93,6 +93,7 @@ impl GenerationsError {
 
     pub fn is_unreachable(&self) -> bool {
         match self {
+            Self::Schema(error) => error.is_unreachable(),
             Self::Requirement(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),

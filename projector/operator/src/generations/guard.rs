@@ -7,10 +7,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use chrono::Utc;
-use ledger_database::DatabaseUrl;
 use ledger_database::schema_version;
+use ledger_database::{DatabaseUrl, Watched};
 use ledger_store::generations::{Work, holder};
-use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::error::{GenerationsError, sql};
 use super::holder_connection::HolderConnection;
@@ -31,7 +31,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The guard, held.
 pub struct Guard {
-    connection: MySqlConnection,
+    connection: Watched,
     /// A sign of life was not answered: what the connection reads next may be the answer to it, so it is used no more.
     in_doubt: bool,
 }
@@ -133,7 +133,7 @@ impl Guard {
     }
 
     /// The connection that holds it. An error that ends the connection ends the guard.
-    pub fn connection(&mut self) -> &mut MySqlConnection {
+    pub fn connection(&mut self) -> &mut Watched {
         &mut self.connection
     }
 
@@ -150,12 +150,12 @@ impl Guard {
         // The lock first, so that nobody finds it held without a row; the next holder's row is not ours to delete.
         drop(self.connection.execute("DO RELEASE_LOCK(CONCAT('ledger.rebuild.', DATABASE()))").await);
         drop(self.connection.execute("DELETE FROM generation_guard WHERE connection_id = CONNECTION_ID()").await);
-        drop(self.connection.close().await);
+        self.connection.close().await;
     }
 }
 
 /// Gets the named lock, which nobody can hold twice.
-async fn lock(connection: &mut MySqlConnection) -> Result<(), GenerationsError> {
+async fn lock(connection: &mut Watched) -> Result<(), GenerationsError> {
     for _ in 0..ATTEMPTS {
         let got: Option<i32> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('ledger.rebuild.', DATABASE()), ?)")
             .bind(WAIT.as_secs())

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use sqlx::{FromRow, MySqlConnection};
+use ledger_database::Watched;
+use sqlx::FromRow;
 
 /// What the server says of it, where this login may see it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl HolderConnection {
     ///
     /// # Errors
     /// The database's.
-    pub(super) async fn read(connection: &mut MySqlConnection, id: i64) -> Result<Self, sqlx::Error> {
+    pub(super) async fn read(connection: &mut Watched, id: i64) -> Result<Self, sqlx::Error> {
         sqlx::query_as(
             "SELECT CAST(id AS SIGNED) AS id, user AS user, host AS host, command AS command, CAST(time AS SIGNED) AS seconds \
              FROM information_schema.processlist WHERE id = ?",

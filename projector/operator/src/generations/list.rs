@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use ledger_database::Tables;
 use ledger_database::schema_version;
-use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, number_of};
+use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, Watched, number_of};
 use ledger_store::generations::{Counts, Generation, Holder, Phase, State, Work};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::AssertSqlSafe;
 
 use super::error::{GenerationsError, sql};
 use super::shadow;
@@ -99,7 +99,7 @@ pub async fn run(owner: &DatabaseUrl, topic: &str) -> Result<Listing, Generation
     }
 }
 
-async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Listing, GenerationsError> {
+async fn read(connection: &mut Watched, topic: &str) -> Result<Listing, GenerationsError> {
     let working = ledger_store::generations::holder(connection).await?;
     let live = ledger_store::generations::live(connection, topic).await?;
     let rows: BTreeMap<i32, Generation> =
@@ -154,7 +154,7 @@ fn state_of(
 
 /// Sum of the positions, and the fold's version, where there are any.
 async fn stands(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     tables: &Tables,
     topic: &str,
     there: &[String],
@@ -170,7 +170,7 @@ async fn stands(
     query.fetch_one(connection).await.map_err(sql("reading positions"))
 }
 
-async fn bytes(connection: &mut MySqlConnection, there: &[String]) -> Result<Option<i64>, GenerationsError> {
+async fn bytes(connection: &mut Watched, there: &[String]) -> Result<Option<i64>, GenerationsError> {
     let mut sum = None;
     for name in there {
         // NULL is the server's word for a size that it does not know, and no row one for a table that was dropped meanwhile.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use ledger_database::Watched;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_store::generations::record::find;
 use ledger_store::generations::{Counts, Phase, State, allot_number};
+use sqlx::MySql;
 use sqlx::mysql::MySqlArguments;
 use sqlx::query::Query;
-use sqlx::{MySql, MySqlConnection};
 
 use super::error::{GenerationsError, sql};
 use super::shadow;
@@ -19,7 +20,7 @@ const WRITING: &str = "writing the generations";
 ///
 /// # Errors
 /// The database's.
-pub async fn next_number(connection: &mut MySqlConnection) -> Result<i32, GenerationsError> {
+pub async fn next_number(connection: &mut Watched) -> Result<i32, GenerationsError> {
     let tables = shadow::generations(connection).await?;
     loop {
         let number = allot_number(&mut *connection).await?;
@@ -56,7 +57,7 @@ fn insert<'a>(new: &'a New<'_>) -> Query<'a, MySql, MySqlArguments> {
 ///
 /// # Errors
 /// The database's.
-pub async fn begin(connection: &mut MySqlConnection, new: &New<'_>) -> Result<(), GenerationsError> {
+pub async fn begin(connection: &mut Watched, new: &New<'_>) -> Result<(), GenerationsError> {
     insert(new)
         .bind(Phase::Load.as_str())
         .bind(State::Building.as_str())
@@ -70,7 +71,7 @@ pub async fn begin(connection: &mut MySqlConnection, new: &New<'_>) -> Result<()
 
 /// Makes sure that the live generation is written down as one that is kept, before it is replaced: a projector made it, and
 /// it has no row; or the run that swapped it in died before it wrote that down.
-pub(super) async fn ensure_live(connection: &mut MySqlConnection, new: &New<'_>) -> Result<(), GenerationsError> {
+pub(super) async fn ensure_live(connection: &mut Watched, new: &New<'_>) -> Result<(), GenerationsError> {
     match find(&mut *connection, new.generation).await? {
         Some(row) if row.state == State::Kept => return Ok(()),
         Some(_) => return swapped(connection, new.generation, false).await,
@@ -91,11 +92,7 @@ pub(super) async fn ensure_live(connection: &mut MySqlConnection, new: &New<'_>)
 ///
 /// # Errors
 /// The database's.
-pub async fn set_phase(
-    connection: &mut MySqlConnection,
-    generation: i32,
-    phase: Phase,
-) -> Result<(), GenerationsError> {
+pub async fn set_phase(connection: &mut Watched, generation: i32, phase: Phase) -> Result<(), GenerationsError> {
     sqlx::query("UPDATE generations SET phase = ?, builder = ? WHERE generation = ?")
         .bind(phase.as_str())
         .bind(super::guard::this_process())
@@ -110,11 +107,7 @@ pub async fn set_phase(
 ///
 /// # Errors
 /// The database's.
-pub async fn set_records(
-    connection: &mut MySqlConnection,
-    generation: i32,
-    records: i64,
-) -> Result<(), GenerationsError> {
+pub async fn set_records(connection: &mut Watched, generation: i32, records: i64) -> Result<(), GenerationsError> {
     sqlx::query("UPDATE generations SET record_count = ? WHERE generation = ?")
         .bind(records)
         .bind(generation)
@@ -129,7 +122,7 @@ pub async fn set_records(
 /// # Errors
 /// The database's.
 pub async fn built(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     generation: i32,
     ends: &BTreeMap<i32, i64>,
     counts: Counts,
@@ -153,11 +146,7 @@ pub async fn built(
 }
 
 /// Writes down that a generation was swapped in, `now` or by a run that died before it could.
-pub(super) async fn swapped(
-    connection: &mut MySqlConnection,
-    generation: i32,
-    now: bool,
-) -> Result<(), GenerationsError> {
+pub(super) async fn swapped(connection: &mut Watched, generation: i32, now: bool) -> Result<(), GenerationsError> {
     let time = Utc::now();
     sqlx::query(
         "UPDATE generations SET phase = ?, state = ?, finished_at = COALESCE(finished_at, ?), \
@@ -177,7 +166,7 @@ pub(super) async fn swapped(
 }
 
 /// Writes down that the tables of a generation are, or are about to be, dropped.
-pub(super) async fn dropped(connection: &mut MySqlConnection, generation: i32) -> Result<(), GenerationsError> {
+pub(super) async fn dropped(connection: &mut Watched, generation: i32) -> Result<(), GenerationsError> {
     sqlx::query("UPDATE generations SET state = ? WHERE generation = ?")
         .bind(State::Dropped.as_str())
         .bind(generation)
@@ -188,7 +177,7 @@ pub(super) async fn dropped(connection: &mut MySqlConnection, generation: i32) -
 }
 
 /// Writes down that tables that were kept cannot be rolled back to any more.
-pub(crate) async fn retired(connection: &mut MySqlConnection, new: &New<'_>) -> Result<(), GenerationsError> {
+pub(crate) async fn retired(connection: &mut Watched, new: &New<'_>) -> Result<(), GenerationsError> {
     ensure_live(connection, new).await?;
     dropped(connection, new.generation).await
 }

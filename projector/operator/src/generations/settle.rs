@@ -9,13 +9,13 @@
 use std::collections::HashSet;
 
 use futures_util::TryStreamExt;
+use ledger_database::Watched;
 use ledger_kafka::KafkaSettings;
 use ledger_schema::wire::Event;
 use ledger_schema::{
     EventId, LineDecision, LineEvent, LineNo, LineStep, LineTarget, OrderId, Position, ProductId, Quantity, Violation,
 };
 use ledger_store::StoreError;
-use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use super::error::{GenerationsError, sql};
@@ -51,7 +51,7 @@ pub struct SettledLog {
 /// # Errors
 /// The database's, or Kafka's.
 pub(super) async fn settle(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     log: &SettledLog,
     missing: Vec<LineEvent>,
 ) -> Result<u64, GenerationsError> {

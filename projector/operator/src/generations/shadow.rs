@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use ledger_database::Tables;
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row};
+use ledger_database::{Tables, Watched};
+use sqlx::{AssertSqlSafe, Executor, Row};
 
 use super::error::{GenerationsError, sql};
 
@@ -12,7 +12,7 @@ use super::error::{GenerationsError, sql};
 ///
 /// # Errors
 /// The database's.
-pub async fn generations(connection: &mut MySqlConnection) -> Result<BTreeSet<i32>, GenerationsError> {
+pub async fn generations(connection: &mut Watched) -> Result<BTreeSet<i32>, GenerationsError> {
     let names: Vec<String> =
         sqlx::query_scalar("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
             .fetch_all(connection)
@@ -33,7 +33,7 @@ fn number_of(name: &str) -> Option<i32> {
 ///
 /// # Errors
 /// The database's.
-pub async fn existing(connection: &mut MySqlConnection, tables: &Tables) -> Result<Vec<String>, GenerationsError> {
+pub async fn existing(connection: &mut Watched, tables: &Tables) -> Result<Vec<String>, GenerationsError> {
     let mut found = Vec::new();
     for name in tables.names() {
         let there: i64 = sqlx::query_scalar(
@@ -54,7 +54,7 @@ pub async fn existing(connection: &mut MySqlConnection, tables: &Tables) -> Resu
 ///
 /// # Errors
 /// [`GenerationsError::Incomplete`], naming the first that is missing.
-pub async fn check_complete(connection: &mut MySqlConnection, generation: i32) -> Result<(), GenerationsError> {
+pub async fn check_complete(connection: &mut Watched, generation: i32) -> Result<(), GenerationsError> {
     let tables = Tables::of_generation(generation);
     let found = existing(connection, &tables).await?;
     match tables.names().into_iter().find(|name| !found.iter().any(|found| found == name)) {
@@ -67,7 +67,7 @@ pub async fn check_complete(connection: &mut MySqlConnection, generation: i32) -
 ///
 /// # Errors
 /// [`GenerationsError::AnotherShape`], with the first line that differs.
-pub async fn check_shape(connection: &mut MySqlConnection, generation: i32) -> Result<(), GenerationsError> {
+pub async fn check_shape(connection: &mut Watched, generation: i32) -> Result<(), GenerationsError> {
     for (live, table) in Tables::live().names().into_iter().zip(Tables::of_generation(generation).names()) {
         let expected = shape(connection, live).await?;
         let found = shape(connection, table).await?;
@@ -79,7 +79,7 @@ pub async fn check_shape(connection: &mut MySqlConnection, generation: i32) -> R
 }
 
 /// What SHOW CREATE TABLE says below its first line, which has the name.
-async fn shape(connection: &mut MySqlConnection, table: &str) -> Result<String, GenerationsError> {
+async fn shape(connection: &mut Watched, table: &str) -> Result<String, GenerationsError> {
     let text = AssertSqlSafe(format!("SHOW CREATE TABLE `{table}`"));
     let row = connection.fetch_one(text).await.map_err(sql("reading how a table was made"))?;
     let made: String = row.try_get(1).map_err(sql("reading how a table was made"))?;
@@ -103,7 +103,7 @@ fn first_difference(expected: &str, found: &str) -> Option<(String, String)> {
 ///
 /// # Errors
 /// The database's. What is left can be dropped by calling it again.
-pub async fn drop_tables(connection: &mut MySqlConnection, generation: i32) -> Result<(), GenerationsError> {
+pub async fn drop_tables(connection: &mut Watched, generation: i32) -> Result<(), GenerationsError> {
     for name in Tables::of_generation(generation).names().into_iter().rev() {
         let text = AssertSqlSafe(format!("DROP TABLE IF EXISTS `{name}`"));
         connection.execute(text).await.map_err(sql("dropping tables"))?;

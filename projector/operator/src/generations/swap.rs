@@ -9,14 +9,14 @@
 use std::time::{Duration, Instant};
 
 use ledger_database::Tables;
-use ledger_database::{Fault, fault_of, number_of};
+use ledger_database::{Fault, Watched, fault_of, number_of};
 use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
 use ledger_schema::LineEvent;
 use ledger_store::generations::Live;
 use ledger_store::log_check::{LogCheckError, check_complete};
 use ledger_store::positions::{self, MoveStatements, PositionStatements, StoredPosition};
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::error::{GenerationsError, sql};
 use super::guard::Guard;
@@ -119,18 +119,14 @@ pub async fn follow_up(
     Ok(told)
 }
 
-async fn write_down(connection: &mut MySqlConnection, target: i32, now: bool) -> Result<(), GenerationsError> {
+async fn write_down(connection: &mut Watched, target: i32, now: bool) -> Result<(), GenerationsError> {
     record::swapped(connection, target, now).await?;
     ledger_failpoints::reach(FailPoint::SwapWrittenDown);
     drop_what_nothing_was_folded_into(connection).await
 }
 
 /// Whether the target is live. Tables that still bear its number would be others, of the same number.
-async fn is_live(
-    connection: &mut MySqlConnection,
-    plan: &Plan<'_>,
-    live: Option<&Live>,
-) -> Result<bool, GenerationsError> {
+async fn is_live(connection: &mut Watched, plan: &Plan<'_>, live: Option<&Live>) -> Result<bool, GenerationsError> {
     if live.is_none_or(|live| live.generation != plan.target) {
         return Ok(false);
     }
@@ -141,7 +137,7 @@ async fn is_live(
     Err(GenerationsError::NameTaken { generation: plan.target, tables: left.join(", ") })
 }
 
-async fn lock_migrations(connection: &mut MySqlConnection) -> Result<(), GenerationsError> {
+async fn lock_migrations(connection: &mut Watched) -> Result<(), GenerationsError> {
     let got: Option<i32> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('ledger-migrate-', DATABASE()), 10)")
         .fetch_one(connection)
         .await
@@ -150,7 +146,7 @@ async fn lock_migrations(connection: &mut MySqlConnection) -> Result<(), Generat
 }
 
 async fn swap_locked(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     plan: &Plan<'_>,
     live: Option<&Live>,
 ) -> Result<Swapped, GenerationsError> {
@@ -172,7 +168,7 @@ async fn swap_locked(
 
 /// What the live tables show may have been observed, also where no projector has loaded them since they became live, and so did
 /// not write that down. Before they are replaced (INV-13). A statement per partition: writers hold such rows in another order.
-async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, live: &Live) -> Result<(), GenerationsError> {
+async fn raise_furthest(connection: &mut Watched, topic: &str, live: &Live) -> Result<(), GenerationsError> {
     let (statements, began) = (MoveStatements::new(&Tables::live()), Instant::now());
     for position in &live.positions {
         match statements.ensure_furthest(connection, topic, position.partition).await {
@@ -186,7 +182,7 @@ async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, live: &Li
 }
 
 /// Whether the target may be live: whole, of the same shape, and a fold of this log.
-pub(super) async fn check_target(connection: &mut MySqlConnection, plan: &Plan<'_>) -> Result<(), GenerationsError> {
+pub(super) async fn check_target(connection: &mut Watched, plan: &Plan<'_>) -> Result<(), GenerationsError> {
     let generation = plan.target;
     shadow::check_complete(connection, generation).await?;
     shadow::check_shape(connection, generation).await?;
@@ -220,7 +216,7 @@ fn check_positions(generation: i32, plan: &Plan<'_>, positions: &[StoredPosition
 ///
 /// # Errors
 /// [`GenerationsError::NameTaken`], or the database's.
-pub(crate) async fn check_names(connection: &mut MySqlConnection, live: Option<&Live>) -> Result<(), GenerationsError> {
+pub(crate) async fn check_names(connection: &mut Watched, live: Option<&Live>) -> Result<(), GenerationsError> {
     match live {
         // One that an earlier run swapped in has no such tables, or is refused where that is looked at.
         Some(_) => Ok(()),
@@ -229,7 +225,7 @@ pub(crate) async fn check_names(connection: &mut MySqlConnection, live: Option<&
 }
 
 /// Makes sure that the live tables can take their own number's names.
-async fn free_names(connection: &mut MySqlConnection, old: i32) -> Result<(), GenerationsError> {
+async fn free_names(connection: &mut Watched, old: i32) -> Result<(), GenerationsError> {
     if old == NOTHING_FOLDED {
         drop_what_nothing_was_folded_into(connection).await?;
     }
@@ -242,7 +238,7 @@ async fn free_names(connection: &mut MySqlConnection, old: i32) -> Result<(), Ge
 
 /// Tables that were live and never had a position hold nothing, and are of no use. One that has rows all the same is left
 /// for a person to look at.
-async fn drop_what_nothing_was_folded_into(connection: &mut MySqlConnection) -> Result<(), GenerationsError> {
+async fn drop_what_nothing_was_folded_into(connection: &mut Watched) -> Result<(), GenerationsError> {
     for name in shadow::existing(connection, &Tables::of_generation(NOTHING_FOLDED)).await? {
         let text = AssertSqlSafe(format!("SELECT 1 FROM `{name}` LIMIT 1"));
         if connection.fetch_optional(text).await.map_err(sql("looking for rows"))?.is_some() {
@@ -253,7 +249,7 @@ async fn drop_what_nothing_was_folded_into(connection: &mut MySqlConnection) -> 
 }
 
 /// The one statement, tried once.
-async fn rename(connection: &mut MySqlConnection, old: i32, plan: &Plan<'_>) -> Result<Duration, GenerationsError> {
+async fn rename(connection: &mut Watched, old: i32, plan: &Plan<'_>) -> Result<Duration, GenerationsError> {
     let text = rename_text(old, plan.target, plan.wait_seconds);
     let began = Instant::now();
     ledger_failpoints::reach(FailPoint::SwapRenames);

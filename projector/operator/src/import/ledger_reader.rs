@@ -4,12 +4,11 @@
 use std::time::{Duration, Instant};
 
 use backon::{ConstantBuilder, Retryable};
-use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, fault_of, number_of};
+use ledger_database::{DatabaseUrl, NO_SUCH_TABLE, Watched, fault_of, number_of};
 use ledger_fold::log_safety::LogRefusal;
 use ledger_store::StoreError;
 use ledger_store::log_check::LogCheckError;
 use ledger_store::positions::{self, StoredPosition};
-use sqlx::mysql::MySqlConnection;
 use uuid::Uuid;
 
 use super::error::ImportError;
@@ -21,7 +20,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 pub(crate) struct LedgerReader {
     url: DatabaseUrl,
-    connection: MySqlConnection,
+    connection: Watched,
 }
 
 impl LedgerReader {
@@ -65,7 +64,7 @@ impl LedgerReader {
     /// Asks until there is an answer, for [`PATIENCE`].
     async fn asked<T>(
         &mut self,
-        query: impl AsyncFn(&mut MySqlConnection) -> Result<T, sqlx::Error>,
+        query: impl AsyncFn(&mut Watched) -> Result<T, sqlx::Error>,
     ) -> Result<T, ImportError> {
         let started = Instant::now();
         loop {

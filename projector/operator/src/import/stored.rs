@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
+use ledger_database::Watched;
 use ledger_database::statements::SelectByIds;
 use ledger_schema::domain::Difference;
 use ledger_schema::{LineContents, Movement, MovementContents, Note, Order, OrderContents, OrderId};
-use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::mysql::MySqlRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
@@ -77,14 +78,14 @@ pub(crate) struct StoredMovement {
 }
 
 /// Whether any order is stored at all.
-pub(super) async fn has_orders(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+pub(super) async fn has_orders(connection: &mut Watched) -> Result<bool, sqlx::Error> {
     let found: Option<i32> = sqlx::query_scalar("SELECT 1 FROM orders LIMIT 1").fetch_optional(connection).await?;
     Ok(found.is_some())
 }
 
 /// The ids of stored orders after `after`, in their order, `limit` at most.
 pub(super) async fn ids_after(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     after: Option<Uuid>,
     limit: u32,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
@@ -95,17 +96,17 @@ pub(super) async fn ids_after(
 }
 
 /// The orders stored under any of `ids`, in any partition.
-pub(super) async fn orders(connection: &mut MySqlConnection, ids: &[Uuid]) -> Result<StoredOrders, sqlx::Error> {
+pub(super) async fn orders(connection: &mut Watched, ids: &[Uuid]) -> Result<StoredOrders, sqlx::Error> {
     rows(connection, &ORDERS_BY_ID, ids).await.map(StoredOrders::new)
 }
 
 /// The movements stored under any of `ids`, in any partition.
-pub(super) async fn movements(connection: &mut MySqlConnection, ids: &[Uuid]) -> Result<StoredMovements, sqlx::Error> {
+pub(super) async fn movements(connection: &mut Watched, ids: &[Uuid]) -> Result<StoredMovements, sqlx::Error> {
     let rows: Vec<StoredMovement> = rows(connection, &MOVEMENTS_BY_ID, ids).await?;
     Ok(rows.into_iter().map(|row| ((row.movement_id, row.kafka_partition), row)).collect())
 }
 
-async fn rows<T>(connection: &mut MySqlConnection, by_ids: &SelectByIds, ids: &[Uuid]) -> Result<Vec<T>, sqlx::Error>
+async fn rows<T>(connection: &mut Watched, by_ids: &SelectByIds, ids: &[Uuid]) -> Result<Vec<T>, sqlx::Error>
 where
     T: for<'r> FromRow<'r, MySqlRow>,
 {

@@ -1,10 +1,9 @@
 //! What a migration checks before it changes anything, and afterwards: settings of the server, how the users log in, and the tables
 //! that are there. All that is wrong is refused at once. It only reads.
 
-use ledger_database::DatabaseUrl;
 use ledger_database::requirements::{self, Extent, Findings, Problem, Role};
 use ledger_database::schema_version::{self, SchemaVersionError};
-use sqlx::MySqlConnection;
+use ledger_database::{DatabaseUrl, Watched};
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
@@ -45,7 +44,7 @@ async fn tables_before(login: &DatabaseUrl, database: &str) -> Result<Findings, 
 ///
 /// # Errors
 /// [`MigrateError::Requirement`] with all that is wrong.
-pub(super) async fn after(connection: &mut MySqlConnection) -> Result<Vec<Step>, MigrateError> {
+pub(super) async fn after(connection: &mut Watched) -> Result<Vec<Step>, MigrateError> {
     let findings = requirements::tables(connection, Role::Owner, Extent::Whole).await.map_err(looking)?;
     Ok(warnings(findings.accepted().map_err(requirements::RequirementError::Unfit)?))
 }

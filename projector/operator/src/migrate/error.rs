@@ -58,6 +58,8 @@ impl MigrateError {
         match self {
             Self::Database(error) => error.is_unreachable(),
             Self::Sql { cause, .. } => fault_of(cause) == Fault::ConnectionLost,
+            Self::Tables(error) => lost(error),
+            Self::Schema(error) => error.is_unreachable(),
             Self::Store(error) => error.is_unreachable(),
             Self::LogEnd(error) => error.is_unreachable(),
             Self::Requirement(error) => error.is_unreachable(),
@@ -72,4 +74,9 @@ impl MigrateError {
         let step = step.into();
         move |cause| Self::Sql { step, cause }
     }
+}
+
+fn lost(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
+    matches!(error, Execute(cause) | ExecuteMigration(cause, _) if fault_of(cause) == Fault::ConnectionLost)
 }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use ledger_database::Watched;
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
@@ -23,7 +24,7 @@ struct Grant<'a> {
 ///
 /// # Errors
 /// Of the first statement that fails.
-pub async fn grant(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
+pub async fn grant(connection: &mut Watched, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     let names = BTreeMap::from([
         ("ledger_projector", options.projector.as_ref().map(|url| url.user())),
         ("ledger_reader", options.reader.as_ref().map(|url| url.user())),

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeSet;
 
-use ledger_database::Tables;
 use ledger_database::migrations::MIGRATOR;
+use ledger_database::{Tables, Watched};
 use ledger_fold::log_safety::LogRefusal;
 use ledger_store::log_check::{LogCheckError, check_complete};
 use ledger_store::positions;
 use sqlx::migrate::Migration;
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::error::MigrateError;
 use super::observable;
@@ -36,7 +36,7 @@ pub(super) struct Lost {
 impl Lost {
     /// Tables whose migration was run, by `applied`, and that are not there (any more). One whose migrations have no mark, while
     /// later ones have, is being brought back: the run died that began it.
-    pub(super) async fn find(connection: &mut MySqlConnection, applied: &[i64]) -> Result<Self, MigrateError> {
+    pub(super) async fn find(connection: &mut Watched, applied: &[i64]) -> Result<Self, MigrateError> {
         let last = applied.iter().max().copied().unwrap_or(0);
         let mut lost = Self::default();
         for (table, version) in MIGRATOR.iter().filter_map(|migration| Some((created(migration)?, migration.version))) {
@@ -60,7 +60,7 @@ impl Lost {
     /// [`MigrateError`]; the next migration continues.
     pub(super) async fn prepare(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         options: &MigrateOptions,
     ) -> Result<Vec<Step>, MigrateError> {
         let mut steps = Vec::new();
@@ -93,7 +93,7 @@ impl Lost {
     }
 
     /// Makes a table at once, where it is lost. Its migrations are run all the same.
-    async fn make(&self, connection: &mut MySqlConnection, table: &str) -> Result<(), MigrateError> {
+    async fn make(&self, connection: &mut Watched, table: &str) -> Result<(), MigrateError> {
         let is_lost = self.tables.contains(table);
         for text in statements_on(table).filter(|text| is_lost && text.starts_with("CREATE ")) {
             execute(connection, "making a lost table", text).await?;
@@ -102,7 +102,7 @@ impl Lost {
     }
 
     /// Takes the marks of the migrations away that made them, all at once: each may be run again.
-    async fn unmark(&self, connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+    async fn unmark(&self, connection: &mut Watched) -> Result<(), MigrateError> {
         let made_them =
             |migration: &&'static Migration| target(migration).is_some_and(|table| self.tables.contains(table));
         let versions: Vec<String> =
@@ -130,10 +130,7 @@ fn note(table: &str) -> &'static str {
 ///
 /// # Errors
 /// The database's, or a log that is not the one of the positions.
-pub(super) async fn rows(
-    connection: &mut MySqlConnection,
-    options: &MigrateOptions,
-) -> Result<Vec<Step>, MigrateError> {
+pub(super) async fn rows(connection: &mut Watched, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     ensure_numbers(connection).await?;
     let topic = &options.topics.orders;
     let stored = positions::read(connection, topic).await?;
@@ -148,7 +145,7 @@ pub(super) async fn rows(
 }
 
 /// The one row that counts generations, above every number that anything bears: rows of the outbox, too, bear one.
-async fn ensure_numbers(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+async fn ensure_numbers(connection: &mut Watched) -> Result<(), MigrateError> {
     const STEP: &str = "counting the generations";
     let of_tables = shadow::generations(connection).await?.last().copied().unwrap_or(0);
     sqlx::query(
@@ -165,7 +162,7 @@ async fn ensure_numbers(connection: &mut MySqlConnection) -> Result<(), MigrateE
 }
 
 /// The rows of another ledger are not ours to remove.
-async fn check_topic(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<(), MigrateError> {
+async fn check_topic(connection: &mut Watched, options: &MigrateOptions) -> Result<(), MigrateError> {
     let expected = &options.topics.orders;
     match positions::other_topic(connection, expected).await? {
         Some(found) => {
@@ -178,18 +175,18 @@ async fn check_topic(connection: &mut MySqlConnection, options: &MigrateOptions)
 
 /// All of them: without positions no projector starts while there are rows, and no read is answered before it is as far as what
 /// was observed.
-async fn remove_positions(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+async fn remove_positions(connection: &mut Watched) -> Result<(), MigrateError> {
     execute(connection, "removing positions of tables that are not whole", "DELETE FROM positions").await
 }
 
-async fn exists(connection: &mut MySqlConnection, table: &str) -> Result<bool, MigrateError> {
+async fn exists(connection: &mut Watched, table: &str) -> Result<bool, MigrateError> {
     let query = "SELECT EXISTS (SELECT 1 FROM information_schema.tables \
                  WHERE table_schema = DATABASE() AND table_name = ?)";
     let found = sqlx::query_scalar(query).bind(table).fetch_one(connection).await;
     found.map_err(MigrateError::sql("looking for tables"))
 }
 
-async fn execute(connection: &mut MySqlConnection, step: &'static str, text: &str) -> Result<(), MigrateError> {
+async fn execute(connection: &mut Watched, step: &'static str, text: &str) -> Result<(), MigrateError> {
     connection.execute(AssertSqlSafe(text.to_owned())).await.map(drop).map_err(MigrateError::sql(step))
 }
 

@@ -1,12 +1,11 @@
 //! Kept tables that stand after the relay's cursor: the outcomes between stood in the outbox alone. Once that is lost, a rollback to
 //! them would swallow these outcomes (INV-11), so they are written down as dropped; the next rebuild removes them.
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_kafka::{LogInspector, ask};
 use ledger_store::generations::State;
 use ledger_store::positions::PositionStatements;
 use projector::relay::{CursorReader, RelayError};
-use sqlx::MySqlConnection;
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
@@ -18,10 +17,7 @@ use crate::generations::shadow;
 ///
 /// # Errors
 /// The database's, or Kafka's: where publishing had come to has to be known.
-pub(super) async fn retire(
-    connection: &mut MySqlConnection,
-    options: &MigrateOptions,
-) -> Result<Vec<Step>, MigrateError> {
+pub(super) async fn retire(connection: &mut Watched, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     let kept = kept(connection).await?;
     if kept.is_empty() {
         return Ok(Vec::new());
@@ -45,7 +41,7 @@ pub(super) async fn retire(
 }
 
 /// Generations whose tables are whole, and that are not known to be unfinished or dropped.
-async fn kept(connection: &mut MySqlConnection) -> Result<Vec<i32>, MigrateError> {
+async fn kept(connection: &mut Watched) -> Result<Vec<i32>, MigrateError> {
     let mut kept = Vec::new();
     for generation in shadow::generations(connection).await? {
         let is_whole = shadow::check_complete(connection, generation).await.is_ok();

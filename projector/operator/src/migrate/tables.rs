@@ -4,8 +4,9 @@
 //! Read next: `lost.rs`.
 
 use ledger_database::migrations::MIGRATOR;
+use ledger_database::{Silence, Watched};
+use sqlx::Executor;
 use sqlx::migrate::Migrate;
-use sqlx::{Executor, MySqlConnection};
 
 use super::error::MigrateError;
 use super::lost::{self, Lost};
@@ -19,7 +20,7 @@ const LOCK_WAIT_SECONDS: u32 = 60;
 ///
 /// # Errors
 /// A migration that fails, or one that was changed after it had been run.
-pub async fn migrate(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
+pub async fn migrate(connection: &mut Watched, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
     lock(connection).await?;
     let done = migrate_locked(connection, options).await;
     // Whether that is answered makes no difference: the lock ends with the connection at the latest.
@@ -28,7 +29,7 @@ pub async fn migrate(connection: &mut MySqlConnection, options: &MigrateOptions)
 }
 
 /// One migration at a time: what looks interrupted could else be another's that is still running.
-async fn lock(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+async fn lock(connection: &mut Watched) -> Result<(), MigrateError> {
     let got: Option<i32> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('ledger-migrate-', DATABASE()), ?)")
         .bind(LOCK_WAIT_SECONDS)
         .fetch_one(connection)
@@ -37,16 +38,17 @@ async fn lock(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
     if got == Some(1) { Ok(()) } else { Err(MigrateError::Locked { waited_seconds: LOCK_WAIT_SECONDS }) }
 }
 
-async fn migrate_locked(connection: &mut MySqlConnection, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
-    connection.ensure_migrations_table(&MIGRATOR.table_name).await?;
+async fn migrate_locked(connection: &mut Watched, options: &MigrateOptions) -> Result<Vec<Step>, MigrateError> {
+    let table = &MIGRATOR.table_name;
+    connection.run(|connection| connection.ensure_migrations_table(table)).await.map_err(silent)??;
     sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
         .execute(&mut *connection)
         .await
         .map_err(MigrateError::sql("taking the mark of an interrupted migration away"))?;
-    let before = connection.list_applied_migrations(&MIGRATOR.table_name).await?;
+    let before = connection.run(|connection| connection.list_applied_migrations(table)).await.map_err(silent)??;
     let applied: Vec<i64> = before.iter().map(|applied| applied.version).collect();
     let mut steps = Lost::find(connection, &applied).await?.prepare(connection, options).await?;
-    MIGRATOR.run_direct(None, connection, false).await?;
+    connection.run(|connection| MIGRATOR.run_direct(None, connection, false)).await.map_err(silent)??;
     let step = |migration: &sqlx::migrate::Migration| {
         let applied = before.iter().any(|applied| applied.version == migration.version);
         let outcome = if applied { StepOutcome::Unchanged } else { StepOutcome::Created };
@@ -55,4 +57,8 @@ async fn migrate_locked(connection: &mut MySqlConnection, options: &MigrateOptio
     steps.extend(MIGRATOR.iter().map(step));
     steps.extend(lost::rows(connection, options).await?);
     Ok(steps)
+}
+
+fn silent(silence: Silence) -> MigrateError {
+    MigrateError::sql("running the migrations")(silence.into())
 }

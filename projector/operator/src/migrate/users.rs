@@ -2,8 +2,8 @@
 //! CREATE USER takes no parameters; they must never reach a log or an error.
 
 use ledger_database::requirements::Problem;
-use ledger_database::{DatabaseUrl, number_of};
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use ledger_database::{DatabaseUrl, Watched, number_of};
+use sqlx::{AssertSqlSafe, Executor};
 
 use super::error::MigrateError;
 use super::options::MigrateOptions;
@@ -36,7 +36,7 @@ pub async fn create(admin: &DatabaseUrl, database: &str, options: &MigrateOption
     Ok(steps)
 }
 
-async fn create_database(connection: &mut MySqlConnection, database: &str) -> Result<Step, MigrateError> {
+async fn create_database(connection: &mut Watched, database: &str) -> Result<Step, MigrateError> {
     let text = format!(
         "CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         quoted_name(database)
@@ -47,7 +47,7 @@ async fn create_database(connection: &mut MySqlConnection, database: &str) -> Re
 }
 
 /// Whether the database is there, as far as the login may know.
-pub(super) async fn database_exists(connection: &mut MySqlConnection, database: &str) -> Result<bool, MigrateError> {
+pub(super) async fn database_exists(connection: &mut Watched, database: &str) -> Result<bool, MigrateError> {
     sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = ?)")
         .bind(database)
         .fetch_one(connection)
@@ -62,7 +62,7 @@ fn created(new: bool) -> StepOutcome {
 /// Users of the URLs that are there, cannot log in, and log in by something else than a password of the server's own kind: to set
 /// that password would change how they do.
 pub(super) async fn other_plugins(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     options: &MigrateOptions,
 ) -> Result<Vec<Problem>, MigrateError> {
     let mut problems = Vec::new();
@@ -95,7 +95,7 @@ pub(super) async fn other_plugins(
 
 /// Creates the user of a URL, or gives an existing one the URL's password: its login is by a password already
 /// ([`other_plugins`]).
-async fn create_user(connection: &mut MySqlConnection, url: &DatabaseUrl) -> Result<Step, MigrateError> {
+async fn create_user(connection: &mut Watched, url: &DatabaseUrl) -> Result<Step, MigrateError> {
     let user = url.user();
     let what = format!("user {user}");
     // Who can log in is as it should be; looking first keeps a second run from changing anything.
@@ -120,7 +120,7 @@ async fn create_user(connection: &mut MySqlConnection, url: &DatabaseUrl) -> Res
 }
 
 /// The owner may do everything in this database, and pass rights on.
-async fn grant_to_owner(connection: &mut MySqlConnection, database: &str, owner: &str) -> Result<Step, MigrateError> {
+async fn grant_to_owner(connection: &mut Watched, database: &str, owner: &str) -> Result<Step, MigrateError> {
     let text =
         format!("GRANT ALL PRIVILEGES ON {}.* TO {} WITH GRANT OPTION", quoted_pattern(database), quoted_user(owner));
     connection.execute(AssertSqlSafe(text)).await.map_err(MigrateError::sql("granting rights to the owner"))?;

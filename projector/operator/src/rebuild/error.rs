@@ -101,7 +101,7 @@ pub enum RebuildCause {
 }
 
 /// Its numbers for an error of the operating system, whose own number is in the text.
-const SYSTEM_ERROR: &[u16] = &[3, 20, 29, 1005, 1026, 1030];
+const SYSTEM_ERROR: &[u16] = &[1, 3, 14, 20, 27, 29, 1004, 1005, 1026, 1028, 1030, 1180, 1181, 1296, 1534, 1598, 1811];
 /// ENOSPC and EDQUOT, as MariaDB words them.
 const NO_SPACE: &[&str] = &["No space left on device", "errno: 28", "Got error 28", "Disk quota exceeded", "error 122"];
 
@@ -112,7 +112,7 @@ impl RebuildCause {
             Self::Generations(error) => error.is_unreachable(),
             Self::Ends(error) => error.is_unreachable(),
             Self::Start(error) => error.is_unreachable(),
-            Self::Cursor(RelayError::Kafka(error)) => error.is_unreachable(),
+            Self::Cursor(error) => error.is_unreachable(),
             Self::Replay(error) => error.is_unreachable(),
             Self::Compare(error) => error.is_unreachable(),
             Self::Writer(WriterError::Store(error)) => error.is_unreachable(),

@@ -4,13 +4,12 @@
 
 use std::sync::PoisonError;
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_kafka::ask;
 use ledger_store::FOLD_VERSION;
 use ledger_store::generations::Phase;
 use ledger_store::{log_check, positions};
-use sqlx::MySqlConnection;
 
 use super::build::Build;
 use super::error::{RebuildCause, sql};
@@ -164,7 +163,7 @@ impl Build<'_> {
     }
 
     /// Rows that are compared, as the server estimates them: for the bar only.
-    async fn count_live(&self, connection: &mut MySqlConnection) -> Result<u64, RebuildCause> {
+    async fn count_live(&self, connection: &mut Watched) -> Result<u64, RebuildCause> {
         sqlx::query_scalar(
             "SELECT CAST(COALESCE(SUM(table_rows), 0) AS UNSIGNED) FROM information_schema.tables \
              WHERE table_schema = DATABASE() AND table_name IN ('orders', 'stock_movements', 'stock', 'reservations', 'open_orders', \

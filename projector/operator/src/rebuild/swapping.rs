@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_store::generations::{Counts, Phase};
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::AssertSqlSafe;
 
 use super::build::Build;
 use super::error::{RebuildCause, sql};
@@ -23,7 +23,7 @@ use crate::generations::{GenerationsError, Guard, record};
 
 impl Build<'_> {
     /// Counts the rows of the new tables, which takes a moment where there are many: what comes afterwards is tallied.
-    pub(super) async fn count_built(&mut self, connection: &mut MySqlConnection) -> Result<(), RebuildCause> {
+    pub(super) async fn count_built(&mut self, connection: &mut Watched) -> Result<(), RebuildCause> {
         let Tables { orders, stock_movements, dead_letters, .. } = Tables::of_generation(self.summary.generation);
         let mut counted = [0; 3];
         for (table, count) in [orders, stock_movements, dead_letters].into_iter().zip(&mut counted) {

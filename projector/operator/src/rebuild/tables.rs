@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use ledger_database::Tables;
-use ledger_database::{DatabaseUrl, Fault, Limit, Silence, WORK_LIMIT, Watched, fault_of};
+use ledger_database::{DatabaseUrl, Fault, Watched, fault_of};
 use ledger_failpoints::FailPoint;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_store::positions::{self, Origin, PositionStatements, StoredPosition};
 use ledger_store::{FOLD_VERSION, GenerationKey, at};
 use projector::writer::WriterError;
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{RebuildCause, sql};
@@ -25,7 +25,7 @@ const SETTLE_ATTEMPTS: u32 = 3;
 
 /// Makes what is missing of the tables, then their positions, all at 0. Positions come last: where they are, the rest is.
 pub(super) async fn prepare(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     generation: i32,
     topic: &str,
     identity: &LogIdentity,
@@ -56,7 +56,7 @@ pub(super) async fn prepare(
 
 /// Where the new tables stand.
 pub(super) async fn positions_of(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     generation: i32,
     topic: &str,
 ) -> Result<Vec<StoredPosition>, RebuildCause> {
@@ -67,7 +67,7 @@ pub(super) async fn positions_of(
 /// As [`positions_of`], after every transaction that moves one of them has ended. A builder that was killed may have sent a
 /// COMMIT that the server has not come to; it holds the row until then.
 pub(super) async fn settled_positions(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     generation: i32,
     topic: &str,
 ) -> Result<Vec<StoredPosition>, RebuildCause> {
@@ -95,12 +95,12 @@ pub(super) async fn add_keys(
     bar: &Bar,
     stop: &CancellationToken,
 ) -> Result<(), RebuildCause> {
-    let mut connection = Watched::open(url).await?;
+    let mut connection = ledger_database::connect(url).await?;
     let (live, built) = (Tables::live(), Tables::of_generation(generation));
     for (live, table) in growing(&live).into_iter().zip(growing(&built)) {
         add_keys_of(url, &mut connection, live, table, bar, stop).await?;
         // The server's picture of the table is of when it was empty, and plans follow it.
-        long(&mut connection, "taking statistics", format!("ANALYZE TABLE `{table}`")).await?;
+        run(&mut connection, "taking statistics", format!("ANALYZE TABLE `{table}`")).await?;
     }
     Ok(())
 }
@@ -114,9 +114,7 @@ async fn add_keys_of(
     stop: &CancellationToken,
 ) -> Result<(), RebuildCause> {
     loop {
-        let limit = Limit::Of(WORK_LIMIT);
-        let read = connection.run(limit, |connection| keys_of_both(connection, live, table));
-        let (expected, found) = read.await.map_err(silent("reading how a table was made"))??;
+        let (expected, found) = (keys(connection, live).await?, keys(connection, table).await?);
         if let Some(unknown) = found.iter().find(|key| !expected.contains(key)) {
             return Err(RebuildCause::UnknownKeys { table: table.to_owned(), keys: unknown.clone() });
         }
@@ -167,7 +165,7 @@ async fn watched(
         }
     };
     let altered = tokio::select! {
-        done = long(connection, "adding indexes", text) => done,
+        done = run(connection, "adding indexes", text) => done,
         never = watch => never,
     };
     if stop.is_cancelled() { altered.map_err(|_| RebuildCause::Stopped) } else { altered }
@@ -181,7 +179,7 @@ fn growing(tables: &Tables) -> [&str; 3] {
 
 /// Whether those of the new tables that are there are like the live ones, but for secondary keys. They are not where a migration
 /// came in between.
-pub(super) async fn are_alike(connection: &mut MySqlConnection, generation: i32) -> Result<bool, RebuildCause> {
+pub(super) async fn are_alike(connection: &mut Watched, generation: i32) -> Result<bool, RebuildCause> {
     let built = Tables::of_generation(generation);
     let there = shadow::existing(connection, &built).await?;
     for (live, table) in Tables::live().names().into_iter().zip(built.names()) {
@@ -200,20 +198,12 @@ fn without_keys(made: &str) -> Vec<String> {
     lines.filter(|line| !keys.contains(line)).collect()
 }
 
-async fn keys_of_both(
-    connection: &mut MySqlConnection,
-    live: &str,
-    table: &str,
-) -> Result<(Vec<String>, Vec<String>), RebuildCause> {
-    Ok((keys(connection, live).await?, keys(connection, table).await?))
-}
-
 /// The secondary keys of a table, as they stand in SHOW CREATE TABLE.
-async fn keys(connection: &mut MySqlConnection, table: &str) -> Result<Vec<String>, RebuildCause> {
+async fn keys(connection: &mut Watched, table: &str) -> Result<Vec<String>, RebuildCause> {
     Ok(keys_in(&made(connection, table).await?))
 }
 
-async fn made(connection: &mut MySqlConnection, table: &str) -> Result<String, RebuildCause> {
+async fn made(connection: &mut Watched, table: &str) -> Result<String, RebuildCause> {
     let row = connection.fetch_one(AssertSqlSafe(format!("SHOW CREATE TABLE `{table}`"))).await;
     row.and_then(|row| row.try_get(1)).map_err(sql("reading how a table was made"))
 }
@@ -231,16 +221,7 @@ fn name_of(key: &str) -> Option<&str> {
     key.get(start..start + length + 2)
 }
 
-/// As [`run`], for as long as the server says that it works on it.
-async fn long(connection: &mut Watched, step: &'static str, text: String) -> Result<(), RebuildCause> {
-    connection.run(Limit::WhileWorkedOn, |connection| run(connection, step, text)).await.map_err(silent(step))?
-}
-
-fn silent(step: &'static str) -> impl Fn(Silence) -> RebuildCause {
-    move |silence| sql(step)(silence.into())
-}
-
-async fn run(connection: &mut MySqlConnection, step: &'static str, text: String) -> Result<(), RebuildCause> {
+async fn run(connection: &mut Watched, step: &'static str, text: String) -> Result<(), RebuildCause> {
     connection.execute(AssertSqlSafe(text)).await.map(drop).map_err(sql(step))
 }
 

@@ -1,10 +1,10 @@
 //! What an earlier run left: continued where it can be, dropped where it cannot. It must never drop a generation that is
 //! live, or was.
 
+use ledger_database::Watched;
 use ledger_fold::log_safety::{LogIdentity, check_identity};
 use ledger_store::FOLD_VERSION;
 use ledger_store::generations::{Generation, Live, State};
-use sqlx::MySqlConnection;
 
 use super::error::RebuildCause;
 use super::options::RebuildOptions;
@@ -32,11 +32,7 @@ pub(super) async fn find(
 }
 
 /// Whether an unfinished build can be continued: of this log, by these rules, in tables like the live ones.
-async fn fits(
-    connection: &mut MySqlConnection,
-    found: &Generation,
-    identity: &LogIdentity,
-) -> Result<bool, RebuildCause> {
+async fn fits(connection: &mut Watched, found: &Generation, identity: &LogIdentity) -> Result<bool, RebuildCause> {
     let same_log = check_identity(&found.topic, &found.identity, identity).is_ok();
     Ok(same_log && found.fold_version == FOLD_VERSION && tables::are_alike(connection, found.generation).await?)
 }

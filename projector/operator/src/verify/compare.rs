@@ -12,12 +12,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ledger_database::DatabaseUrl;
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::Partition;
 use ledger_kafka::KafkaSettings;
 use ledger_kafka::replay::{LogRange, ReplayError};
 use ledger_store::{StoreError, at};
-use sqlx::MySqlConnection;
 use thiserror::Error;
 
 use super::compared_row::ComparedRow;
@@ -116,7 +115,7 @@ pub async fn compare(
 
 /// A generation as it is at one moment.
 struct Side {
-    connection: MySqlConnection,
+    connection: Watched,
     tables: Tables,
     /// By partition.
     positions: BTreeMap<i64, ComparedRow>,

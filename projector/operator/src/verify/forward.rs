@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use ledger_database::Watched;
 use ledger_fold::{
     BatchFold, Level, MovementRow, OpenOrder, OrderRow, Partition, PartitionState, Prior, ReservationKey,
     ReservationRow,
@@ -12,7 +13,6 @@ use ledger_fold::{
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::{MovementId, OrderId, ProductId};
 use ledger_store::{StoreError, at, for_fold};
-use sqlx::MySqlConnection;
 
 use super::compared_row::ComparedRow;
 use super::evidence::LastLevel;
@@ -44,7 +44,7 @@ impl Forward {
     /// # Panics
     /// On stock that no fold writes.
     pub(super) async fn start(
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         stock: &str,
         partition: Partition,
         next_offset: i64,
@@ -80,7 +80,7 @@ impl Forward {
     pub(super) async fn batch(
         &mut self,
         lookups: &Lookups,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         records: &[OwnedRecord],
     ) -> Result<(), StoreError> {
         let number = self.partition.number;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::KafkaSettings;
-use sqlx::MySqlConnection;
 
 use super::difference::Differences;
 use super::positions::Positions;
@@ -32,7 +31,7 @@ pub(super) struct Job {
 
 /// A worker's tables as they are at one moment.
 pub(super) struct View {
-    pub(super) connection: MySqlConnection,
+    pub(super) connection: Watched,
     pub(super) positions: Positions,
     /// Of the partitions that are verified here: the end of the log, exclusive.
     pub(super) ends: BTreeMap<i32, i64>,

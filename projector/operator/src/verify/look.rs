@@ -1,7 +1,7 @@
 //! One record of a quick look: what it must have left, held against the rows. It folds nothing but the record alone, so what earlier
 //! records decide is taken as it is found.
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::listed::listed_at;
 use ledger_fold::{
     BatchFold, Decision, MovementRow, OrderRow, OrderState, Parked, Partition, PartitionState, Prior, ReservationRow,
@@ -11,7 +11,6 @@ use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::{self, Event};
 use ledger_schema::{LineStatus, Movement, Order, ParkReason, ProductId, Status};
 use ledger_store::{Ids, StoreError, for_fold};
-use sqlx::MySqlConnection;
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
@@ -34,7 +33,7 @@ impl Look {
     /// Compares what one record must have left; gives the products that it is about.
     pub(super) async fn at(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         record: &OwnedRecord,
         differences: &mut Differences,
     ) -> Result<Vec<ProductId>, StoreError> {
@@ -75,7 +74,7 @@ impl Look {
 
     async fn order(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         record: &OwnedRecord,
         order: Order,
         differences: &mut Differences,
@@ -99,7 +98,7 @@ impl Look {
 
     async fn reservation(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         record: &OwnedRecord,
         row: &ReservationRow,
         differences: &mut Differences,
@@ -121,7 +120,7 @@ impl Look {
 
     async fn movement(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         record: &OwnedRecord,
         movement: Movement,
         differences: &mut Differences,
@@ -148,7 +147,7 @@ impl Look {
     /// A record under an id that stands before: a duplicate leaves nothing, a conflict is parked.
     async fn repeated(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         record: &OwnedRecord,
         what: &str,
         id: &str,
@@ -162,7 +161,7 @@ impl Look {
 
     async fn dead_letter(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         record: &OwnedRecord,
         parked: Option<&Parked>,
         differences: &mut Differences,
@@ -177,11 +176,7 @@ impl Look {
         Ok(())
     }
 
-    async fn letter(
-        &self,
-        connection: &mut MySqlConnection,
-        record: &OwnedRecord,
-    ) -> Result<Option<ComparedRow>, StoreError> {
+    async fn letter(&self, connection: &mut Watched, record: &OwnedRecord) -> Result<Option<ComparedRow>, StoreError> {
         let (partition, offset) = (record.partition, record.offset);
         let rows = self.lookups.dead_letters(connection, partition, offset, offset + 1).await?;
         Ok(rows.into_iter().next())

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use ledger_database::Tables;
 use ledger_database::statements::SelectByIds;
+use ledger_database::{Tables, Watched};
 use ledger_fold::ReservationKey;
 use ledger_store::{Ids, StoreError, at};
-use sqlx::{MySqlConnection, SqlStr};
+use sqlx::SqlStr;
 use uuid::Uuid;
 
 use super::compared_row::ComparedRow;
@@ -66,7 +66,7 @@ impl Lookups {
     /// What `partition` has under `ids`.
     pub(super) async fn rows(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         ids: &Ids,
     ) -> Result<FoundUnder, StoreError> {
@@ -84,7 +84,7 @@ impl Lookups {
     /// Parked records of `partition` from `from` to before `to`, in their order.
     pub(super) async fn dead_letters(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         from: i64,
         to: i64,
@@ -113,7 +113,7 @@ impl Lookup {
 
     async fn rows(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         partition: i32,
         ids: &[Uuid],
     ) -> Result<HashMap<Uuid, Vec<ComparedRow>>, StoreError> {

@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use std::vec::IntoIter;
 
 use futures_util::TryStreamExt;
+use ledger_database::Watched;
 use ledger_store::{StoreError, at};
-use sqlx::{MySqlConnection, SqlStr};
+use sqlx::SqlStr;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -26,11 +27,11 @@ pub(super) struct Scan {
     batches: mpsc::Receiver<Batch>,
     batch: IntoIter<ComparedRow>,
     /// Gives the connection back at the end, where it is sound.
-    reading: JoinHandle<Option<MySqlConnection>>,
+    reading: JoinHandle<Option<Watched>>,
 }
 
 impl Scan {
-    pub(super) fn start(connection: MySqlConnection, shape: &'static TableShape, table: &str) -> Self {
+    pub(super) fn start(connection: Watched, shape: &'static TableShape, table: &str) -> Self {
         // Without the hint, a server may sort all rows rather than read them in the order that they have. (Open orders it sorts: few.)
         let rest = format!("FORCE INDEX (PRIMARY) ORDER BY {}", shape.key_order());
         let text = shape.select(table, &rest);
@@ -53,18 +54,18 @@ impl Scan {
     }
 
     /// After the last row: the connection.
-    pub(super) async fn end(self) -> Result<MySqlConnection, StoreError> {
+    pub(super) async fn end(self) -> Result<Watched, StoreError> {
         let ended = self.reading.await.ok().flatten();
         ended.ok_or_else(|| at(STEP)(sqlx::Error::WorkerCrashed))
     }
 }
 
 async fn read(
-    mut connection: MySqlConnection,
+    mut connection: Watched,
     shape: &'static TableShape,
     text: SqlStr,
     batches: mpsc::Sender<Batch>,
-) -> Option<MySqlConnection> {
+) -> Option<Watched> {
     match send_rows(&mut connection, shape, text, &batches).await {
         Ok(()) => Some(connection),
         Err(error) => {
@@ -76,7 +77,7 @@ async fn read(
 }
 
 async fn send_rows(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     shape: &TableShape,
     text: SqlStr,
     batches: &mpsc::Sender<Batch>,
@@ -195,7 +196,7 @@ impl Merge {
     }
 
     /// Gives the connections back.
-    pub(super) async fn end(self) -> Result<(MySqlConnection, MySqlConnection), StoreError> {
+    pub(super) async fn end(self) -> Result<(Watched, Watched), StoreError> {
         Ok((self.left.scan.end().await?, self.right.scan.end().await?))
     }
 }

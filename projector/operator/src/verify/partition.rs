@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use ledger_database::Watched;
 use ledger_fold::{
     BatchEffects, BatchFold, MovementRow, OpenOrder, OrderRow, Parked, Partition, PartitionState, Prior,
     ReservationKey, ReservationRow, ToldEntry,
@@ -11,7 +12,6 @@ use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::Event;
 use ledger_schema::{LineNo, Movement, MovementId, OrderId, ProductId};
 use ledger_store::{Ids, StoreError, for_fold};
-use sqlx::MySqlConnection;
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
@@ -71,7 +71,7 @@ impl PartitionCheck {
     pub(super) async fn batch(
         &mut self,
         lookups: &Lookups,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         records: &[OwnedRecord],
         events: &[Option<Event>],
         differences: &mut Differences,

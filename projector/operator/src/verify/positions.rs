@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::FOLD_VERSION;
 use ledger_fold::log_safety::{LogIdentity, LogRefusal, check_identity};
 use ledger_store::{StoreError, at};
-use sqlx::MySqlConnection;
 
 use super::compared_row::ComparedRow;
 use super::difference::{Difference, Differences, Kind};
@@ -27,7 +26,7 @@ pub(super) struct Positions {
 
 impl Positions {
     pub(super) async fn read(
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         tables: &Tables,
         topic: &str,
         partition_count: i32,

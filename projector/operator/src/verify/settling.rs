@@ -2,10 +2,9 @@
 //! record by record: so a row is compared when it is made and whenever it is changed, and what differs is kept until the end
 //! ([`Unsettled`](super::unsettled::Unsettled)). Until then it stands in for the row, for whatever is folded.
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::{OrderRow, ReservationRow, Stage};
 use ledger_store::{Ids, StoreError};
-use sqlx::MySqlConnection;
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
@@ -71,7 +70,7 @@ impl PartitionCheck {
     pub(super) async fn name_unsettled(
         &self,
         tables: &Tables,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         is_all: bool,
         differences: &mut Differences,
     ) -> Result<(), StoreError> {

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
+use ledger_database::Watched;
 use ledger_store::{StoreError, at};
-use sqlx::{AssertSqlSafe, MySqlConnection, SqlSafeStr};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
@@ -30,7 +31,7 @@ impl<'a> Strange<'a> {
     /// Parked records outside what was folded. Those inside were compared in order of offset.
     pub(super) async fn dead_letters(
         &mut self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         differences: &mut Differences,
     ) -> Result<(), StoreError> {
         let outside = |(partition, check): (&i32, &PartitionCheck)| {
@@ -48,7 +49,7 @@ impl<'a> Strange<'a> {
     /// Orders, movements and reservations that were not found under the key of a record.
     pub(super) async fn rows_with_ids(
         &mut self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         differences: &mut Differences,
     ) -> Result<(), StoreError> {
         for shape in [&ORDERS, &STOCK_MOVEMENTS, &RESERVATIONS] {
@@ -72,7 +73,7 @@ impl<'a> Strange<'a> {
     /// Names the rows under `condition` that the log does not explain; gives how many.
     async fn name(
         &mut self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         shape: &'static TableShape,
         table: &str,
         condition: &str,
@@ -103,7 +104,7 @@ impl<'a> Strange<'a> {
 }
 
 /// Rows by partition.
-async fn count_rows(connection: &mut MySqlConnection, table: &str) -> Result<Vec<(i32, u64)>, StoreError> {
+async fn count_rows(connection: &mut Watched, table: &str) -> Result<Vec<(i32, u64)>, StoreError> {
     let text =
         format!("SELECT kafka_partition, COUNT(*) FROM {table} GROUP BY kafka_partition ORDER BY kafka_partition");
     let query = sqlx::query_as::<_, (i32, i64)>(AssertSqlSafe(text).into_sql_str());

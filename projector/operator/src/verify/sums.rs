@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt;
-use ledger_database::Tables;
 use ledger_database::statements::placeholders;
+use ledger_database::{Tables, Watched};
 use ledger_schema::ProductId;
 use ledger_schema::partitioner::partition_of;
 use ledger_schema::printable::printable_line;
 use ledger_store::{StoreError, at};
 use serde::Serialize;
 use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
+use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::compared_row::ComparedRow;
 use super::difference::{Difference, Differences, Kind};
@@ -80,7 +80,7 @@ impl Unbalanced {
 
 /// Adds up all products; at most `limit` that do not add up are listed.
 pub(super) async fn unbalanced(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     tables: &Tables,
     limit: usize,
 ) -> Result<Unbalanced, StoreError> {
@@ -112,7 +112,7 @@ pub(super) async fn unbalanced(
 
 /// Adds up the stock of `products` and compares their rows. `next_offset` says where a partition stands.
 pub(super) async fn compare(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     products: &BTreeSet<ProductId>,
     partition_count: i32,
     next_offset: impl Fn(i32) -> i64,
@@ -172,7 +172,7 @@ fn wrong(row: &ComparedRow, sum: Sum, partition: i32, next_offset: i64) -> Vec<D
     wrong.map(difference).collect()
 }
 
-async fn moved(connection: &mut MySqlConnection, products: &[&ProductId]) -> Result<BTreeMap<String, i64>, StoreError> {
+async fn moved(connection: &mut Watched, products: &[&ProductId]) -> Result<BTreeMap<String, i64>, StoreError> {
     let text = format!(
         "SELECT product_id, CAST(SUM(delta) AS SIGNED) FROM stock_movements WHERE status = 'confirmed' AND product_id IN \
          ({}) GROUP BY product_id",
@@ -185,7 +185,7 @@ async fn moved(connection: &mut MySqlConnection, products: &[&ProductId]) -> Res
 
 /// What lines took of each product, and how much of that is held, in the partition where the product lives.
 async fn taken(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     products: &[&ProductId],
     partition_count: i32,
 ) -> Result<BTreeMap<String, Sum>, StoreError> {
@@ -205,10 +205,7 @@ async fn taken(
     Ok(own.map(|(id, _, available, held)| (id, Sum { available, held })).collect())
 }
 
-async fn rows(
-    connection: &mut MySqlConnection,
-    products: &[&ProductId],
-) -> Result<BTreeMap<String, ComparedRow>, StoreError> {
+async fn rows(connection: &mut Watched, products: &[&ProductId]) -> Result<BTreeMap<String, ComparedRow>, StoreError> {
     let condition = format!("WHERE product_id IN ({})", placeholders(products.len()));
     let (text, arguments) = bound(STOCK.select("stock", &condition).as_str().to_owned(), products.iter())?;
     let found = sqlx::query_with(text, arguments).fetch_all(connection).await.map_err(at(STEP))?;

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use ledger_database::Watched;
 use ledger_fold::Partition;
 use ledger_kafka::replay::LogRange;
 use ledger_schema::partitioner::partition_of;
 use ledger_schema::{OrderId, ProductId};
-use sqlx::MySqlConnection;
 
 use super::compared_row::ComparedRow;
 use super::difference::Differences;
@@ -78,7 +78,7 @@ fn checks(job: &Job, positions: &Positions, ends: &BTreeMap<i32, i64>) -> BTreeM
 /// position is only read for what partitions tell each other.
 async fn fold_all(
     job: &Job,
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     checks: &mut BTreeMap<i32, PartitionCheck>,
     differences: &mut Differences,
 ) -> Result<(u64, bool), VerifyError> {
@@ -110,10 +110,10 @@ async fn fold_all(
 /// Products and their stock. A product's partition follows from its id, so that a false one in the row is a false column.
 async fn stock(
     job: &Job,
-    connection: MySqlConnection,
+    connection: Watched,
     checks: &mut BTreeMap<i32, PartitionCheck>,
     differences: &mut Differences,
-) -> Result<MySqlConnection, VerifyError> {
+) -> Result<Watched, VerifyError> {
     let mut rows = Scan::start(connection, &STOCK, &job.tables.stock);
     while let Some(row) = rows.next().await? {
         let text = row.text(&STOCK, "product_id");
@@ -145,11 +145,11 @@ async fn stock(
 /// Orders that are pending or held: as many rows, and no other.
 async fn open_orders(
     job: &Job,
-    connection: MySqlConnection,
+    connection: Watched,
     checks: &mut BTreeMap<i32, PartitionCheck>,
     takes_others: bool,
     differences: &mut Differences,
-) -> Result<MySqlConnection, VerifyError> {
+) -> Result<Watched, VerifyError> {
     let mut rows = Scan::start(connection, &OPEN_ORDERS, &job.tables.open_orders);
     while let Some(row) = rows.next().await? {
         let partition = row.partition(&OPEN_ORDERS);

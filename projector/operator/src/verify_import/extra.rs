@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use futures_util::TryStreamExt;
+use ledger_database::Watched;
 use ledger_schema::OrderId;
-use sqlx::mysql::MySqlConnection;
 use uuid::Uuid;
 
 use super::error::VerifyImportError;
@@ -38,7 +38,7 @@ impl<'a> Extra<'a> {
     pub(super) async fn next(
         &mut self,
         ledger: &mut LedgerReader,
-        old: &mut MySqlConnection,
+        old: &mut Watched,
     ) -> Result<Option<HashSet<Uuid>>, VerifyImportError> {
         let mut left = HashSet::new();
         while left.len() < PASS_IDS {

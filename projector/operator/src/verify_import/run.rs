@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use ledger_database::DatabaseUrl;
+use ledger_database::{DatabaseUrl, Watched};
 use ledger_kafka::{KafkaSettings, LogInspector, ask, use_error};
 use ledger_schema::LineContents;
 use sqlx::Executor;
-use sqlx::mysql::MySqlConnection;
 use uuid::Uuid;
 
 use super::difference::{ImportDifference, ImportVerified, Kind};
@@ -103,7 +102,7 @@ impl<'a> Verification<'a> {
         IdReader { rules: &self.options.rules, topic: self.named }
     }
 
-    async fn rows(&mut self, old: &mut MySqlConnection, ledger: &mut LedgerReader) -> Result<(), VerifyImportError> {
+    async fn rows(&mut self, old: &mut Watched, ledger: &mut LedgerReader) -> Result<(), VerifyImportError> {
         let ids = self.ids();
         let mut batch = Vec::with_capacity(BATCH_ROWS);
         let mut rows = sqlx::query(self.table.select_rows()).fetch(old);
@@ -161,7 +160,7 @@ impl<'a> Verification<'a> {
 
     async fn extra(
         &mut self,
-        old: &mut MySqlConnection,
+        old: &mut Watched,
         ledger: &mut LedgerReader,
         topic: Option<LegacyTopic>,
     ) -> Result<(), VerifyImportError> {

@@ -1,7 +1,8 @@
 //! The old table's columns, and the statement that reads them, each as text: what a column holds is compared as it is shown, so a
 //! type that has no equal in Rust is no obstacle. It must never put a name into a text unquoted. Next: [`super::old_row`].
 
-use sqlx::mysql::{MySqlConnection, MySqlRow};
+use ledger_database::Watched;
+use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr};
 
 use super::error::VerifyImportError;
@@ -65,7 +66,7 @@ fn quoted(name: &str) -> String {
 impl OldTable {
     /// Looks the table up. `has_topic`: whether the old topic is known, without which a place gives no id.
     pub(super) async fn find(
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         database: &str,
         table: &str,
         rules: &Rules,
@@ -150,7 +151,7 @@ impl OldTable {
     }
 }
 
-async fn columns(connection: &mut MySqlConnection, schema: &str, table: &str) -> Result<Vec<Column>, sqlx::Error> {
+async fn columns(connection: &mut Watched, schema: &str, table: &str) -> Result<Vec<Column>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT CAST(COLUMN_NAME AS CHAR), LOWER(CAST(DATA_TYPE AS CHAR)), CAST(NUMERIC_SCALE AS UNSIGNED) \
          FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",

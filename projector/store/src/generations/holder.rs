@@ -4,8 +4,9 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use ledger_database::Watched;
 use serde::Serialize;
-use sqlx::{FromRow, MySqlConnection};
+use sqlx::FromRow;
 
 use crate::error::{StoreError, at};
 use crate::generations::record::{self, State};
@@ -71,7 +72,7 @@ impl fmt::Display for Holder {
 ///
 /// # Errors
 /// The database's.
-pub async fn holder(connection: &mut MySqlConnection) -> Result<Option<Holder>, StoreError> {
+pub async fn holder(connection: &mut Watched) -> Result<Option<Holder>, StoreError> {
     const READING: &str = "reading who holds the guard";
     let holding: Option<i64> =
         sqlx::query_scalar("SELECT CAST(IS_USED_LOCK(CONCAT('ledger.rebuild.', DATABASE())) AS SIGNED)")

@@ -1,7 +1,7 @@
 //! Which generation is live: the live `positions` say that, and nothing else does, since they are swapped with the tables.
 
+use ledger_database::Watched;
 use ledger_fold::log_safety::LogIdentity;
-use sqlx::MySqlConnection;
 
 use crate::error::StoreError;
 use crate::positions::{self, StoredPosition};
@@ -20,7 +20,7 @@ pub struct Live {
 ///
 /// # Errors
 /// [`StoreError::LivePositions`] when rows disagree, or the database's.
-pub async fn live(connection: &mut MySqlConnection, topic: &str) -> Result<Option<Live>, StoreError> {
+pub async fn live(connection: &mut Watched, topic: &str) -> Result<Option<Live>, StoreError> {
     let positions = positions::read(connection, topic).await?;
     let Some(first) = positions.first() else { return Ok(None) };
     let of = |position: &StoredPosition| {

@@ -1,6 +1,6 @@
 //! Numbers of generations: one row counts them, for projectors and rebuilds alike. It must never give a number twice.
 
-use sqlx::MySqlConnection;
+use ledger_database::Watched;
 
 use crate::error::{StoreError, at};
 
@@ -9,7 +9,7 @@ use crate::error::{StoreError, at};
 ///
 /// # Errors
 /// The database's, or [`StoreError::NumbersGone`].
-pub async fn allot_number(connection: &mut MySqlConnection) -> Result<i32, StoreError> {
+pub async fn allot_number(connection: &mut Watched) -> Result<i32, StoreError> {
     const STEP: &str = "allotting a generation's number";
     let counted = sqlx::query("UPDATE generation_numbers SET last_number = LAST_INSERT_ID(last_number + 1)")
         .execute(&mut *connection)

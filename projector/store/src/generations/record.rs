@@ -2,10 +2,11 @@
 //! command that holds the guard; anybody may read, and here is only reading.
 
 use chrono::{DateTime, Utc};
+use ledger_database::Watched;
 use ledger_fold::log_safety::LogIdentity;
 use serde::Serialize;
+use sqlx::FromRow;
 use sqlx::mysql::MySqlRow;
-use sqlx::{FromRow, MySqlConnection};
 
 use crate::error::{StoreError, at};
 
@@ -102,7 +103,7 @@ const COLUMNS: &str = "SELECT generation, topic, cluster_id, topic_id, partition
 ///
 /// # Errors
 /// The database's, or a row that cannot be.
-pub async fn all(connection: &mut MySqlConnection) -> Result<Vec<Generation>, StoreError> {
+pub async fn all(connection: &mut Watched) -> Result<Vec<Generation>, StoreError> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY generation"))).fetch_all(connection).await;
     rows.map_err(at(READING))?.iter().map(of_row).collect()
 }
@@ -111,7 +112,7 @@ pub async fn all(connection: &mut MySqlConnection) -> Result<Vec<Generation>, St
 ///
 /// # Errors
 /// As [`all`].
-pub async fn find(connection: &mut MySqlConnection, generation: i32) -> Result<Option<Generation>, StoreError> {
+pub async fn find(connection: &mut Watched, generation: i32) -> Result<Option<Generation>, StoreError> {
     let query = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE generation = ?"))).bind(generation);
     query.fetch_optional(connection).await.map_err(at(READING))?.as_ref().map(of_row).transpose()
 }
@@ -120,7 +121,7 @@ pub async fn find(connection: &mut MySqlConnection, generation: i32) -> Result<O
 ///
 /// # Errors
 /// As [`all`].
-pub async fn building(connection: &mut MySqlConnection, topic: &str) -> Result<Option<Generation>, StoreError> {
+pub async fn building(connection: &mut Watched, topic: &str) -> Result<Option<Generation>, StoreError> {
     let unfinished = |row: &Generation| row.state == State::Building && row.topic == topic;
     Ok(all(connection).await?.into_iter().rfind(unfinished))
 }

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::log_safety::LogIdentity;
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr};
 
 use crate::batch::GenerationKey;
 use crate::error::{StoreError, at};
@@ -23,7 +23,7 @@ pub struct Origin {
 /// # Errors
 /// The database's; a duplicate key when another projector was faster.
 pub async fn create(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     topic: &str,
     identity: &LogIdentity,
     origin: Origin,
@@ -37,7 +37,7 @@ pub async fn create(
 /// # Errors
 /// As there.
 pub async fn create_in(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     tables: &Tables,
     topic: &str,
     identity: &LogIdentity,
@@ -47,7 +47,7 @@ pub async fn create_in(
 }
 
 async fn create_all(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     tables: &Tables,
     topic: &str,
     identity: &LogIdentity,
@@ -68,7 +68,7 @@ async fn create_all(
 }
 
 async fn insert_all(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     table: &str,
     topic: &str,
     identity: &LogIdentity,
@@ -96,7 +96,7 @@ async fn insert_all(
 }
 
 /// Nothing was folded in this database, so a row that is there is of another log, or says as much.
-async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
+async fn insert_furthest(connection: &mut Watched, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
     for (partition, next_offset) in (0_i32..).zip(furthest) {
         sqlx::query(
             "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
@@ -116,7 +116,7 @@ async fn insert_furthest(connection: &mut MySqlConnection, topic: &str, furthest
 ///
 /// # Errors
 /// The database's.
-pub async fn raise_furthest(connection: &mut MySqlConnection, topic: &str, furthest: &[i64]) -> Result<(), StoreError> {
+pub async fn raise_furthest(connection: &mut Watched, topic: &str, furthest: &[i64]) -> Result<(), StoreError> {
     for (partition, next_offset) in (0_i32..).zip(furthest) {
         sqlx::query(
             "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \

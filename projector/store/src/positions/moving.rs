@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ledger_database::Tables;
-use sqlx::{AssertSqlSafe, MySqlConnection, SqlSafeStr, SqlStr};
+use ledger_database::{Tables, Watched};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::GenerationKey;
 use crate::error::{StoreError, at};
@@ -60,7 +60,7 @@ impl MoveStatements {
     /// The database's.
     pub async fn compare_and_set(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         topic: &str,
         Move { partition, generation, from, to }: Move,
     ) -> Result<bool, StoreError> {
@@ -76,7 +76,7 @@ impl MoveStatements {
     /// The database's.
     pub async fn ensure_furthest(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         topic: &str,
         partition: i32,
     ) -> Result<(), StoreError> {

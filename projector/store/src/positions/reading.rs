@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger_database::Tables;
+use ledger_database::{Tables, Watched};
 use ledger_fold::log_safety::LogIdentity;
-use sqlx::{AssertSqlSafe, MySqlConnection, Row, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr};
 use uuid::Uuid;
 
 use crate::batch::{GenerationKey, Standing};
@@ -54,11 +54,7 @@ impl PositionStatements {
     ///
     /// # Errors
     /// The database's.
-    pub async fn of_topic(
-        &self,
-        connection: &mut MySqlConnection,
-        topic: &str,
-    ) -> Result<BTreeMap<i32, Standing>, StoreError> {
+    pub async fn of_topic(&self, connection: &mut Watched, topic: &str) -> Result<BTreeMap<i32, Standing>, StoreError> {
         let query = sqlx::query_as::<_, (i32, i64, i32, Uuid)>(self.of_topic.clone()).bind(topic);
         let rows = query.fetch_all(connection).await.map_err(at("reading the positions"))?;
         let standing = |(partition, next_offset, number, id)| {
@@ -73,7 +69,7 @@ impl PositionStatements {
     /// The database's, or [`StoreError::PositionGone`].
     pub async fn of_partition(
         &self,
-        connection: &mut MySqlConnection,
+        connection: &mut Watched,
         topic: &str,
         partition: i32,
     ) -> Result<(Standing, i32), StoreError> {
@@ -88,7 +84,7 @@ impl PositionStatements {
     ///
     /// # Errors
     /// The database's.
-    pub async fn read(&self, connection: &mut MySqlConnection, topic: &str) -> Result<Vec<StoredPosition>, StoreError> {
+    pub async fn read(&self, connection: &mut Watched, topic: &str) -> Result<Vec<StoredPosition>, StoreError> {
         let query = sqlx::query(self.read.clone()).bind(topic);
         let rows = query.fetch_all(connection).await.map_err(at("reading the positions"))?;
         rows.iter().map(stored_position).collect::<Result<_, _>>().map_err(at("reading the positions"))
@@ -113,7 +109,7 @@ fn stored_position(row: &sqlx::mysql::MySqlRow) -> Result<StoredPosition, sqlx::
 ///
 /// # Errors
 /// The database's.
-pub async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Vec<StoredPosition>, StoreError> {
+pub async fn read(connection: &mut Watched, topic: &str) -> Result<Vec<StoredPosition>, StoreError> {
     PositionStatements::new(&Tables::live()).read(connection, topic).await
 }
 
@@ -121,7 +117,7 @@ pub async fn read(connection: &mut MySqlConnection, topic: &str) -> Result<Vec<S
 ///
 /// # Errors
 /// The database's.
-pub async fn other_topic(connection: &mut MySqlConnection, topic: &str) -> Result<Option<String>, StoreError> {
+pub async fn other_topic(connection: &mut Watched, topic: &str) -> Result<Option<String>, StoreError> {
     sqlx::query_scalar("SELECT topic FROM positions WHERE topic <> ? ORDER BY topic LIMIT 1")
         .bind(topic)
         .fetch_optional(connection)
@@ -133,7 +129,7 @@ pub async fn other_topic(connection: &mut MySqlConnection, topic: &str) -> Resul
 ///
 /// # Errors
 /// The database's.
-pub async fn table_with_rows(connection: &mut MySqlConnection) -> Result<Option<&'static str>, StoreError> {
+pub async fn table_with_rows(connection: &mut Watched) -> Result<Option<&'static str>, StoreError> {
     const CHECKS: [(&str, &str); 6] = [
         ("orders", "SELECT 1 FROM orders LIMIT 1"),
         ("stock", "SELECT 1 FROM stock LIMIT 1"),

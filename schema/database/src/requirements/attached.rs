@@ -1,10 +1,11 @@
 //! What others hung on our tables: triggers, and foreign keys of their own tables. Neither follows a RENAME that swaps tables: both
 //! stay with the tables that were replaced. Only the owner can see them.
 
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::AssertSqlSafe;
 
 use super::problem::{Findings, Problem};
 use crate::statements::placeholders;
+use crate::watched::Watched;
 
 /// These are never swapped, nor written in the transaction of a batch.
 const BOOKKEEPING: [&str; 4] = ["generation_guard", "generation_numbers", "generations", "redrives"];
@@ -13,14 +14,14 @@ const BOOKKEEPING: [&str; 4] = ["generation_guard", "generation_numbers", "gener
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn find(connection: &mut MySqlConnection, tables: &[&str]) -> Result<Findings, sqlx::Error> {
+pub(super) async fn find(connection: &mut Watched, tables: &[&str]) -> Result<Findings, sqlx::Error> {
     let tables: Vec<&str> = tables.iter().copied().filter(|table| !BOOKKEEPING.contains(table)).collect();
     let mut refused = triggers(connection, &tables).await?;
     refused.append(&mut foreign_keys(connection, &tables).await?);
     Ok(Findings { refused, warnings: Vec::new() })
 }
 
-async fn triggers(connection: &mut MySqlConnection, tables: &[&str]) -> Result<Vec<Problem>, sqlx::Error> {
+async fn triggers(connection: &mut Watched, tables: &[&str]) -> Result<Vec<Problem>, sqlx::Error> {
     let text = format!(
         "SELECT event_object_table, trigger_name, CONCAT(action_timing, ' ', event_manipulation) \
          FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table IN ({}) \
@@ -39,7 +40,7 @@ async fn triggers(connection: &mut MySqlConnection, tables: &[&str]) -> Result<V
 
 /// Foreign keys of the database's other tables: those of our own are in their shapes. (To look through all databases the server opens
 /// every table that it has.)
-async fn foreign_keys(connection: &mut MySqlConnection, tables: &[&str]) -> Result<Vec<Problem>, sqlx::Error> {
+async fn foreign_keys(connection: &mut Watched, tables: &[&str]) -> Result<Vec<Problem>, sqlx::Error> {
     let ours = placeholders(tables.len());
     let text = format!(
         "SELECT DISTINCT table_name, constraint_name, referenced_table_name \

@@ -17,10 +17,11 @@ pub use role::{Extent, Role};
 pub use server::{NEEDED_PACKET_BYTES, server};
 pub use table_shape::TableShape;
 
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor};
 use thiserror::Error;
 
 use crate::fault::{Fault, NO_SUCH_TABLE, fault_of, number_of};
+use crate::watched::Watched;
 
 /// The database is not as it must be, or that cannot be known.
 #[derive(Debug, Error)]
@@ -44,7 +45,7 @@ impl RequirementError {
 ///
 /// # Errors
 /// The database's.
-pub async fn tables(connection: &mut MySqlConnection, role: Role, extent: Extent) -> Result<Findings, sqlx::Error> {
+pub async fn tables(connection: &mut Watched, role: Role, extent: Extent) -> Result<Findings, sqlx::Error> {
     let names: Vec<&str> = role.tables().map(|(name, _)| name).collect();
     let found = table_shape::read(connection, &names).await?;
     let mut findings = Findings::default();
@@ -62,7 +63,7 @@ pub async fn tables(connection: &mut MySqlConnection, role: Role, extent: Extent
 }
 
 /// Whether a table is not there. To a user without any right on it it looks the same, and that is another error.
-async fn is_missing(connection: &mut MySqlConnection, name: &str) -> Result<bool, sqlx::Error> {
+async fn is_missing(connection: &mut Watched, name: &str) -> Result<bool, sqlx::Error> {
     match connection.execute(AssertSqlSafe(format!("SELECT 1 FROM `{name}` LIMIT 0"))).await {
         Ok(_) => Ok(false),
         Err(error) if number_of(&error) == Some(NO_SUCH_TABLE) => Ok(true),
@@ -74,7 +75,7 @@ async fn is_missing(connection: &mut MySqlConnection, name: &str) -> Result<bool
 ///
 /// # Errors
 /// [`RequirementError::Unfit`] with all that is wrong, or the database's.
-pub async fn check(connection: &mut MySqlConnection, role: Role) -> Result<Vec<Problem>, RequirementError> {
+pub async fn check(connection: &mut Watched, role: Role) -> Result<Vec<Problem>, RequirementError> {
     let mut findings = server(connection, role).await?;
     findings.add(tables(connection, role, Extent::Whole).await?);
     Ok(findings.accepted()?)
@@ -84,7 +85,7 @@ pub async fn check(connection: &mut MySqlConnection, role: Role) -> Result<Vec<P
 ///
 /// # Errors
 /// The database's.
-pub async fn describe(connection: &mut MySqlConnection) -> Result<String, sqlx::Error> {
+pub async fn describe(connection: &mut Watched) -> Result<String, sqlx::Error> {
     let names: Vec<&str> = Role::Owner.tables().map(|(name, _)| name).collect();
     let found = table_shape::read(connection, &names).await?;
     Ok(found.iter().map(|(name, shape)| format!("table {name}\n{shape}")).collect())

@@ -1,9 +1,10 @@
 //! Settings of the server that a session cannot set for itself. What a session can set, `connect.rs` sets.
 
-use sqlx::{FromRow, MySqlConnection};
+use sqlx::FromRow;
 
 use super::problem::{Findings, Problem};
 use super::role::Role;
+use crate::watched::Watched;
 
 /// What one statement may need, in bytes: the largest record that is kept, and the batch that it stands in. The server's default is
 /// half of it, and a session cannot raise it.
@@ -33,7 +34,7 @@ const SETTINGS: &str = "SELECT VERSION() AS version, CAST(@@max_allowed_packet A
 ///
 /// # Errors
 /// The database's.
-pub async fn server(connection: &mut MySqlConnection, role: Role) -> Result<Findings, sqlx::Error> {
+pub async fn server(connection: &mut Watched, role: Role) -> Result<Findings, sqlx::Error> {
     let settings = sqlx::query_as(SETTINGS).fetch_one(connection).await?;
     Ok(judge(&settings, role))
 }

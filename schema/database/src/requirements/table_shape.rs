@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sqlx::{AssertSqlSafe, Executor, FromRow, MySqlConnection, Row};
+use sqlx::{AssertSqlSafe, Executor, FromRow, Row};
 
 use crate::statements::placeholders;
+use crate::watched::Watched;
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl fmt::Display for TableShape {
 /// # Errors
 /// The database's.
 pub(super) async fn read(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     names: &[&str],
 ) -> Result<BTreeMap<String, TableShape>, sqlx::Error> {
     let mut shapes = kinds(connection, names).await?;
@@ -69,7 +70,7 @@ pub(super) async fn read(
     Ok(shapes)
 }
 
-async fn kinds(connection: &mut MySqlConnection, names: &[&str]) -> Result<BTreeMap<String, TableShape>, sqlx::Error> {
+async fn kinds(connection: &mut Watched, names: &[&str]) -> Result<BTreeMap<String, TableShape>, sqlx::Error> {
     let text = format!(
         "SELECT table_name, table_type, COALESCE(engine, 'none') FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_name IN ({})",
@@ -108,7 +109,7 @@ impl From<&ColumnRow> for Column {
 }
 
 async fn columns(
-    connection: &mut MySqlConnection,
+    connection: &mut Watched,
     names: &[&str],
     shapes: &mut BTreeMap<String, TableShape>,
 ) -> Result<(), sqlx::Error> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use ledger_database::connect::SESSION_SETTINGS;
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 
 use super::{check, project, told};
@@ -101,7 +102,7 @@ async fn set(connection: &mut MySqlConnection, settings: &[&str]) {
 }
 
 /// What a session sets for itself, each with a default that would break something.
-const HOSTILE: [&str; 18] = [
+const HOSTILE: [&str; 30] = [
     "autocommit = 0",
     "completion_type = 'CHAIN'",
     "tx_read_only = 1",
@@ -119,8 +120,56 @@ const HOSTILE: [&str; 18] = [
     "sql_quote_show_create = 0",
     "default_storage_engine = 'Aria'",
     "idle_transaction_timeout = 1",
+    "idle_readonly_transaction_timeout = 1",
+    "idle_write_transaction_timeout = 1",
     "lock_wait_timeout = 1",
+    "innodb_lock_wait_timeout = 1",
+    "wait_timeout = 1",
+    "net_read_timeout = 1",
+    "net_write_timeout = 1",
+    "sql_big_selects = 0",
+    "innodb_snapshot_isolation = OFF",
+    "alter_algorithm = 'COPY'",
+    "character_set_server = 'latin1'",
+    "collation_server = 'latin1_german1_ci'",
+    "collation_connection = 'latin1_german1_ci'",
 ];
+
+/// What [`HOSTILE`] names, and whatever else a session sets, is as the program says, whatever the server's defaults are.
+async fn settled(setting: &Setting) {
+    let mut connection = ledger_database::connect(&setting.owner_url()).await.expect("MariaDB answers");
+    let settings = SESSION_SETTINGS.split(", ").skip(1).map(|one| one.split_once(" = ").expect("a name and a value"));
+    let further = [
+        ("character_set_client", "utf8mb4"),
+        ("character_set_connection", "utf8mb4"),
+        ("character_set_results", "utf8mb4"),
+        ("collation_connection", "utf8mb4_nopad_bin"),
+        ("tx_isolation", "READ-COMMITTED"),
+        ("tx_read_only", "0"),
+        ("innodb_snapshot_isolation", "1"),
+        ("alter_algorithm", "DEFAULT"),
+    ];
+    let expected: Vec<(&str, &str)> = settings.chain(further).collect();
+    for (name, value) in &expected {
+        let sql = format!("SELECT CAST(@@SESSION.{name} AS CHAR)");
+        let found: String = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.expect(name);
+        let found = match found.as_str() {
+            "ON" => "1",
+            "OFF" => "0",
+            found => found,
+        };
+        let value = value.trim_matches('\'');
+        let is_number =
+            matches!((found.parse::<f64>(), value.parse::<f64>()), (Ok(found), Ok(value)) if found == value);
+        assert!(is_number || found == value, "{name}: expected {value}, found {found}");
+    }
+    let of_the_server = ["character_set_server", "collation_server"];
+    for name in HOSTILE.iter().filter_map(|setting| setting.split_once(" = ")).map(|(name, _)| name) {
+        let is_checked = expected.iter().any(|(checked, _)| *checked == name);
+        assert!(is_checked || of_the_server.contains(&name), "{name} is looked at");
+    }
+    connection.close().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_session_cannot_set_is_named_and_what_it_can_is_set() {
@@ -144,6 +193,7 @@ async fn what_a_session_cannot_set_is_named_and_what_it_can_is_set() {
     set(&mut root, &HOSTILE).await;
     let (exit, said) = told(&setting.ledger(&["migrate"]));
     assert_eq!(exit, 0, "{said}");
+    settled(&setting).await;
     let projector = setting.project();
     fill(&setting, 1).await;
     wait_until_folded(&server, &setting).await;

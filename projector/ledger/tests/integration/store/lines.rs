@@ -137,7 +137,8 @@ async fn inv_5_a_line_that_is_asked_for_again_is_known() {
     assert!(matches!(here.write(blind, &records).await, Ok(Written::IdKnown)));
     let key = |line_no| ReservationKey { order_id: id(7), home_partition: 2, line_no };
     let keys = [key(LineNo::at(1)), key(LineNo::at(2))];
-    let ids = Ids { reservations: keys.to_vec(), ..Ids::default() };
+    // Once for each record that needs it.
+    let ids = Ids { reservations: [keys, keys].concat(), ..Ids::default() };
     let prior = here.store.prior(HERE, &ids).await.expect("an answer");
     assert!(prior.reservations[&keys[0]].is_some() && prior.reservations[&keys[1]].is_none());
     let (again, records) = here.fold(&prior, std::slice::from_ref(&asked));
@@ -225,7 +226,7 @@ async fn what_is_due_is_a_range_of_the_key_however_many_are_open() {
     assert_eq!(store.load(HERE).await.expect("loaded").open, OpenCounts { pending: 0, held: 25_000 });
     let statements = ledger_store::open_orders::OpenOrderStatements::new(&ledger_database::Tables::live());
     let mut connection = ledger_database::connect(&setting.projector_url()).await.expect("connected");
-    let reads = async |connection: &mut sqlx::MySqlConnection| -> i64 {
+    let reads = async |connection: &mut ledger_database::Watched| -> i64 {
         let sql = "SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.session_status \
              WHERE variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_RND_NEXT', 'HANDLER_READ_FIRST', 'HANDLER_READ_PREV')";
         sqlx::query_scalar(sql).fetch_one(connection).await.expect("an answer")
