@@ -430,6 +430,7 @@ impl Projector {
 }
 
 impl Drop for Projector {
+    #[expect(clippy::print_stdout, reason = "a test that fails shows what its projector said")]
     fn drop(&mut self) {
         let ended = self.child.try_wait();
         let _ = self.child.kill();
