@@ -41,7 +41,9 @@ pub struct Setting {
 pub fn play(choices: Choices, setting: &Setting, traced: bool) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without IO needs nothing that could be missing");
-    let world = Arc::new(World::new(choices, setting.mutants.clone(), traced, setting.profile));
+    // Within the runtime: its clock stands still.
+    let made = async { Arc::new(World::new(choices, setting.mutants.clone(), traced, setting.profile)) };
+    let world = runtime.block_on(made);
     let played = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(tokio::task::unconstrained(Box::pin(run(&world))));
     }));
