@@ -5,12 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backon::{ConstantBuilder, Retryable};
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, ask};
 use projector::blocked::blocked_among;
 use projector::relay::{CursorReader, RelayError, RelayTopics};
-
 use thiserror::Error;
+use tokio::time::Instant;
 
 /// Exclusive ends, by partition.
 pub(crate) type Ends = BTreeMap<i32, i64>;
@@ -36,6 +35,8 @@ impl EndsError {
 /// Further attempts to read a cursor while Kafka has troubles of its own, and the pause before each.
 const FURTHER_ATTEMPTS: usize = 4;
 const PAUSE: Duration = Duration::from_secs(1);
+/// The transaction of a relay that died is ended by its broker after the relay's 40 s, and the broker looks every 10 s.
+const TRANSACTION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads cursors, and checks them against the log.
 #[derive(Clone)]
@@ -65,19 +66,25 @@ impl EndReader {
     }
 
     async fn patiently(self, partition: i32) -> Result<i64, RelayError> {
-        let look = || {
+        let (begun, mut troubles, mut blocked) = (Instant::now(), 0, false);
+        loop {
             let reader = self.clone();
-            ask(move || reader.one(partition))
-        };
-        // A relay that runs: its very first transaction may have been committed between the look for a cursor and the look for
-        // what was published. The next look finds its cursor.
-        let passes = |error: &RelayError| {
-            matches!(error, RelayError::Kafka(_) | RelayError::LostCursor { .. } | RelayError::Blocked { .. })
-        };
-        look.retry(ConstantBuilder::default().with_delay(PAUSE).with_max_times(FURTHER_ATTEMPTS))
-            .when(passes)
-            .notify(|error, _| tracing::debug!(partition, %error, "the cursor could not be read: once more"))
-            .await
+            match ask(move || reader.one(partition)).await {
+                Err(found @ RelayError::Blocked { .. }) if begun.elapsed() < TRANSACTION_PATIENCE => {
+                    if !std::mem::replace(&mut blocked, true) {
+                        tracing::warn!(partition, "{found}: waiting for at most {} s", TRANSACTION_PATIENCE.as_secs());
+                    }
+                }
+                // A relay that runs: its very first transaction may have been committed between the look for a cursor and the look
+                // for what was published. The next look finds its cursor.
+                Err(error @ (RelayError::Kafka(_) | RelayError::LostCursor { .. })) if troubles < FURTHER_ATTEMPTS => {
+                    troubles += 1;
+                    tracing::debug!(partition, %error, "the cursor could not be read: once more");
+                }
+                read => return read,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Says which partitions an open transaction blocks. It does not keep a rebuild from its end: a cursor lies before it.

@@ -352,6 +352,16 @@ impl Setting {
             format!("DROP USER IF EXISTS `own_{name}`, `prj_{name}`, `rdr_{name}`"),
         ];
         let mut database = MySqlConnection::connect(&self.admin_url).await.expect("MariaDB answers");
+        // Behind a proxy that swallows a leave, a session lives on, and holds its tables.
+        let sessions: Vec<i64> = sqlx::query_scalar("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = ?")
+            .bind(name)
+            .fetch_all(&mut database)
+            .await
+            .expect("MariaDB answers");
+        for session in sessions {
+            // It may have ended by itself.
+            let _ = database.execute(AssertSqlSafe(format!("KILL {session}"))).await;
+        }
         for statement in drop {
             database.execute(AssertSqlSafe(statement)).await.expect("MariaDB answers");
         }

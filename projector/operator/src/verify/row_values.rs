@@ -9,9 +9,10 @@ use ledger_store::row_values::{MovementValues, OrderValues, ReservationValues, o
 use super::compared_row::ComparedRow;
 use super::table::{ORDERS, RESERVATIONS, STOCK_MOVEMENTS, TableShape};
 
-/// An order from all of its rows, in order of line; `None`: no fold writes such rows.
+/// An order from all of its rows, in order of line; `None`: there are none, or no fold writes such rows.
 pub(crate) fn order(rows: &[ComparedRow]) -> Option<OrderRow> {
-    order_of(&rows.iter().map(order_values).collect::<Option<Vec<_>>>()?).ok()
+    let rows = rows.iter().map(order_values).collect::<Option<Vec<_>>>().filter(|rows| !rows.is_empty())?;
+    order_of(&rows).ok()
 }
 
 /// `None`: no fold writes such a row.
