@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Spring Kafka 4.1.2: a record whose listener throws is tried ten times in a few seconds, and then passed over and committed.
 #
-# Java's consumer stays before a record until its program goes on. A listener container of Spring that is given a listener, a group and nothing
-# else has a DefaultErrorHandler: it seeks back and calls the listener again, nine more times without a wait, and then "recovers", which is a
-# line at ERROR, commits, and goes on. So a reader of outcomes whose database is away for a minute loses one outcome every few seconds, and an alarm on
-# lag sees nothing. A DefaultErrorHandler with unlimited attempts stays before the record, as the second group does here; a
-# DeadLetterPublishingRecoverer keeps it elsewhere.
+# A program around Java's consumer that stops at what it cannot do, and does not commit it, is given it again. A listener container of Spring that has
+# a listener, a group and nothing else goes on: its DefaultErrorHandler seeks back and calls the listener again, nine more times with no
+# back-off between them, and then "recovers", which is a line at ERROR, and commits. So a reader of outcomes whose database is away for a minute
+# loses one outcome every few seconds, and an alarm on lag sees nothing. A DefaultErrorHandler with unlimited attempts stays before the
+# record, as the second group does here; a DeadLetterPublishingRecoverer keeps it elsewhere.
 #
 # Source: Spring Kafka's reference, Handling Exceptions, and javadoc of DefaultErrorHandler; SeekUtils (DEFAULT_MAX_FAILURES, DEFAULT_BACK_OFF).
 #
