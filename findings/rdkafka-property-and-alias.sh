@@ -9,7 +9,7 @@
 #
 # Source: `config.rs` of the crate, `ClientConfig::conf_map` and `create_native_config`; CONFIGURATION.md of librdkafka ("Alias for").
 # What follows from it here: both names of what correctness rests on are refused among the operator's properties
-# (schema/kafka/src/settings.rs, with its test).
+# (schema/kafka/src/properties.rs).
 #
 # Needs cargo, a C compiler and make; no broker. Takes about two minutes. Fails when only one of them ever wins.
 set -euo pipefail
