@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use crate::published::all_published;
 use crate::rebuild::{end, folded};
 use crate::setting::{PARTITIONS, Setting};
 
@@ -52,6 +53,8 @@ pub(crate) async fn settled(setting: &Setting) {
         let before = ends();
         folded(setting).await;
         setting.until("SELECT COUNT(*) FROM open_orders WHERE status = 'pending'", |open| open == 0).await;
+        // What is told is on the log before its row is gone.
+        all_published(setting).await;
         if ends() == before {
             return;
         }

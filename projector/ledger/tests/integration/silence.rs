@@ -118,10 +118,9 @@ async fn a_slow_statement_is_no_silence() {
     connection.execute("DO SLEEP(8)").await.expect("an answer");
     assert!(began.elapsed() >= Duration::from_secs(8));
     assert!(connection.is_sound());
-    let rows: Vec<i64> = sqlx::query_scalar("SELECT CAST(SLEEP(2) + seq AS SIGNED) FROM seq_1_to_4")
-        .fetch_all(&mut connection)
-        .await
-        .expect("rows");
+    let numbers = "SELECT 1 AS number UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4";
+    let slow = format!("SELECT CAST(SLEEP(2) + number AS SIGNED) FROM ({numbers}) numbers");
+    let rows: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(slow)).fetch_all(&mut connection).await.expect("rows");
     assert_eq!(rows, [1, 2, 3, 4]);
     // But for a connection that has a limit.
     connection.set_limit(Duration::from_secs(4));

@@ -17,10 +17,13 @@ fn told(setting: &Setting) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The projector says the same, once it reads anew: what it read last may be a second old.
+/// The projector says the same, and that it is ready, once it reads anew: what it read last may be a second old.
 fn agrees(projector: &Projector, told: &Value) {
+    let mut told = told.clone();
+    told["ready"] = true.into();
+    told["reasons"] = json!([]);
     projector.until("/status", |status, body| {
-        status == 200 && serde_json::from_str::<Value>(body).is_ok_and(|found| found == *told)
+        status == 200 && serde_json::from_str::<Value>(body).is_ok_and(|found| found == told)
     });
 }
 

@@ -40,7 +40,8 @@ fn corrupted(table: &str, column: Column) -> String {
         (_, "reason", _) => format!("CONCAT(COALESCE({name}, ''), 'x')"),
         // A partition that the log does not have; one that it has is moved to in another test.
         (_, "kafka_partition", _) => format!("{name} + 100"),
-        ("positions", "next_offset", _) => format!("{name} - 1"),
+        // The last records may be events between partitions, which leave no row that would show it.
+        ("positions", "next_offset", _) => format!("{name} - 20"),
         // The next ones are taken.
         ("dead_letters", "kafka_offset", _) => format!("{name} + 100"),
         (_, _, Type::Integer) => format!("{name} + 1"),
