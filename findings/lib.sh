@@ -266,7 +266,7 @@ mariadb_start() {
     if [ "$(id -u)" = 0 ]; then user=(--user=root); fi
     mkdir -p "$data.tmp"
     SOCKET=$work/s
-    "$installer" --no-defaults "${base[@]}" "${user[@]}" --datadir="$data" --auth-root-authentication-method=normal \
+    TMPDIR="$data.tmp" "$installer" --no-defaults "${base[@]}" "${user[@]}" --datadir="$data" --auth-root-authentication-method=normal \
         --skip-test-db --skip-name-resolve >"$data.log" 2>&1 || { cat "$data.log" >&2; return 1; }
     start "$data.log" "$server" --no-defaults "${base[@]}" "${user[@]}" --datadir="$data" --tmpdir="$data.tmp" --socket="$SOCKET" \
         --pid-file="$data.pid" --skip-networking --skip-name-resolve --skip-log-bin --innodb-buffer-pool-size=64M "$@"

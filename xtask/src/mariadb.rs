@@ -109,6 +109,9 @@ fn create_data_folder(data: &Path, programs: &Programs) -> Result<()> {
     symlink(folder, short.path().join("data"))?;
     let shown = short.path().join("data").join(new.file_name().unwrap_or_default());
     let mut command = Command::new(&programs.installer);
+    // A MariaDB that starts deletes every temporary table it finds where its own would lie, those of
+    // another one at work too: the installer does not share /tmp with whatever else starts there.
+    command.env("TMPDIR", short.path());
     command.arg("--no-defaults").args(run_as()).arg(option("--datadir", &shown));
     if let Some(base) = &programs.base {
         symlink(base, short.path().join("base"))?;

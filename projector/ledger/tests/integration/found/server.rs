@@ -43,7 +43,11 @@ impl Server {
         let mut as_whom = vec!["--no-defaults".to_owned(), data];
         as_whom.extend((own.uid() == 0).then(|| "--user=root".to_owned()));
         as_whom.extend(std::env::var("LEDGER_TEST_MARIADB_ROOT").ok().map(|root| format!("--basedir={root}")));
+        // Not /tmp: a MariaDB that starts deletes the temporary tables of every other there.
+        let scratch = folder.join("scratch");
+        std::fs::create_dir(&scratch).expect("a folder");
         let installed = Command::new(program("bin", "mariadb-install-db"))
+            .env("TMPDIR", &scratch)
             .args(&as_whom)
             .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
             .output()
@@ -57,6 +61,7 @@ impl Server {
         std::fs::write(&init, text).expect("a file");
         let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
         let process = Command::new(program("sbin", "mariadbd"))
+            .env("TMPDIR", &scratch)
             .args(&as_whom)
             .args(["--socket=s.sock", "--pid-file=s.pid", "--skip-name-resolve"])
             .arg(format!("--bind-address=127.0.0.1{}", if has_ipv6 { ",::1" } else { "" }))
