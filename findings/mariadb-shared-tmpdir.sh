@@ -6,7 +6,8 @@
 # empties or drops the table by its name then fails: error 6 or 1051 in a session that did nothing wrong. Two installers at once make one of
 # them fail now and then: "Unknown table 'mysql.tmp_user_sys'", and the data folder is not made (seen so in a continuous integration).
 #
-# Source: MariaDB's documentation on several servers of one machine, which asks for a tmpdir each and does not say what happens otherwise.
+# Source: MariaDB's documentation of tmpdir, which says nothing of a second server; clashes of servers side by side in parallel tests, cause not told:
+# kazuho/p5-test-mysqld, pull request 4.
 # What follows from it here: the installer and the server of `cargo xtask` get a temporary folder of their own (TMPDIR, --tmpdir).
 #
 # Needs MariaDB 10.11 (Debian 12). Takes ten seconds.
