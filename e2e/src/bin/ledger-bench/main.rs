@@ -7,8 +7,9 @@
 //!   pauses while its tables are swapped in. `--events N` says how many (default 1,000,000).
 //! - `import`: records/s and memory of an import of an old topic, into an empty ledger and again once all is folded. `--events N` says how
 //!   many records. `LEDGER_BENCH_OTHER=PATH` of another build of `ledger`: both in turn, and their ratio.
-//! - `lines`: orders of several lines. The fold of single-line orders (`--events N`, default 1,000,000), with `LEDGER_BENCH_OTHER=PATH`
-//!   beside another build; three lines in three partitions beside one line, POST with `Prefer: wait` to 201, at 300 orders/s; 100,000 open holds.
+//! - `lines`: orders of several lines, all three of: `lines-fold`, the fold of single-line orders (`--events N`, default 1,000,000), with
+//!   `LEDGER_BENCH_OTHER=PATH` beside another build; `lines-wait`, three lines in three partitions beside one line, POST with `Prefer: wait` to
+//!   201, at 300 orders/s; `lines-holds`, what 100,000 open holds cost an idle projector.
 //! - `wait`: from a POST with `Prefer: wait` to its 201, at 1,000 orders/s.
 //!
 //! It must never pass or fail by a figure.
@@ -26,22 +27,27 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [&str; 6] = ["visible", "wait", "fold", "lines", "rebuild", "import"];
+const NAMES: [&str; 8] = ["visible", "wait", "fold", "lines-fold", "lines-wait", "lines-holds", "rebuild", "import"];
+/// Several at once.
+const LINES: &str = "lines";
 const EVENTS: i64 = 1_000_000;
 
 fn main() -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let events = take_events(&mut words)?;
-    let names: Vec<&str> = if words.is_empty() { NAMES.to_vec() } else { words.iter().map(String::as_str).collect() };
+    let asked: Vec<&str> = if words.is_empty() { NAMES.to_vec() } else { words.iter().map(String::as_str).collect() };
+    let names: Vec<&str> = asked.into_iter().flat_map(named).collect();
     if let Some(unknown) = names.iter().find(|name| !NAMES.contains(name)) {
-        bail!("there is no benchmark `{unknown}`: expected {}", NAMES.join(", "));
+        bail!("there is no benchmark `{unknown}`: expected {LINES}, {}", NAMES.join(", "));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for name in names {
         let figures = match name {
             "visible" => runtime.block_on(visible::run())?,
             "wait" => runtime.block_on(wait::run())?,
-            "lines" => runtime.block_on(lines::run(events))?,
+            "lines-fold" => runtime.block_on(lines::against::run(events))?,
+            "lines-wait" => runtime.block_on(lines::waits::run())?,
+            "lines-holds" => runtime.block_on(lines::holds::run())?,
             "import" => runtime.block_on(import::run(events))?,
             "rebuild" => runtime.block_on(rebuild::run(events))?,
             _ => runtime.block_on(fold::run())?,
@@ -51,6 +57,11 @@ fn main() -> Result<()> {
         write(&folder, name, &figures)?;
     }
     Ok(())
+}
+
+/// The benchmarks of a word.
+fn named(word: &str) -> Vec<&str> {
+    if word == LINES { NAMES.into_iter().filter(|name| name.starts_with(LINES)).collect() } else { vec![word] }
 }
 
 /// Takes `--events N` out of the words.

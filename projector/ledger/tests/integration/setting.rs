@@ -71,6 +71,11 @@ pub(crate) async fn grow(kafka: &KafkaSettings, topic: &str, partitions: i32) {
     }
 }
 
+/// `ledger` with failpoints.
+pub(crate) fn failpoints() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_ledger")).with_file_name("ledger-failpoints")
+}
+
 impl Setting {
     /// Names only; nothing exists yet.
     pub(crate) fn new(purpose: &str) -> Self {
@@ -189,6 +194,13 @@ impl Setting {
 
     pub(crate) fn ledger_with(&self, args: &[&str], further: &[(&str, &str)]) -> Output {
         self.command(args, further).output().expect("the binary runs")
+    }
+
+    /// Runs `ledger ARGS..` as a program that has to die at the failpoint `point`.
+    pub(crate) fn killed_at(&self, point: &str, args: &[&str]) {
+        let at = format!("{point}=kill");
+        let output = self.command_of(&failpoints(), args, &[("FAILPOINTS", &at)]).output().expect("the binary runs");
+        assert_eq!(output.status.signal(), Some(9), "{point}: {}", stderr(&output));
     }
 
     /// Runs `ledger project` where it has to refuse; gives exit code and what it says.

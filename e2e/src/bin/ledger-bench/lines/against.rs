@@ -23,7 +23,7 @@ struct Build {
     memory: u64,
 }
 
-pub(super) async fn run(orders: i64) -> Result<Map<String, Value>> {
+pub(crate) async fn run(orders: i64) -> Result<Value> {
     let ledger = Ledger::start("benchlines").await?;
     ledger.projector.process.terminate(Duration::from_secs(15))?;
     let (brokers, topic) = (ledger.servers.brokers.clone(), ledger.topic("orders"));
@@ -43,7 +43,7 @@ pub(super) async fn run(orders: i64) -> Result<Map<String, Value>> {
     ledger.projector.restart()?;
     ledger.projector.wait_ready()?;
     ledger.finish().await?;
-    Ok(figures(orders, &builds))
+    Ok(Value::Object(figures(orders, &builds)))
 }
 
 async fn measure(ledger: &Ledger, topic: &str, orders: i64, build: &mut Build) -> Result<()> {

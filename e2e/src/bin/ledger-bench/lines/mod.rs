@@ -3,17 +3,6 @@
 //!
 //! It must never compare figures of two runs. Read `main` for how they are shown.
 
-mod against;
-mod holds;
-mod waits;
-
-use anyhow::Result;
-use serde_json::{Map, Value};
-
-pub(crate) async fn run(orders: i64) -> Result<Value> {
-    let mut figures = Map::new();
-    figures.append(&mut against::run(orders).await?);
-    figures.append(&mut waits::run().await?);
-    figures.append(&mut holds::run().await?);
-    Ok(Value::Object(figures))
-}
+pub(crate) mod against;
+pub(crate) mod holds;
+pub(crate) mod waits;

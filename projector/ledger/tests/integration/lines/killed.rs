@@ -1,11 +1,9 @@
 //! The projector dies at each line that writes for orders of several lines, and the next one finds everything as it has to be: the same
 //! rows as without a death, whatever was told twice.
 
-use std::path::Path;
-
 use super::{check_conserved, levels, order_of, settled, stocked};
 use crate::basket::{request as asked, statuses as lines_of};
-use crate::setting::Setting;
+use crate::setting::{Setting, failpoints};
 
 /// A member that says who it is takes its own place in the group when it comes again.
 const MEMBER: (&str, &str) = ("LEDGER_KAFKA_PROPERTIES", "group.instance.id=mortal");
@@ -42,9 +40,8 @@ async fn check_all(setting: &Setting, bars: &[String]) {
 async fn check(point: &str, deaths_before: u32) {
     let setting = Setting::migrated("dies");
     let bars = stocked(&setting, 50).await;
-    let program = Path::new(env!("CARGO_BIN_EXE_ledger")).with_file_name("ledger-failpoints");
     let at = format!("{point}={deaths_before}*off->kill");
-    let mortal = setting.project_by(&program, &[("FAILPOINTS", &at), MEMBER, OFTEN]);
+    let mortal = setting.project_by(&failpoints(), &[("FAILPOINTS", &at), MEMBER, OFTEN]);
     mortal.until_ready();
     place_all(&setting, &bars).await;
     assert_eq!(mortal.signal_it_died_of(), 9, "{point}");

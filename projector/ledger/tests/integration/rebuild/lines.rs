@@ -150,6 +150,38 @@ async fn tables_rebuilt_while_orders_are_undecided_decide_them() {
     setting.finish().await;
 }
 
+/// A rebuild dies after its swap, where `point` says; a projector runs before the next rebuild, or only after it.
+async fn check_death(point: &str, is_folded_before: bool) {
+    let setting = Setting::migrated("dieswap");
+    let ids = undecided(&setting).await;
+    setting.killed_at(point, &["rebuild", "--yes"]);
+    assert_eq!(generation(&setting).await, 2, "{point}");
+    let before = is_folded_before.then(|| setting.project());
+    if is_folded_before {
+        settled(&setting).await;
+    }
+    rebuild(&setting, &["--yes"], 0, "swappedBefore");
+    assert_eq!(setting.number("SELECT COUNT(*) FROM generations WHERE state = 'building'").await, 0);
+    let projector = before.unwrap_or_else(|| setting.project());
+    settled(&setting).await;
+    check_decided(&setting, &ids).await;
+    each_outcome_once(&setting);
+    assert_eq!(projector.stop().0, 0);
+    setting.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_dies_before_it_told_lines_again_is_ended_by_the_next() {
+    check_death("swap.renamed", false).await;
+    check_death("swap.renamed", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_dies_after_it_told_lines_again_is_ended_by_the_next() {
+    check_death("swap.settled", false).await;
+    check_death("swap.settled", true).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_rolled_back_while_orders_are_undecided_decide_them() {
     let setting = Setting::migrated("rolledback");
