@@ -12,6 +12,12 @@ use crate::commands::{
 use crate::exit::{self, CommandError, Done};
 use crate::logging;
 
+/// For librdkafka, too. Records are many and small, made by one thread and freed by another; glibc's allocator spends a tenth of a fold's
+/// time on putting such pieces together again (measured: `malloc_consolidate`; with this one the fold of a backlog is 1.13 times as fast, in less
+/// memory; mimalloc is as fast, in half as much memory again and more).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Runs the process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();

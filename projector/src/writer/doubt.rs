@@ -113,19 +113,29 @@ impl<S: Store> Writer<S> {
         self.lose_what_moved_meanwhile().await
     }
 
-    /// Asks for what the batch refers to and the fold does not know.
+    /// Asks for what the batch refers to and the fold does not know. What this writer has just written it knows itself, of the very state
+    /// that it folds over.
     pub(super) async fn look_up_wanted(
         &mut self,
         pending: &mut BTreeMap<i32, Pending>,
         wanted: Vec<(i32, Ids)>,
     ) -> Flow {
+        let mut has_asked = false;
         for (partition, ids) in wanted {
-            let Some(pending) = pending.get_mut(&partition) else { continue };
-            if self.look_up(partition, pending, ids).await?.is_break() {
+            let (Some(pending), Some(slot)) = (pending.get_mut(&partition), self.slots.get(&partition)) else {
+                continue;
+            };
+            let (known, unknown) = slot.recent.know(ids);
+            pending.add(known);
+            if unknown.is_empty() {
+                continue;
+            }
+            has_asked = true;
+            if self.look_up(partition, pending, unknown).await?.is_break() {
                 return Ok(STOPPED);
             }
         }
-        self.lose_what_moved_meanwhile().await
+        if has_asked { self.lose_what_moved_meanwhile().await } else { Ok(GO_ON) }
     }
 
     async fn look_up(&mut self, partition: i32, pending: &mut Pending, ids: Ids) -> Flow {

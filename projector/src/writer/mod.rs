@@ -6,7 +6,8 @@
 //! - committed: the state takes its effects over;
 //! - a position was moved by somebody else: all is rolled back, that partition is read anew, the rest is folded again;
 //! - it comes to more than a transaction takes: it is cut, and the rest is folded after it;
-//! - it refers to orders or lines that stand before: they are looked up first, and it is folded again knowing them;
+//! - it refers to orders or lines that stand before: they are looked up first (`recent.rs`, then the tables), and it is folded again
+//!   knowing them;
 //! - an id was there before: all is rolled back, the ids are looked up, all is folded again knowing them;
 //! - COMMIT gave no answer: the positions are read, and tell;
 //! - the database is away or refuses for now: the same again, for as long as it takes, or less of it (`allowance.rs`);
@@ -20,6 +21,7 @@ mod allowance;
 mod doubt;
 mod parts;
 mod pending;
+mod recent;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -31,6 +33,7 @@ use ledger_fold::{BatchEffects, Partition, PartitionState};
 use ledger_kafka::record::{Epoch, OwnedRecord};
 use ledger_store::{Loaded, OpenCounts, PartitionBatch, Standing, Store, Written};
 use pending::Pending;
+use recent::Recent;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -51,6 +54,8 @@ struct Slot {
     standing: Standing,
     state: PartitionState,
     open: OpenCounts,
+    /// Rows of the state's tables that need not be looked up.
+    recent: Recent,
 }
 
 pub struct Writer<S> {
@@ -122,7 +127,7 @@ impl<S: Store> Writer<S> {
                         let Loaded { standing, state, open, .. } = loaded;
                         meters::stands(partition, start_offset, state.product_count(), open);
                         self.parts.shared.has_open_orders(partition, open);
-                        self.slots.insert(partition, Slot { epoch, standing, state, open });
+                        self.slots.insert(partition, Slot { epoch, standing, state, open, recent: Recent::default() });
                         self.parts.shared.loaded(partition, epoch);
                     } else {
                         self.resync(partition, epoch);
@@ -248,6 +253,7 @@ impl<S: Store> Writer<S> {
             let slot = slot.expect("a batch is folded over its slot, which only this writer removes, between batches");
             slot.state.apply(effects);
             slot.open.apply(&effects.open_orders);
+            slot.recent.apply(effects);
             slot.standing.next_offset = effects.next_offset;
             // A request's span has the position that its record got: by it both sides can be joined.
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);

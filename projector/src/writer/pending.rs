@@ -89,6 +89,11 @@ impl Pending {
         let orders = asked.orders.iter().all(|id| found.orders.contains_key(id));
         let reservations = asked.reservations.iter().all(|key| found.reservations.contains_key(key));
         assert!(orders && reservations, "a store answers for every id that it is asked for");
+        self.add(found);
+    }
+
+    /// Takes over what stands under ids.
+    pub(super) fn add(&mut self, found: Prior) {
         self.prior.orders.extend(found.orders);
         self.prior.movements.extend(found.movements);
         self.prior.reservations.extend(found.reservations);

@@ -87,6 +87,12 @@ pub struct Ids {
     pub reservations: Vec<ReservationKey>,
 }
 
+impl Ids {
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty() && self.movements.is_empty() && self.reservations.is_empty()
+    }
+}
+
 /// What became of a batch.
 #[derive(Debug)]
 pub enum Written {

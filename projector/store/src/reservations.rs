@@ -68,7 +68,7 @@ impl ReservationStatements {
         let rows = sorted(batch, |batch| &batch.effects.changed_reservations);
         let done = self
             .change
-            .execute(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreChangedReservations))
+            .execute_filled(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreChangedReservations))
             .await;
         done.map_err(at("changing reservations"))
     }

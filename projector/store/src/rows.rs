@@ -92,7 +92,7 @@ impl RowStatements {
         let rows = lines(batch, |batch| &batch.effects.changed_orders);
         let done = self
             .changed_orders
-            .execute(connection, &rows, bind_line, || ledger_failpoints::reach(FailPoint::StoreChangedOrders))
+            .execute_filled(connection, &rows, bind_line, || ledger_failpoints::reach(FailPoint::StoreChangedOrders))
             .await;
         done.map_err(at("changing orders"))
     }

@@ -50,8 +50,10 @@ impl StockStatements {
         let effects = batch.iter().map(|one| &one.effects);
         let rows: Vec<(i32, &StockRow)> =
             effects.flat_map(|effects| effects.stock.iter().map(|row| (effects.partition, row))).collect();
-        let done =
-            self.write.execute(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreStock)).await;
+        let done = self
+            .write
+            .execute_filled(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreStock))
+            .await;
         done.map_err(at("writing stock"))
     }
 

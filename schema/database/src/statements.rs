@@ -54,6 +54,45 @@ impl Shaped {
         Ok(())
     }
 
+    /// As [`Self::execute`], for statements to which a row that stands twice is as if it stood once: the last one fills a shape up, so
+    /// that some rows are one statement.
+    ///
+    /// # Errors
+    /// Of the first statement that fails.
+    pub async fn execute_filled<T: Sync>(
+        &self,
+        connection: &mut Watched,
+        rows: &[T],
+        bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
+        executed: impl Fn() + Send + Sync,
+    ) -> Result<(), sqlx::Error> {
+        for (text, rows, missing) in self.cut_filled(rows) {
+            let mut arguments = MySqlArguments::default();
+            arguments.reserve((rows.len() + missing) * 12, (rows.len() + missing) * 160);
+            for row in filled(rows, missing) {
+                bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
+            }
+            sqlx::query_with(text, arguments).execute(&mut *connection).await?;
+            executed();
+        }
+        Ok(())
+    }
+
+    /// Cuts `rows` into pieces, and says by how many rows each is too short for its statement. Only the last is, and by less than it has.
+    fn cut_filled<'a, T>(&self, mut rows: &'a [T]) -> Vec<(SqlStr, &'a [T], usize)> {
+        let mut pieces = Vec::new();
+        for (size, text) in SHAPES.iter().zip(&self.texts).filter(|(size, _)| **size >= NEVER_FILLED) {
+            while let Some(piece) = rows.split_off(..*size) {
+                pieces.push((text.clone(), piece, 0));
+            }
+        }
+        let fitting = SHAPES.iter().zip(&self.texts).rfind(|(size, _)| **size >= rows.len());
+        if let Some((size, text)) = fitting.filter(|_| !rows.is_empty()) {
+            pieces.push((text.clone(), rows, size - rows.len()));
+        }
+        pieces
+    }
+
     /// Cuts `rows` into pieces that have a statement.
     pub fn cut<'a, T>(&self, mut rows: &'a [T]) -> Vec<(SqlStr, &'a [T])> {
         let mut pieces = Vec::new();
@@ -64,6 +103,14 @@ impl Shaped {
         }
         pieces
     }
+}
+
+/// Statements of so many rows and more are cut, and what is left is filled up: a row too much costs far less than a further statement.
+const NEVER_FILLED: usize = 64;
+
+/// The rows, and the last of them again, as often as rows are `missing`.
+fn filled<T>(rows: &[T], missing: usize) -> impl Iterator<Item = &T> {
+    rows.iter().chain(rows.last().into_iter().cycle().take(missing))
 }
 
 /// Most bytes of the values in a statement of many rows. A single row may have more, up to what a record may have.
@@ -116,10 +163,10 @@ impl SelectByIds {
         ids: &[Uuid],
     ) -> Result<Vec<MySqlRow>, sqlx::Error> {
         let mut rows = Vec::new();
-        for (text, ids) in self.by_ids.cut(ids) {
+        for (text, ids, missing) in self.by_ids.cut_filled(ids) {
             let mut arguments = MySqlArguments::default();
             leading.iter().try_for_each(|value| arguments.add(value)).map_err(sqlx::Error::Encode)?;
-            ids.iter().try_for_each(|id| arguments.add(id)).map_err(sqlx::Error::Encode)?;
+            filled(ids, missing).try_for_each(|id| arguments.add(id)).map_err(sqlx::Error::Encode)?;
             rows.append(&mut sqlx::query_with(text, arguments).fetch_all(&mut *connection).await?);
         }
         Ok(rows)
@@ -141,6 +188,29 @@ mod tests {
             assert_eq!(sizes, expected);
         }
         assert_eq!(shaped.cut(&[0; 4])[0].0.as_str(), "INSERT INTO t VALUES (?, ?), (?, ?), (?, ?), (?, ?)");
+    }
+
+    #[test]
+    fn rows_that_may_stand_twice_fill_the_last_statement_up() {
+        let shaped = Shaped::new("INSERT INTO t VALUES", "(?, ?)", "");
+        for (count, expected) in [
+            (0, vec![]),
+            (1, vec![(1, 0)]),
+            (5, vec![(5, 3)]),
+            (33, vec![(33, 31)]),
+            (65, vec![(64, 0), (1, 0)]),
+            (600, vec![(512, 0), (64, 0), (24, 8)]),
+            (1024, vec![(512, 0), (512, 0)]),
+        ] {
+            let rows: Vec<_> = (0..count).collect();
+            let pieces = shaped.cut_filled(&rows);
+            let sizes: Vec<_> = pieces.iter().map(|(_, rows, missing)| (rows.len(), *missing)).collect();
+            assert_eq!(sizes, expected, "{count}");
+            for (text, rows, missing) in pieces {
+                assert_eq!(text.as_str().matches("(?, ?)").count(), rows.len() + missing, "{count}");
+            }
+        }
+        assert_eq!(filled(&[1, 2, 3], 2).copied().collect::<Vec<_>>(), [1, 2, 3, 3, 3]);
     }
 
     #[test]

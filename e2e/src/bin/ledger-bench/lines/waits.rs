@@ -15,7 +15,8 @@ use crate::visible::percentile;
 use crate::wait::load;
 
 const ORDERS_PER_SECOND: u32 = 300;
-const WARM_UP: Duration = Duration::from_secs(20);
+/// Of each kind, as long as `wait` warms up: until then the broker's compiler takes a quarter of a core.
+const WARM_UP: Duration = Duration::from_secs(60);
 const MEASURED: Duration = Duration::from_secs(15);
 const ROUNDS: usize = 3;
 const PRODUCT_COUNT: u32 = 100;
