@@ -52,7 +52,8 @@ const BY_ID: &str = orders_with_standing!("FROM orders WHERE order_id = ?");
 
 /// The page's orders by their first lines, backwards along the index `orders_listed`; then all lines of each, by the primary
 /// key. Spelt out, because MariaDB does not use an index for a comparison of row constructors; `listed_at <= ?` bounds the
-/// range, the rest continues exactly.
+/// range, the rest continues exactly. (EXPLAIN and the handlers' counters, 300,000 rows: a page of 50 orders of three lines is 149 steps back
+/// on the index, 50 look-ups and 150 rows; nothing is sorted.)
 const BY_USER: &str = orders_with_standing!(
     "FROM (SELECT order_id AS page_order, kafka_partition AS page_partition FROM orders \
      WHERE user_id = ? AND line_no = 1 AND listed_at <= ? AND (listed_at < ? OR kafka_partition < ? OR \
