@@ -4,7 +4,7 @@
 //! that is an operator's command, in a crate that this one does not know.
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
-//! loop), [`relay`] (outcomes out), [`appender`] and [`ticker`] (what the projector itself appends to the log), [`shared`] and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
+//! loop), [`relay`] (outcomes out), [`appender`] and [`ticker`] (what the projector itself appends to the log), [`shared`], `tellings` and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
 //! refused, and waited for, later), [`status`], [`blocked`], `unfolded`, [`http`].
 
 pub mod appender;
@@ -22,6 +22,7 @@ pub mod shared;
 pub mod start_check;
 mod starting;
 pub mod status;
+mod tellings;
 pub mod ticker;
 mod unfolded;
 pub mod writer;

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use ledger_fold::BatchEffects;
 use ledger_kafka::record::Epoch;
 use ledger_store::OpenCounts;
 use tokio::sync::watch;
 
 use crate::health::{Asking, Health, Readiness, Waiting};
+use crate::tellings::Tellings;
 
 /// Nobody's epoch: the partition is not ours.
 const NOT_OURS: Epoch = 0;
@@ -23,8 +25,9 @@ struct Epochs {
     loaded: AtomicU64,
     /// Its last committed position, for whoever waits for the next: the relay.
     commits: watch::Sender<i64>,
-    /// Its last committed position before which something stands in the outbox for other partitions.
+    /// Its last committed position before which something is to be told to other partitions, and what.
     tells: watch::Sender<i64>,
+    tellings: Tellings,
     /// Orders that are open, as of what is loaded and committed.
     open: Mutex<OpenCounts>,
 }
@@ -144,9 +147,18 @@ impl Shared {
         *self.epochs(partition).open.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
-    /// A batch was committed that has other partitions told something.
-    pub fn has_to_tell(&self, partition: i32, next_offset: i64) {
-        self.epochs(partition).tells.send_replace(next_offset);
+    /// A batch was committed: what it has other partitions told, for the relay, which is woken where there is something.
+    pub(crate) fn has_told(&self, effects: &BatchEffects) {
+        let epochs = self.epochs(effects.partition);
+        epochs.tellings.add(effects);
+        if !effects.told.is_empty() {
+            epochs.tells.send_replace(effects.next_offset);
+        }
+    }
+
+    /// What committed batches have other partitions told.
+    pub(crate) fn tellings(&self, partition: i32) -> &Tellings {
+        &self.epochs(partition).tellings
     }
 
     /// Changes with every commit that has other partitions told something.

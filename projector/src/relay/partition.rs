@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_database::Backoff;
+use ledger_store::outbox::{OutboxEntry, told_entry};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -145,8 +146,9 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         }
         self.step.begin("reading its cursor");
         let cursor = self.broker.read_cursor().await?;
-        // What was told after the cursor is told again: nobody knows by which tables.
+        // What was told after the cursor is told again, by the outbox: nobody knows by which tables it was told.
         let mut reached = Reached { cursor, told: cursor };
+        self.shared.tellings(self.partition).forget();
         let mut tells = self.shared.tells(self.partition);
         // What another relay had published, but not yet removed.
         self.prune(&mut connection, cursor).await?;
@@ -188,6 +190,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         reached: &mut Reached,
         sizing: &mut Sizing,
     ) -> Result<Next, Stop> {
+        self.tell_at_once(reached).await?;
         self.step.begin("reading the outbox");
         let Outstanding { rows, is_backlog } = self.outbox.load(connection, reached.cursor).await?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
@@ -214,17 +217,29 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
 
     /// Appends to the log what other partitions have to know, as far as this session has not yet.
     async fn tell(&self, publication: &Publication<'_>, reached: &mut Reached) -> Result<(), Stop> {
-        let told = publication.told_from(reached.told);
+        self.tell_up_to(publication.told_from(reached.told), publication.next_offset, reached).await
+    }
+
+    /// The same of what this process's own writer has just committed, where it goes on from where this session is: it need not be read.
+    /// Whether it did.
+    async fn tell_at_once(&self, reached: &mut Reached) -> Result<bool, Stop> {
+        let Some(stretch) = self.shared.tellings(self.partition).take(reached.told) else { return Ok(false) };
+        let told: Vec<_> = stretch.told.iter().map(told_entry).collect();
+        self.tell_up_to(&told, stretch.to, reached).await?;
+        Ok(true)
+    }
+
+    async fn tell_up_to(&self, told: &[OutboxEntry<'_>], to: i64, reached: &mut Reached) -> Result<(), Stop> {
         if !told.is_empty() {
             self.step.begin("telling other partitions");
-            let (from, to) = (reached.told, publication.next_offset);
+            let from = reached.told;
             self.broker.tell(told).await.map_err(|PublishError { cause, .. }| {
                 let cause = format!("telling other partitions what follows from {from} to {to}: {cause}");
                 Stop::Unpublished { cause, too_large: None }
             })?;
             meters::told(told.len());
         }
-        reached.told = reached.told.max(publication.next_offset);
+        reached.told = reached.told.max(to);
         Ok(())
     }
 
@@ -244,6 +259,10 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
                 // Before the next: outcomes must not wait for as long as there is something to tell.
                 () = tokio::time::sleep_until(until) => return Ok(()),
                 changed = tells.changed() => if changed.is_err() { return Ok(()) },
+            }
+            let told_to = *tells.borrow_and_update();
+            if told_to <= reached.told || self.tell_at_once(reached).await? {
+                continue;
             }
             self.step.begin("reading the outbox");
             let Outstanding { rows, .. } = self.outbox.load(connection, reached.told).await?;

@@ -259,9 +259,7 @@ impl<S: Store> Writer<S> {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
             tracing::debug!(partition, from, to, generation = slot.standing.generation.number, "committed");
             self.parts.shared.has_open_orders(partition, slot.open);
-            if !effects.told.is_empty() {
-                self.parts.shared.has_to_tell(partition, to);
-            }
+            self.parts.shared.has_told(effects);
             self.parts.shared.committed(partition, to);
             meters::committed(effects, slot.state.product_count(), slot.open);
         }

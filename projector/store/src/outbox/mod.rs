@@ -9,4 +9,4 @@ pub mod of_batch;
 pub use entry::{EntryContent, EntryHeader, OutboxEntry};
 pub use error::{OutboxError, OutboxKey};
 pub use format::{EncodedEntries, decode_entries, decompress, encode_entries};
-pub use of_batch::encode;
+pub use of_batch::{encode, told_entry};

@@ -66,7 +66,8 @@ impl Causes<'_> {
     }
 }
 
-fn told_entry(told: &ToldEntry) -> OutboxEntry<'_> {
+/// An event for another partition, as it stands in the outbox.
+pub fn told_entry(told: &ToldEntry) -> OutboxEntry<'_> {
     let event = Event::LineTold(told.event.clone());
     let subject = told.event.addressee().as_str();
     OutboxEntry {
