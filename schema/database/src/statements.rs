@@ -42,16 +42,8 @@ impl Shaped {
         bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
         executed: impl Fn() + Send + Sync,
     ) -> Result<(), sqlx::Error> {
-        for (text, rows) in self.cut(rows) {
-            let mut arguments = MySqlArguments::default();
-            arguments.reserve(rows.len() * 12, rows.len() * 160);
-            for row in rows {
-                bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
-            }
-            sqlx::query_with(text, arguments).execute(&mut *connection).await?;
-            executed();
-        }
-        Ok(())
+        let pieces = self.cut(rows).into_iter().map(|(text, rows)| (text, rows, 0)).collect();
+        execute_pieces(connection, pieces, bind, executed).await
     }
 
     /// As [`Self::execute`], for statements to which a row that stands twice is as if it stood once: the last one fills a shape up, so
@@ -66,20 +58,11 @@ impl Shaped {
         bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
         executed: impl Fn() + Send + Sync,
     ) -> Result<(), sqlx::Error> {
-        for (text, rows, missing) in self.cut_filled(rows) {
-            let mut arguments = MySqlArguments::default();
-            arguments.reserve((rows.len() + missing) * 12, (rows.len() + missing) * 160);
-            for row in filled(rows, missing) {
-                bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
-            }
-            sqlx::query_with(text, arguments).execute(&mut *connection).await?;
-            executed();
-        }
-        Ok(())
+        execute_pieces(connection, self.cut_filled(rows), bind, executed).await
     }
 
     /// Cuts `rows` into pieces, and says by how many rows each is too short for its statement. Only the last is, and by less than it has.
-    fn cut_filled<'a, T>(&self, mut rows: &'a [T]) -> Vec<(SqlStr, &'a [T], usize)> {
+    fn cut_filled<'a, T>(&self, mut rows: &'a [T]) -> Vec<Piece<'a, T>> {
         let mut pieces = Vec::new();
         for (size, text) in SHAPES.iter().zip(&self.texts).filter(|(size, _)| **size >= NEVER_FILLED) {
             while let Some(piece) = rows.split_off(..*size) {
@@ -103,6 +86,28 @@ impl Shaped {
         }
         pieces
     }
+}
+
+/// A statement, its rows, and how many it lacks.
+type Piece<'a, T> = (SqlStr, &'a [T], usize);
+
+async fn execute_pieces<T: Sync>(
+    connection: &mut Watched,
+    pieces: Vec<Piece<'_, T>>,
+    bind: impl Fn(&mut MySqlArguments, &T) -> Result<(), sqlx::error::BoxDynError> + Send + Sync,
+    executed: impl Fn() + Send + Sync,
+) -> Result<(), sqlx::Error> {
+    for (text, rows, missing) in pieces {
+        let count = rows.len() + missing;
+        let mut arguments = MySqlArguments::default();
+        arguments.reserve(count * 12, count * 160);
+        for row in filled(rows, missing) {
+            bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
+        }
+        sqlx::query_with(text, arguments).execute(&mut *connection).await?;
+        executed();
+    }
+    Ok(())
 }
 
 /// Statements of so many rows and more are cut, and what is left is filled up: a row too much costs far less than a further statement.
