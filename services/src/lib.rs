@@ -16,6 +16,7 @@ pub mod openapi;
 mod order_change;
 mod outcomes;
 pub mod problem;
+pub mod program;
 mod published;
 mod reader;
 mod reader_lag;

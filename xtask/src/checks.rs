@@ -23,6 +23,12 @@ const AT_ONCE: &str = "4";
 /// The variable by which a person says another number.
 const THREADS: &str = "RUST_TEST_THREADS";
 
+/// What clippy is to look at: all with failpoints, and what users run, without.
+const LINTS: [(&str, &[&str]); 2] = [
+    ("lints", &["clippy", "--release", "--workspace", "--all-targets", "--features", cargo::FAILPOINTS]),
+    ("lints without failpoints", &["clippy", "--release", "--package", "ledger-failpoints"]),
+];
+
 /// The sections that were passed, with the time each took.
 struct Checks {
     mariadb: Option<MariaDbRelease>,
@@ -54,17 +60,12 @@ impl Checks {
         self.need_component("fmt", "rustfmt")?;
         self.need_component("clippy", "clippy")?;
         self.cargo("format", &["fmt", "--all", "--check"], &[])?;
-        let strict = ["--", "-D", "warnings"];
-        let all = ["clippy", "--release", "--workspace", "--all-targets", "--features", cargo::FAILPOINTS];
-        self.cargo("lints", &[&all[..], &strict].concat(), &[])?;
-        let without = ["clippy", "--release", "--package", "ledger-failpoints"];
-        self.cargo("lints without failpoints", &[&without[..], &strict].concat(), &[])?;
         self.cargo("build", &cargo::BUILD_FOR_CHECKS, &[])?;
         // A run of some tests is for those alone.
         let everything = filter.is_empty();
         if everything {
             self.section("simulator", |interrupt| simulate::run_built(SimulateArguments::checked(), interrupt))?;
-            self.tests_beside_tools()?;
+            self.tests_before_lints()?;
             self.dependencies()?;
             let arguments = ChaosArguments { mariadb: self.mariadb, ..chaos::BOUNDED };
             self.section("faults", |interrupt| chaos::run_built(arguments, interrupt))?;
@@ -74,18 +75,22 @@ impl Checks {
         Ok(())
     }
 
-    /// The tests wait for servers most of their time: the tools that are missing are compiled in it, behind them.
-    fn tests_beside_tools(&mut self) -> Result<()> {
+    /// The tests wait for servers most of their time: what only compiles is done in it, behind them. The lints come last there: they
+    /// lock the folder that the tests are built into, and those have begun by then.
+    fn tests_before_lints(&mut self) -> Result<()> {
         let interrupt = self.interrupt.clone();
-        std::thread::scope(|scope| {
-            let installed = scope.spawn(move || {
+        let (tested, behind) = std::thread::scope(|scope| {
+            let behind = scope.spawn(move || {
                 tools::DENY.program(&interrupt)?;
-                tools::MACHETE.program(&interrupt).map(drop)
+                tools::MACHETE.program(&interrupt)?;
+                LINTS.iter().map(|(name, words)| lint(name, words, &interrupt)).collect::<Result<Vec<_>>>()
             });
-            let tested = self.tests(&[]);
-            let installed = installed.join().map_err(|_| anyhow!("installing the tools panicked"))?;
-            tested.and(installed.context("the tools cannot be installed"))
-        })
+            (self.tests(&[]), behind.join())
+        });
+        let linted = behind.map_err(|_| anyhow!("what is compiled behind the tests panicked"))?;
+        tested?;
+        self.passed.extend(linted.context("what is compiled behind the tests failed")?);
+        Ok(())
     }
 
     /// rustup is made to install a component that is needed and was left out.
@@ -146,4 +151,13 @@ impl Checks {
             cargo::run_or_fail(arguments, environment, interrupt)
         })
     }
+}
+
+/// Clippy, with every warning a failure, behind what else runs.
+fn lint(name: &'static str, words: &[&str], interrupt: &Interrupt) -> Result<(&'static str, Duration)> {
+    progress::section(&format!("\n{name}, behind the tests"));
+    let begin = Instant::now();
+    cargo::run_behind(&[words, &["--", "-D", "warnings"]].concat(), interrupt)
+        .with_context(|| format!("{name} failed"))?;
+    Ok((name, begin.elapsed()))
 }
