@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ledger_fold::BatchEffects;
 use ledger_kafka::record::Epoch;
-use ledger_store::OpenCounts;
+use ledger_store::{GenerationKey, OpenCounts};
 use tokio::sync::watch;
 
 use crate::health::{Asking, Health, Readiness, Waiting};
@@ -148,9 +148,9 @@ impl Shared {
     }
 
     /// A batch was committed: what it has other partitions told, for the relay, which is woken where there is something.
-    pub(crate) fn has_told(&self, effects: &BatchEffects) {
+    pub(crate) fn has_told(&self, effects: &BatchEffects, generation: GenerationKey) {
         let epochs = self.epochs(effects.partition);
-        epochs.tellings.add(effects);
+        epochs.tellings.add(effects, generation);
         if !effects.told.is_empty() {
             epochs.tells.send_replace(effects.next_offset);
         }

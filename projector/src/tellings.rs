@@ -7,6 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ledger_fold::{BatchEffects, ToldEntry};
+use ledger_store::GenerationKey;
 
 /// Most events that wait for the relay. Beyond that it reads the outbox, which it does in pieces.
 const MOST_EVENTS: usize = 4_096;
@@ -14,6 +15,8 @@ const MOST_EVENTS: usize = 4_096;
 /// What the records of a stretch of the log, without a gap, have other partitions told.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Stretch {
+    /// Of the tables that say so; others may say otherwise.
+    generation: Option<GenerationKey>,
     from: i64,
     /// Exclusive.
     pub(crate) to: i64,
@@ -30,12 +33,13 @@ impl Tellings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A batch was committed.
-    pub(crate) fn add(&self, effects: &BatchEffects) {
+    /// A batch was committed, to tables of this generation.
+    pub(crate) fn add(&self, effects: &BatchEffects, generation: GenerationKey) {
         let mut held = self.held();
         let too_much = held.told.len() + effects.told.len() > MOST_EVENTS;
-        if held.to != effects.from_offset || too_much {
-            *held = Stretch { from: effects.from_offset, to: effects.from_offset, told: Vec::new() };
+        let generation = Some(generation);
+        if held.to != effects.from_offset || held.generation != generation || too_much {
+            *held = Stretch { generation, from: effects.from_offset, to: effects.from_offset, told: Vec::new() };
         }
         held.to = effects.next_offset;
         if effects.told.len() > MOST_EVENTS {
@@ -45,21 +49,15 @@ impl Tellings {
         }
     }
 
-    /// Nothing of before is told from here: what follows it may be of other tables.
-    pub(crate) fn forget(&self) {
+    /// Takes what tables of this generation have told from `reached` on; `None` where something may lie between, nothing is new, or it is of
+    /// others.
+    pub(crate) fn take(&self, reached: i64, generation: Option<GenerationKey>) -> Option<Stretch> {
         let mut held = self.held();
-        let to = held.to;
-        *held = Stretch { from: to, to, told: Vec::new() };
-    }
-
-    /// Takes what is told from `reached` on; `None` where something may lie between, or nothing is new.
-    pub(crate) fn take(&self, reached: i64) -> Option<Stretch> {
-        let mut held = self.held();
-        if !(held.from..held.to).contains(&reached) {
+        if held.generation != generation || !(held.from..held.to).contains(&reached) {
             return None;
         }
         let to = held.to;
-        let mut taken = std::mem::replace(&mut *held, Stretch { from: to, to, told: Vec::new() });
+        let mut taken = std::mem::replace(&mut *held, Stretch { generation, from: to, to, told: Vec::new() });
         drop(held);
         taken.told.retain(|told| told.event_id.cause.offset >= reached);
         taken.from = reached;
@@ -89,44 +87,48 @@ mod tests {
         BatchEffects { from_offset, next_offset, told: told.iter().map(entry).collect(), ..empty }
     }
 
+    /// The tables of this number.
+    fn tables(number: i32) -> GenerationKey {
+        GenerationKey { number, id: sqlx::types::Uuid::nil() }
+    }
+
     /// Up to where is told, and the offsets of what.
     fn taken(tellings: &Tellings, reached: i64) -> Option<(i64, Vec<i64>)> {
-        let stretch = tellings.take(reached)?;
+        let stretch = tellings.take(reached, Some(tables(1)))?;
         Some((stretch.to, stretch.told.iter().map(|told| told.event_id.cause.offset).collect()))
     }
 
     #[test]
     fn what_goes_on_from_where_the_relay_stands_is_taken_once() {
         let tellings = Tellings::default();
-        tellings.add(&batch(3, 5, &[4]));
-        tellings.add(&batch(5, 8, &[]));
-        tellings.add(&batch(8, 9, &[8]));
+        tellings.add(&batch(3, 5, &[4]), tables(1));
+        tellings.add(&batch(5, 8, &[]), tables(1));
+        tellings.add(&batch(8, 9, &[8]), tables(1));
         assert_eq!(taken(&tellings, 2), None, "offset 2 may have something to tell");
         assert_eq!(taken(&tellings, 5), Some((9, vec![8])), "the rest was told before");
         assert_eq!(taken(&tellings, 9), None);
-        tellings.add(&batch(9, 10, &[9]));
+        tellings.add(&batch(9, 10, &[9]), tables(1));
         assert_eq!(taken(&tellings, 9), Some((10, vec![9])));
     }
 
     #[test]
     fn after_a_gap_it_begins_anew() {
         let tellings = Tellings::default();
-        tellings.add(&batch(0, 5, &[4]));
+        tellings.add(&batch(0, 5, &[4]), tables(1));
         // Another projector folded 5 to 7; or other tables stand there.
-        tellings.add(&batch(7, 9, &[8]));
+        tellings.add(&batch(7, 9, &[8]), tables(1));
         assert_eq!(taken(&tellings, 4), None);
         assert_eq!(taken(&tellings, 7), Some((9, vec![8])));
-        tellings.add(&batch(2, 3, &[2]));
+        tellings.add(&batch(2, 3, &[2]), tables(1));
         assert_eq!(taken(&tellings, 2), Some((3, vec![2])));
     }
 
     #[test]
-    fn what_is_forgotten_is_left_to_the_outbox() {
+    fn what_other_tables_told_is_left_to_the_outbox() {
         let tellings = Tellings::default();
-        tellings.add(&batch(0, 5, &[4]));
-        tellings.forget();
-        assert_eq!(taken(&tellings, 4), None);
-        tellings.add(&batch(5, 6, &[5]));
+        tellings.add(&batch(0, 5, &[4]), tables(2));
+        assert_eq!(taken(&tellings, 4), None, "of tables that are live since, or were before");
+        tellings.add(&batch(5, 6, &[5]), tables(1));
         assert_eq!((taken(&tellings, 4), taken(&tellings, 5)), (None, Some((6, vec![5]))));
     }
 
@@ -135,14 +137,14 @@ mod tests {
         let tellings = Tellings::default();
         let half: Vec<i64> = vec![0; MOST_EVENTS / 2];
         for from in 0..2 {
-            tellings.add(&batch(from, from + 1, &half));
+            tellings.add(&batch(from, from + 1, &half), tables(1));
         }
-        tellings.add(&batch(2, 3, &[2]));
+        tellings.add(&batch(2, 3, &[2]), tables(1));
         assert_eq!(taken(&tellings, 0), None);
         assert_eq!(taken(&tellings, 2), Some((3, vec![2])));
-        tellings.add(&batch(3, 4, &vec![3; MOST_EVENTS + 1]));
+        tellings.add(&batch(3, 4, &vec![3; MOST_EVENTS + 1]), tables(1));
         assert_eq!(taken(&tellings, 3), None);
-        tellings.add(&batch(4, 5, &[4]));
+        tellings.add(&batch(4, 5, &[4]), tables(1));
         assert_eq!(taken(&tellings, 4), Some((5, vec![4])));
     }
 }

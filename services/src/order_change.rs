@@ -8,7 +8,7 @@
 use chrono::Utc;
 use ledger_schema::domain::to_microseconds;
 use ledger_schema::wire::Event;
-use ledger_schema::{CancelNote, OrderId, OrderRequest, Position, ProductId, RequestKind, Status};
+use ledger_schema::{CancelNote, OrderId, OrderReason, OrderRequest, Position, ProductId, RequestKind, Status};
 use tokio::time::{Instant, sleep_until};
 use tracing::{Span, field, instrument};
 
@@ -111,15 +111,33 @@ impl OrderChange {
         let waiter = self.preference.wait.and_then(|_| app.waits.register(awaited, self.asked.answering()));
         let position = self.append(app, &order).await?;
         let Some(mut waiter) = waiter else { return Ok(Changed::Asked { position, before }) };
-        match waiter.until_decided(Look::Folded(position), deadline).await {
-            Decided::Outcome(record) => {
-                app.reads.report(record.cause);
-                self.became(position, record.decision(before.position), order.expires_at.is_some())
-                    .unwrap_or(Ok(Changed::Asked { position, before }))
-            }
-            Decided::Look => self.by_projection(app, before, position, deadline).await,
-            Decided::TimeOver => Ok(Changed::Asked { position, before }),
+        let mut look = Look::Folded(position);
+        loop {
+            return match waiter.until_decided(look, deadline).await {
+                Decided::Outcome(record) => {
+                    app.reads.report(record.cause);
+                    self.became(position, record.decision(before.position), order.expires_at.is_some())
+                        .unwrap_or(Ok(Changed::Asked { position, before }))
+                }
+                Decided::Look => match self.by_projection(app, &before, position, deadline).await {
+                    Err(problem) if self.may_be_undone(&problem) => {
+                        look = Look::After(deadline.saturating_duration_since(Instant::now()));
+                        continue;
+                    }
+                    answer => answer,
+                },
+                Decided::TimeOver => Ok(Changed::Asked { position, before }),
+            };
         }
+    }
+
+    /// Whether the order may have been confirmed by this request, and then cancelled: its rows say only how it ended. The outcome that ended
+    /// the hold is on its way, and tells. (An order whose hold ran out was never confirmed.)
+    fn may_be_undone(&self, problem: &Problem) -> bool {
+        let expired = OrderReason::Expired.as_str();
+        let by_somebody = |now: &Decision| now.is(Status::Cancelled) && now.reason.as_deref() != Some(expired);
+        matches!(self.asked, Asked::Confirm)
+            && matches!(problem, Problem::NotHeld(forbidden) if by_somebody(&forbidden.decision))
     }
 
     /// The order that is meant: of several under one id the one at home where `after` lies, else the first. One that waits for its
@@ -156,10 +174,11 @@ impl OrderChange {
     async fn by_projection(
         &self,
         app: &App,
-        before: Decision,
+        before: &Decision,
         position: Position,
         deadline: Instant,
     ) -> Result<Changed, Problem> {
+        let before = before.clone();
         let terms = Terms { after: Some(position), deadline };
         let Ok(orders) = app.reads.order(self.order_id, terms).await else {
             return Ok(Changed::Asked { position, before });

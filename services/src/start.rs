@@ -208,7 +208,8 @@ fn database_error(address: String, error: ReadError) -> StartError {
         }
         ReadError::Database(error) => number_of(error).is_some() && fault_of(error) != Fault::ConnectionLost,
         ReadError::Connect(error) => !error.is_unreachable(),
-        ReadError::Slow { .. } | ReadError::Busy { .. } | ReadError::Stopped => false,
+        // Nothing that a start reads is shared with other reads.
+        ReadError::Slow { .. } | ReadError::Busy { .. } | ReadError::Stopped | ReadError::Shared(_) => false,
     };
     match is_refusal {
         true => StartError::DatabaseRefused { address, cause },

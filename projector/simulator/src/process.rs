@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use ledger_store::GenerationKey;
 use projector::consumer::{ConsumerError, Group, GroupParts};
 use projector::intake::{Control, Intake, Limits};
 use projector::relay::{CurrentStep, OutboxRows, Outstanding, PartitionRelay, PlainRow, RelayError, Relays};
@@ -235,6 +236,12 @@ impl OutboxRows for MemoryOutbox {
         self.statement("looking for a swap").await?;
         let database = lock(&self.world.database);
         Ok(database.swapping && database.guard.is_some() && !self.world.has(Mutant::BarrierMissing))
+    }
+
+    async fn generation(&self, _connection: &mut Cell<bool>) -> Result<Option<GenerationKey>, RelayError> {
+        self.statement("looking which tables are live").await?;
+        let database = lock(&self.world.database);
+        Ok(database.live_set().map(|set| set.key(database.live)))
     }
 
     async fn load(&self, _connection: &mut Cell<bool>, cursor: i64) -> Result<Outstanding, RelayError> {

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use ledger_kafka::{DroppedAside, KafkaSettings, QuietContext, fault_of};
+use ledger_kafka::{DroppedAside, KafkaSettings, KafkaUseError, LogInspector, QuietContext, fault_of};
+use ledger_schema::log::Watermarks;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
@@ -144,20 +145,19 @@ impl CursorReader {
 
     /// Looks from the end backwards, in growing windows: a compacted topic can be long before it is cleaned.
     fn tail(&self, topic: &str, partition: i32, up_to: End) -> Result<Tail, RelayError> {
-        let consumer = self.consumer("read_committed")?;
-        let watermarks = match up_to {
+        let Watermarks { low, stable, high } = self.watermarks(topic, partition)?;
+        let high = match up_to {
             // Everything, also of a transaction that is open: the end of what is committed would stand before somebody else's open
             // transaction, and a cursor of ours after it would not be found. What is open is waited for.
-            End::HighWatermark => self.consumer("read_uncommitted")?.fetch_watermarks(topic, partition, READ_LIMIT),
+            End::HighWatermark => high,
             // What a client that reads what is committed calls the end.
-            End::LastStable => consumer.fetch_watermarks(topic, partition, READ_LIMIT),
+            End::LastStable => stable,
         };
-        let (low, high) = watermarks.map_err(|cause| self.failed("reading the end of the cursors", cause))?;
         let mut window = FIRST_WINDOW;
         loop {
             let start = low.max(high.saturating_sub(window));
             let range = Range { topic, partition, start, end: high, up_to };
-            let last = if start < high { self.last_in(&consumer, range)? } else { None };
+            let last = if start < high { self.last_in(range)? } else { None };
             if last.is_some() || start == low {
                 return Ok(Tail { last, low });
             }
@@ -167,8 +167,10 @@ impl CursorReader {
 
     /// The last committed record from the start on. It has to be read up to the end: a broker that has just become the leader
     /// can, for a moment, serve less than another has committed, and call that the end.
-    fn last_in(&self, consumer: &BaseConsumer<QuietContext>, range: Range<'_>) -> Result<Last, RelayError> {
+    fn last_in(&self, range: Range<'_>) -> Result<Last, RelayError> {
         let failed = |cause| self.failed("reading the cursors", cause);
+        // For each range its own: assigned anew, a client knows for a moment how far it was in the range before, which is the end.
+        let consumer = self.consumer()?;
         let Range { topic, partition, start, end, up_to } = range;
         let mut assignment = TopicPartitionList::new();
         let assigned = assignment.add_partition_offset(topic, partition, Offset::Offset(start));
@@ -196,23 +198,18 @@ impl CursorReader {
             }
             // The last offset before an open transaction may be of an aborted one whose mark stands behind it: no position passes it.
             let served = up_to == End::LastStable && ended.is_some_and(|at| at.elapsed() > AFTER_END);
-            if served || reached(consumer, topic, partition, end).map_err(failed)? {
+            if served || reached(&consumer, topic, partition, end).map_err(failed)? {
                 return Ok(last);
             }
         }
-        self.gave_up(consumer, range, passing)
+        self.gave_up(range, passing)
     }
 
     /// The end was not reached in time: by an open transaction, by what the client `said` meanwhile, or for no reason that is known.
-    fn gave_up(
-        &self,
-        consumer: &BaseConsumer<QuietContext>,
-        range: Range<'_>,
-        said: Option<KafkaError>,
-    ) -> Result<Last, RelayError> {
+    fn gave_up(&self, range: Range<'_>, said: Option<KafkaError>) -> Result<Last, RelayError> {
         let failed = |cause| self.failed("reading the cursors", cause);
         let Range { topic, partition, end, .. } = range;
-        let (_, stable) = consumer.fetch_watermarks(topic, partition, READ_LIMIT).map_err(failed)?;
+        let Watermarks { stable, .. } = self.watermarks(topic, partition)?;
         if stable < end {
             return Err(RelayError::Blocked { topic: topic.to_owned(), partition, stable, high: end });
         }
@@ -220,8 +217,22 @@ impl CursorReader {
         Err(failed(said.unwrap_or(timed_out)))
     }
 
-    fn consumer(&self, isolation_level: &str) -> Result<Client, RelayError> {
-        let mut config = self.settings.inspector(isolation_level);
+    /// Asked as the inspector asks. librdkafka's own call for both ends sends two questions, and the good answer to the second one
+    /// overwrites an error of the first (NOT_LEADER_OR_FOLLOWER of a broker that becomes leader in between): then begin and end are both the
+    /// end, the topic looks empty, and the cursor lost (findings/librdkafka-watermarks-of-a-new-leader.sh).
+    fn watermarks(&self, topic: &str, partition: i32) -> Result<Watermarks, RelayError> {
+        let inspector = DroppedAside::new(LogInspector::new(&self.settings)?.with_timeout(READ_LIMIT));
+        inspector.watermarks(topic, partition).map_err(|error| match error {
+            // The topic was looked for before: a broker that has just started does not know it yet.
+            KafkaUseError::MissingTopic { .. } => {
+                self.failed("reading the end", KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))
+            }
+            error => error.into(),
+        })
+    }
+
+    fn consumer(&self) -> Result<Client, RelayError> {
+        let mut config = self.settings.inspector("read_committed");
         // Positions are always given, so the group is a name only: assign() joins none.
         config
             .set("group.id", "ledger-cursor-reader")
@@ -247,7 +258,46 @@ fn reached(consumer: &BaseConsumer<QuietContext>, topic: &str, partition: i32, e
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
     use super::*;
+
+    /// What a broker answers that becomes the leader in that moment. Several times each: what came of it was a race of two answers.
+    #[test]
+    fn a_cursor_is_not_lost_because_its_leader_has_just_started() {
+        let cluster = MockCluster::new(1).expect("starts");
+        cluster.create_topic("cursors", 1, 1).expect("created");
+        let brokers = cluster.bootstrap_servers();
+        let producer: BaseProducer =
+            ClientConfig::new().set("bootstrap.servers", &brokers).create().expect("a producer");
+        for next_offset in [40, 41] {
+            let cursor = Cursor::new("log", 0, next_offset).encode();
+            producer.send(BaseRecord::<(), _>::to("cursors").partition(0).payload(&cursor)).expect("queued");
+        }
+        producer.flush(READ_LIMIT).expect("appended");
+        let settings = KafkaSettings::new(&brokers, "").expect("valid");
+        let name = |name: &str| name.to_owned();
+        let topics = RelayTopics {
+            orders: name("orders"),
+            outcomes: name("outcomes"),
+            dead_letters: name("dead-letters"),
+            cursors: name("cursors"),
+        };
+        let reader = CursorReader::new(&settings, &topics, "log");
+        for passing in [
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+        ] {
+            for attempt in 0..3 {
+                cluster.request_errors(RDKafkaApiKey::ListOffsets, &[passing]);
+                assert_eq!(reader.read(0).expect("read"), 41, "{passing:?}, {attempt}");
+            }
+        }
+    }
 
     #[test]
     fn a_cursor_reads_back_and_nothing_else_does() {

@@ -21,7 +21,7 @@
 //!
 //! Reading order: [`plan`] (what to publish), [`sizing`] (how much at once), [`cursor`], [`publisher`] (the transaction), [`delivery`]
 //! (what became of its records), [`rows`] (the outbox's SQL),
-//! [`seam`] (Kafka and outbox, as the loop sees them) and [`servers`] (as they are), [`partition`] (the loop), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
+//! [`seam`] (Kafka and outbox, as the loop sees them) and [`servers`] (as they are), [`partition`] (the loop), [`telling`] (what other partitions are told), [`group`] (one loop per owned partition), [`step`] (what a loop is doing, for whoever watches).
 
 mod cursor;
 mod delivery;
@@ -39,6 +39,7 @@ mod servers;
 mod settings;
 mod sizing;
 mod step;
+mod telling;
 
 pub use cursor::CursorReader;
 pub use ends::ends_of_log;

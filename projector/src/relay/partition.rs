@@ -1,21 +1,21 @@
 //! The loop of one partition's relay: in what order it uses Kafka and the outbox. It runs on a thread of its own, since the
-//! Kafka client's transaction calls block. It must never use a producer again after an error.
+//! Kafka client's transaction calls block. It must never use a producer again after an error. Read next: `telling.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_database::Backoff;
-use ledger_store::outbox::{OutboxEntry, told_entry};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
-use super::plan::{Publication, plan};
+use super::plan::plan;
 use super::rows::{Outstanding, PlainRow};
 use super::seam::{OutboxRows, PublishError, RelayBroker, RelayProducer, TooLarge};
-use super::sizing::{Sizing, Verdict};
+use super::sizing::Verdict;
 use super::step::CurrentStep;
+use super::telling::{Known, Reached};
 use crate::meters;
 use crate::shared::Shared;
 
@@ -40,7 +40,7 @@ const SWAP_LOOK: Duration = Duration::from_millis(20);
 const STEADY: Duration = Duration::from_secs(60);
 
 /// Why a session (one producer, one reading of the cursor) ended before it was stopped.
-enum Stop {
+pub(super) enum Stop {
     /// Something was in doubt: begin anew.
     Doubt(String),
     /// The same, of a publication. The topics or brokers that refuse it may do so for good.
@@ -55,14 +55,6 @@ impl From<RelayError> for Stop {
     fn from(error: RelayError) -> Self {
         if error.passes() { Self::Doubt(error.to_string()) } else { Self::Refused(error) }
     }
-}
-
-/// How far a session is, in offsets of the log.
-struct Reached {
-    /// Everything before it is published.
-    cursor: i64,
-    /// What records before it have other partitions told stands on the log. Never before the cursor.
-    told: i64,
 }
 
 /// What a look at the outbox came to.
@@ -94,23 +86,24 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
     pub async fn run(mut self) -> Result<(), RelayError> {
         let mut backoff = Backoff::new(FIRST_BACKOFF, MAX_BACKOFF);
         let mut logged = String::new();
-        let mut sizing = Sizing::default();
+        let mut known = Known::default();
         while !self.stop.is_cancelled() {
             let begun = Instant::now();
-            let mut published = false;
-            let cause = match self.session(&mut sizing, &mut published).await {
+            known.published = false;
+            let cause = match self.session(&mut known).await {
                 Ok(()) => break,
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Doubt(cause)) => cause,
                 Err(Stop::Unpublished { cause, too_large }) => {
-                    let verdict = too_large.map(|refusal| sizing.refused(&refusal));
+                    known.refused = true;
+                    let verdict = too_large.map(|refusal| known.sizing.refused(&refusal));
                     let is_known = verdict == Some(Verdict::Blocked);
                     self.shared.health.cannot_publish(self.partition, &cause, is_known);
                     cause
                 }
             };
             meters::relay_restarted();
-            if published || begun.elapsed() > STEADY {
+            if known.published || begun.elapsed() > STEADY {
                 backoff.reset();
                 logged.clear();
             }
@@ -129,7 +122,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
 
     /// Start-up in the order that the argument needs (fence, read the cursor, publish), then publication after publication,
     /// until it is stopped. The database is reached first: while it is away there is nothing to fence anybody for.
-    async fn session(&mut self, sizing: &mut Sizing, published: &mut bool) -> Result<(), Stop> {
+    async fn session(&mut self, known: &mut Known) -> Result<(), Stop> {
         self.step.begin("connecting to the database");
         let mut connection = self.outbox.connect().await?;
         self.step.begin("checking the topics");
@@ -144,11 +137,13 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
                 return Ok(());
             }
         }
+        // Before anything is told: what this session tells by tables that are swapped in meanwhile counts as told by these, so the next one
+        // tells it again.
+        self.step.begin("looking which tables are live");
+        let generation = self.outbox.generation(&mut connection).await?;
         self.step.begin("reading its cursor");
         let cursor = self.broker.read_cursor().await?;
-        // What was told after the cursor is told again, by the outbox: nobody knows by which tables it was told.
-        let mut reached = Reached { cursor, told: cursor };
-        self.shared.tellings(self.partition).forget();
+        let mut reached = Reached { cursor, told: known.told_from(cursor, generation), generation };
         let mut tells = self.shared.tells(self.partition);
         // What another relay had published, but not yet removed.
         self.prune(&mut connection, cursor).await?;
@@ -156,6 +151,9 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         // There may be rows before the cursor. Not only when it moved: after a swap of the tables the projector folds again, and
         // writes again, what is published.
         let mut prunable = false;
+        if known.refused {
+            self.tell_all(&mut connection, &mut reached, known).await?;
+        }
         while !self.stop.is_cancelled() {
             // Seen before looking: a commit that comes while we look is looked for again.
             prunable |= self.commits.has_changed().unwrap_or(false);
@@ -163,13 +161,13 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
             tells.borrow_and_update();
             meters::relay_cursor(self.partition, reached.cursor);
             let begun = Instant::now();
-            match self.publish_next(&producer, &mut connection, &mut reached, sizing).await? {
+            match self.publish_next(&producer, &mut connection, &mut reached, known).await? {
                 Next::Nothing => prunable |= self.wait().await,
-                Next::PublishedSome => (*published, prunable) = (true, true),
+                Next::PublishedSome => (known.published, prunable) = (true, true),
                 Next::Published => {
-                    (*published, prunable) = (true, true);
+                    (known.published, prunable) = (true, true);
                     let until = Instant::now() + (begun.elapsed() * REST_FACTOR).min(MAX_REST);
-                    self.rest(&mut connection, &mut reached, &mut tells, until).await?;
+                    self.rest(&mut connection, &mut reached, known, (&mut tells, until)).await?;
                 }
             }
             if prunable && pruned_at.elapsed() >= PRUNE_INTERVAL {
@@ -188,18 +186,20 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         producer: &B::Producer,
         connection: &mut O::Connection,
         reached: &mut Reached,
-        sizing: &mut Sizing,
+        known: &mut Known,
     ) -> Result<Next, Stop> {
-        self.tell_at_once(reached).await?;
+        self.tell_at_once(reached, known).await?;
         self.step.begin("reading the outbox");
         let Outstanding { rows, is_backlog } = self.outbox.load(connection, reached.cursor).await?;
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
         let Some(mut publication) = plan(reached.cursor, rows) else {
             self.shared.health.publishes(self.partition);
+            known.refused = false;
             return Ok(Next::Nothing);
         };
-        let is_cut = sizing.cut(&mut publication);
-        self.tell(&publication, reached).await?;
+        // All of it, also what stands behind an outcome that no topic takes: orders elsewhere wait for it.
+        self.tell(&publication, reached, known).await?;
+        let is_cut = known.sizing.cut(&mut publication);
         self.step.begin("publishing");
         let begun = Instant::now();
         let (from, to, entries) = (reached.cursor, publication.next_offset, publication.entries.len());
@@ -209,38 +209,11 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         })?;
         tracing::debug!(partition = self.partition, from, to, entries, "published");
         reached.cursor = to;
-        sizing.published(to);
+        known.sizing.published(to);
+        known.refused = false;
         self.shared.health.publishes(self.partition);
         meters::published(entries, begun.elapsed());
         Ok(if is_backlog || is_cut { Next::PublishedSome } else { Next::Published })
-    }
-
-    /// Appends to the log what other partitions have to know, as far as this session has not yet.
-    async fn tell(&self, publication: &Publication<'_>, reached: &mut Reached) -> Result<(), Stop> {
-        self.tell_up_to(publication.told_from(reached.told), publication.next_offset, reached).await
-    }
-
-    /// The same of what this process's own writer has just committed, where it goes on from where this session is: it need not be read.
-    /// Whether it did.
-    async fn tell_at_once(&self, reached: &mut Reached) -> Result<bool, Stop> {
-        let Some(stretch) = self.shared.tellings(self.partition).take(reached.told) else { return Ok(false) };
-        let told: Vec<_> = stretch.told.iter().map(told_entry).collect();
-        self.tell_up_to(&told, stretch.to, reached).await?;
-        Ok(true)
-    }
-
-    async fn tell_up_to(&self, told: &[OutboxEntry<'_>], to: i64, reached: &mut Reached) -> Result<(), Stop> {
-        if !told.is_empty() {
-            self.step.begin("telling other partitions");
-            let from = reached.told;
-            self.broker.tell(told).await.map_err(|PublishError { cause, .. }| {
-                let cause = format!("telling other partitions what follows from {from} to {to}: {cause}");
-                Stop::Unpublished { cause, too_large: None }
-            })?;
-            meters::told(told.len());
-        }
-        reached.told = reached.told.max(to);
-        Ok(())
     }
 
     /// Rests until then. What other partitions have to know does not wait for it: an order of several lines takes three such hops.
@@ -248,8 +221,8 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         &self,
         connection: &mut O::Connection,
         reached: &mut Reached,
-        tells: &mut watch::Receiver<i64>,
-        until: Instant,
+        known: &mut Known,
+        (tells, until): (&mut watch::Receiver<i64>, Instant),
     ) -> Result<(), Stop> {
         loop {
             self.step.begin("resting");
@@ -261,15 +234,10 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
                 changed = tells.changed() => if changed.is_err() { return Ok(()) },
             }
             let told_to = *tells.borrow_and_update();
-            if told_to <= reached.told || self.tell_at_once(reached).await? {
+            if told_to <= reached.told || self.tell_at_once(reached, known).await? {
                 continue;
             }
-            self.step.begin("reading the outbox");
-            let Outstanding { rows, .. } = self.outbox.load(connection, reached.told).await?;
-            let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
-            if let Some(publication) = plan(reached.told, rows) {
-                self.tell(&publication, reached).await?;
-            }
+            self.tell_some(connection, reached, known).await?;
         }
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ledger_database::Watched;
 use ledger_failpoints::FailPoint;
+use ledger_store::GenerationKey;
 use ledger_store::outbox::{OutboxKey, decode_entries, decompress};
+use sqlx::types::Uuid;
 use sqlx::{AssertSqlSafe, FromRow, Row, SqlSafeStr, SqlStr};
 
 use super::error::RelayError;
@@ -169,6 +171,23 @@ const SWAPPING: &str = "SELECT EXISTS (SELECT 1 FROM generation_guard \
 pub(super) async fn swap_is_under_way(connection: &mut Watched, partition: i32) -> Result<bool, RelayError> {
     let found = sqlx::query_scalar::<_, bool>(SWAPPING).fetch_one(connection).await;
     found.map_err(|cause| RelayError::Database { partition, cause })
+}
+
+/// Which tables the partition's live position is of.
+const LIVE: &str = "SELECT generation, generation_id FROM positions WHERE topic = ? AND kafka_partition = ?";
+
+/// The live generation of a partition, if it has a position.
+///
+/// # Errors
+/// [`RelayError::Database`].
+pub(super) async fn generation(
+    connection: &mut Watched,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<GenerationKey>, RelayError> {
+    let found = sqlx::query_as::<_, (i32, Uuid)>(LIVE).bind(topic).bind(partition).fetch_optional(connection).await;
+    let found = found.map_err(|cause| RelayError::Database { partition, cause })?;
+    Ok(found.map(|(number, id)| GenerationKey { number, id }))
 }
 
 /// Removes what is published.

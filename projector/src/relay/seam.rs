@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 
 use ledger_schema::EventId;
+use ledger_store::GenerationKey;
 use ledger_store::outbox::OutboxEntry;
 use rdkafka::error::KafkaError;
 
@@ -82,6 +83,12 @@ pub trait OutboxRows {
     /// Whether the holder of the guard has fenced the relays, or is about to, and has not renamed the tables yet. Looked at after
     /// [`RelayBroker::open`] and before the cursor is read.
     fn swap_is_under_way(&self, connection: &mut Self::Connection) -> impl Future<Output = Result<bool, RelayError>>;
+
+    /// Which tables are live; `None` where the partition has no position.
+    fn generation(
+        &self,
+        connection: &mut Self::Connection,
+    ) -> impl Future<Output = Result<Option<GenerationKey>, RelayError>>;
 
     /// The next rows of the live generation after the cursor.
     fn load(

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use ledger_database::Watched;
 use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaUseError, TOPIC_PATIENCE};
-use ledger_store::log_check;
 use ledger_store::outbox::OutboxEntry;
+use ledger_store::{GenerationKey, log_check};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::cursor::CursorReader;
@@ -105,6 +105,10 @@ impl OutboxRows for OutboxTable {
         let mut connection = ledger_database::connect(&self.settings.database).await?;
         connection.set_limit(STATEMENT_LIMIT);
         Ok(connection)
+    }
+
+    async fn generation(&self, connection: &mut Watched) -> Result<Option<GenerationKey>, RelayError> {
+        rows::generation(connection, &self.settings.topics.orders, self.partition).await
     }
 
     async fn load(&self, connection: &mut Watched, cursor: i64) -> Result<Outstanding, RelayError> {

@@ -259,7 +259,7 @@ impl<S: Store> Writer<S> {
             let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
             tracing::debug!(partition, from, to, generation = slot.standing.generation.number, "committed");
             self.parts.shared.has_open_orders(partition, slot.open);
-            self.parts.shared.has_told(effects);
+            self.parts.shared.has_told(effects, slot.standing.generation);
             self.parts.shared.committed(partition, to);
             meters::committed(effects, slot.state.product_count(), slot.open);
         }

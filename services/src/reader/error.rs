@@ -1,5 +1,6 @@
 //! Why a read has no rows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_database::DatabaseError;
@@ -18,4 +19,7 @@ pub(crate) enum ReadError {
     Busy { limit: Duration },
     #[error("database: the reading task was stopped")]
     Stopped,
+    /// Of a statement that answers others, too.
+    #[error("{0}")]
+    Shared(Arc<ReadError>),
 }

@@ -7,6 +7,7 @@
 mod connections;
 mod decisions;
 mod error;
+mod gathered;
 mod movements;
 mod orders;
 mod pool;

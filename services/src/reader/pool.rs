@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::connections::{Connections, Taken};
 use super::error::ReadError;
+use super::gathered::Gathered;
 use super::standing::{Concern, Snapshot, take_apart};
 use crate::metrics::Metrics;
 use crate::readiness::Dependency;
@@ -33,6 +34,7 @@ pub(crate) struct Reader {
     query_timeout: Duration,
     pub(super) orders_topic: Arc<str>,
     metrics: Arc<Metrics>,
+    pub(super) gathered: Arc<Gathered>,
 }
 
 /// Where is read, and within what limits.
@@ -49,7 +51,13 @@ impl Reader {
     /// It connects when it is first used.
     pub(crate) fn new(options: ReaderOptions, metrics: Arc<Metrics>) -> Self {
         let connections = Arc::new(Connections::new(options.url, options.connections));
-        Self { connections, query_timeout: options.timeout, orders_topic: options.orders_topic, metrics }
+        Self {
+            connections,
+            query_timeout: options.timeout,
+            orders_topic: options.orders_topic,
+            metrics,
+            gathered: Arc::default(),
+        }
     }
 
     /// Runs one read to its end, whether or not its caller still waits: in a task of its own, because a handler is dropped when its
@@ -159,7 +167,7 @@ fn is_worth_repeating(error: &ReadError, was_kept: bool) -> bool {
     match error {
         ReadError::Database(error) => is_read_worth_repeating(error),
         ReadError::Slow { .. } => was_kept,
-        ReadError::Connect(_) | ReadError::Busy { .. } | ReadError::Stopped => false,
+        ReadError::Connect(_) | ReadError::Busy { .. } | ReadError::Stopped | ReadError::Shared(_) => false,
     }
 }
 

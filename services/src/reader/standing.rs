@@ -48,6 +48,12 @@ impl Standing {
         self.by_partition.iter().map(|(partition, standing)| (*partition, *standing))
     }
 
+    /// Of this partition alone.
+    pub(super) fn only(&self, partition: i32) -> Self {
+        let one = self.by_partition.get(&partition).map(|standing| (partition, *standing));
+        Self { by_partition: one.into_iter().collect() }
+    }
+
     /// Whether the record at `position` is folded.
     pub(crate) fn has_passed(&self, position: Position) -> bool {
         self.of(position.partition).next_offset > position.offset
@@ -79,13 +85,13 @@ impl<T> Snapshot<T> {
 /// Its parameters: the topic (and the partition), twice, and then those of the rows. The columns of a UNION are named by its
 /// first part; its rows come in no order that is promised, so lists are sorted where they are read.
 macro_rules! with_standing {
-    (every partition, [$($column:ident),+ $(,)?], $rows:literal) => {
+    (every partition, [$($column:ident),+ $(,)?], $rows:expr) => {
         with_standing!(" WHERE topic = ?", [$($column),+], $rows)
     };
-    (one partition, [$($column:ident),+ $(,)?], $rows:literal) => {
+    (one partition, [$($column:ident),+ $(,)?], $rows:expr) => {
         with_standing!(" WHERE topic = ? AND kafka_partition = ?", [$($column),+], $rows)
     };
-    ($concern:literal, [$($column:ident),+], $rows:literal) => {
+    ($concern:literal, [$($column:ident),+], $rows:expr) => {
         concat!(
             "SELECT 'position' AS part, kafka_partition AS at_partition, next_offset AS at_offset",
             $(", NULL AS ", stringify!($column),)+

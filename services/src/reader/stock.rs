@@ -1,6 +1,6 @@
-//! Stock by product.
+//! Stock by product: rows, and lists of them. One product's is read in `gathered.rs`.
 
-use ledger_schema::{Position, ProductId};
+use ledger_schema::Position;
 use sqlx::FromRow;
 
 use super::error::ReadError;
@@ -30,12 +30,6 @@ impl StockRow {
     }
 }
 
-const BY_PRODUCT: &str = with_standing!(
-    one partition,
-    [product_id, available, held, kafka_partition, kafka_offset],
-    "FROM stock WHERE product_id = ?"
-);
-
 const LIST: &str = with_standing!(
     every partition,
     [product_id, available, held, kafka_partition, kafka_offset],
@@ -43,17 +37,6 @@ const LIST: &str = with_standing!(
 );
 
 impl Reader {
-    /// `partition` is the one that the product's id hashes to.
-    pub(crate) async fn stock_of(
-        &self,
-        product_id: ProductId,
-        partition: i32,
-    ) -> Result<Snapshot<Option<StockRow>>, ReadError> {
-        let bind = move |statement: Statement| statement.bind(product_id.to_string());
-        let snapshot = self.snapshot(BY_PRODUCT, Concern::One(partition), bind).await?;
-        Ok(snapshot.map(|mut rows: Vec<StockRow>| rows.pop()))
-    }
-
     /// At most `limit` products after `cursor`, by the bytes of their ids.
     pub(crate) async fn stock_list(
         &self,

@@ -202,7 +202,6 @@ async fn the_rows_are_the_answer_once_the_request_is_folded() {
     for (what, status, lines, code, word) in [
         ("confirm", "confirmed", &RESERVED, 200, ""),
         ("confirm", "cancelled", &EXPIRED, 409, "not-held"),
-        ("confirm", "cancelled", &CANCELLED, 409, "not-held"),
         ("cancel", "cancelled", &CANCELLED, 200, ""),
         ("cancel", "cancelled", &EXPIRED, 200, ""),
     ] {
@@ -226,6 +225,36 @@ async fn the_rows_are_the_answer_once_the_request_is_folded() {
         assert_eq!(again.status, code);
         assert_eq!(world.records(), 5);
     }
+}
+
+/// Confirmed, and then cancelled by somebody else before the rows were looked at: they say only how it ended. Whoever has just taken a payment
+/// must not be told that the confirmation did not count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_that_was_undone_is_answered_by_its_own_outcome() {
+    for (outcome, lines, code) in [("confirmed", &RESERVED, 200), ("cancelled", &CANCELLED, 409)] {
+        let world = standing(&held()).await;
+        let router = world.router(&PATIENT).await;
+        let answer = waiting(&world, &router, "confirm").await;
+        world.write(&order("cancelled", &CANCELLED)).await;
+        world.pass(Position { offset: asked().offset + 1, ..asked() }).await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert!(!answer.is_finished(), "the rows do not say what the confirmation did");
+        world.publish(&order(outcome, lines).outcome(asked()));
+        let answer = answer.await.expect("no panic");
+        assert_eq!(answer.status, code, "{outcome}: {answer:?}");
+        let shown = if code == 200 { "status" } else { "orderStatus" };
+        assert_eq!(answer.json()[shown], outcome);
+    }
+    // Nobody says so in time: it stands in the log, and that is all that is known.
+    let world = standing(&held()).await;
+    let router = world.router(&PATIENT).await;
+    let asking = router.clone();
+    let answer = tokio::spawn(async move { post(&asking, &address("confirm"), &[("prefer", "wait=2")], "").await });
+    eventually("the append", async || (world.records() == 5).then_some(())).await;
+    world.write(&order("cancelled", &CANCELLED)).await;
+    world.pass(asked()).await;
+    let answer = answer.await.expect("no panic");
+    assert_eq!((answer.status, answer.position()), (202, asked()), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

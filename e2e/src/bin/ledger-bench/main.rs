@@ -10,6 +10,8 @@
 //! - `lines`: orders of several lines, all three of: `lines-fold`, the fold of single-line orders (`--events N`, default 1,000,000), with
 //!   `LEDGER_BENCH_OTHER=PATH` beside another build; `lines-wait`, three lines in three partitions beside one line, POST with `Prefer: wait` to
 //!   201, at 300 orders/s; `lines-holds`, what 100,000 open holds cost an idle projector.
+//! - `reads`: `GET /stock/{id}` by 32 readers at one service; with `LEDGER_BENCH_OTHER=PATH` of another `ledger`, the `order-service` beside that
+//!   in turn.
 //! - `wait`: from a POST with `Prefer: wait` to its 201, at 1,000 orders/s.
 //!
 //! It must never pass or fail by a figure.
@@ -17,6 +19,8 @@
 mod fold;
 mod import;
 mod lines;
+mod processor;
+mod reads;
 mod rebuild;
 mod visible;
 mod wait;
@@ -27,7 +31,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use serde_json::Value;
 
-const NAMES: [&str; 8] = ["visible", "wait", "fold", "lines-fold", "lines-wait", "lines-holds", "rebuild", "import"];
+const NAMES: [&str; 9] =
+    ["visible", "wait", "reads", "fold", "lines-fold", "lines-wait", "lines-holds", "rebuild", "import"];
 /// Several at once.
 const LINES: &str = "lines";
 const EVENTS: i64 = 1_000_000;
@@ -48,6 +53,7 @@ fn main() -> Result<()> {
             "lines-fold" => runtime.block_on(lines::against::run(events))?,
             "lines-wait" => runtime.block_on(lines::waits::run())?,
             "lines-holds" => runtime.block_on(lines::holds::run())?,
+            "reads" => runtime.block_on(reads::run())?,
             "import" => runtime.block_on(import::run(events))?,
             "rebuild" => runtime.block_on(rebuild::run(events))?,
             _ => runtime.block_on(fold::run())?,

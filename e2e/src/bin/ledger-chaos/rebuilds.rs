@@ -17,7 +17,7 @@ use crate::system::{PartName, System, block_on};
 
 /// Runs of a rebuild that is disturbed, until it has to be done.
 const RUNS: usize = 6;
-const REFOLD_LIMIT: Duration = Duration::from_secs(60);
+const REFOLD_LIMIT: Duration = Duration::from_secs(180);
 
 /// One rebuild that dies at each of its lines; one more whose server dies, too; and one rollback in between.
 pub(crate) fn run(system: &mut System, random: &mut Random, counts: &mut FaultCounts) -> Result<u64> {

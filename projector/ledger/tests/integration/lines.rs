@@ -4,6 +4,7 @@
 mod again;
 mod holds;
 mod killed;
+mod unpublished;
 
 use ledger_schema::wire::{self, Event};
 

@@ -15,6 +15,7 @@ use sqlx::MySqlPool;
 use uuid::Uuid;
 
 use crate::fold::{PRODUCT_COUNT, send};
+use crate::processor::cpu_ticks;
 use crate::rebuild::until;
 
 const HOLDS: i64 = 100_000;
@@ -111,16 +112,6 @@ async fn idle(pid: i32, pool: &MySqlPool) -> Result<Idle> {
         cpu_percent: count(ticks) / took,
         rows_per_second: count(rows) / took,
     })
-}
-
-/// User and system time, in hundredths of a second.
-fn cpu_ticks(pid: i32) -> Result<i64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in brackets may have spaces; what follows it are numbers, of which the 12th and 13th are wanted.
-    let (_, numbers) = stat.rsplit_once(") ").context("no process name")?;
-    let numbers: Vec<&str> = numbers.split(' ').collect();
-    let ticks = |at: usize| -> Result<i64> { Ok(numbers.get(at).context("a short stat file")?.parse()?) };
-    Ok(ticks(11)? + ticks(12)?)
 }
 
 /// Of tables that are not temporary, since the server started (MariaDB has had no `Innodb_rows_read` since 10.6).
