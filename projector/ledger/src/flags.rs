@@ -19,6 +19,17 @@ pub struct LogArgs {
     pub log_format: LogFormat,
 }
 
+/// Which configuration file is read; it is read before the rest of the command line (`config/location.rs`).
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// A file of settings; default: ledger.toml in the working directory, where it is there. Empty: none
+    #[arg(long, env = "LEDGER_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// The profile of that file that counts, [profile.NAME]
+    #[arg(long, env = "LEDGER_PROFILE", value_name = "NAME", global = true)]
+    pub profile: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     Text,
@@ -69,7 +80,7 @@ impl OutputTopicsArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
     /// Default: a table on a terminal, JSON otherwise
-    #[arg(long)]
+    #[arg(long, env = "LEDGER_OUTPUT", value_name = "FORMAT")]
     pub output: Option<OutputFormat>,
 }
 
