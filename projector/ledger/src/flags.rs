@@ -1,6 +1,7 @@
 //! Flags that commands share, each also an environment variable, and how their values are read. It must never connect to
 //! anything or print a secret: values of database URLs and Kafka properties are hidden.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -24,7 +25,7 @@ pub struct LogArgs {
 pub struct ConfigArgs {
     /// A file of settings; default: ledger.toml in the working directory, where it is there. Empty: none
     #[arg(long, env = "LEDGER_CONFIG", value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    pub config: Option<OsString>,
     /// The profile of that file that counts, [profile.NAME]
     #[arg(long, env = "LEDGER_PROFILE", value_name = "NAME", global = true)]
     pub profile: Option<String>,

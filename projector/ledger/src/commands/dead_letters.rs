@@ -68,7 +68,7 @@ pub struct RedriveArgs {
     pub position: Option<Position>,
     /// The corrected event, as JSON in the log's own format; `-` reads it from standard input. Without it the record is appended
     /// as it was received, where it belongs
-    #[arg(long, value_name = "FILE", requires = "position", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", requires = "position", conflicts_with_all = ["reason", "since", "dry_run"])]
     pub event: Option<PathBuf>,
     /// All that were parked for this reason, as they were received, one after the other
     #[arg(long, value_parser = park_reason)]

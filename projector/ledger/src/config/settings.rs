@@ -34,7 +34,7 @@ impl Setting {
     pub(super) fn default(&self) -> Option<String> {
         let values: Vec<_> = self.arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         if values.is_empty() {
-return matches!(self.arg.get_action(), ArgAction::SetTrue).then(|| "false".to_owned());
+            return matches!(self.arg.get_action(), ArgAction::SetTrue).then(|| "false".to_owned());
         }
         Some(values.join(","))
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::setting::{code, free_address, stderr};
+use crate::setting::{LIMIT, PAUSE, code, free_address, stderr};
 
 const ORDER: &str = "018f0000-0000-7000-8000-000000000001";
 
@@ -48,6 +48,19 @@ fn asked(stream: &TcpStream) -> Asked {
     asked
 }
 
+/// The next connection; whoever does not come any more fails the test, and does not hold it.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("a listener");
+    let started = Instant::now();
+    loop {
+        if let Ok((stream, _)) = listener.accept() {
+            return stream;
+        }
+        assert!(started.elapsed() < LIMIT, "nobody connects any more");
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// Answers one connection after the other as the script says; gives what was asked.
 fn play(script: Vec<String>) -> (String, JoinHandle<Vec<Asked>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -55,7 +68,7 @@ fn play(script: Vec<String>) -> (String, JoinHandle<Vec<Asked>>) {
     let played = std::thread::spawn(move || {
         let mut seen = Vec::new();
         for answer in script {
-            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut stream = accept(&listener);
             seen.push(asked(&stream));
             // Empty: the answer is lost.
             stream.write_all(answer.as_bytes()).expect("it is read");

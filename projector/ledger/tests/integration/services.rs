@@ -240,7 +240,8 @@ async fn an_order_is_watched_until_it_is_decided_over_a_service_that_dies() {
     let held = shop.answer(&["order", "place", "--user", "ann", "--line", &line, "--hold", "600"]);
     let id = held["orderId"].as_str().expect("an id").to_owned();
     let watching = |args: &[&str]| {
-        let mut command = shop.setting.command(args, &[("LEDGER_URL", &shop.service.url())]);
+        let mut command =
+            shop.setting.command(args, &[("LEDGER_URL", &shop.service.url()), ("LEDGER_RETRY_SECONDS", "60")]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     };
     let order = watching(&["order", "watch", &id]);
