@@ -5,6 +5,7 @@ use crate::event_log::AppendError;
 use crate::problem::{Case, Problem};
 use crate::reader::ReadError;
 use crate::reads::{Lag, NotRead};
+use crate::streams::NotOpened;
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
@@ -27,6 +28,17 @@ impl From<NotRead> for Problem {
                     named.partition
                 ),
             ),
+        }
+    }
+}
+
+impl From<NotOpened> for Problem {
+    fn from(error: NotOpened) -> Self {
+        match error {
+            NotOpened::TooMany(most) => Self::TooManyStreams { what: "are open", most },
+            NotOpened::TooManyCatchingUp(most) => Self::TooManyStreams { what: "are catching up", most },
+            NotOpened::Stopping => Self::Unavailable { part: "a service that stops", cause: error.to_string() },
+            NotOpened::Away(cause) => Self::Unavailable { part: "the topic of outcomes", cause },
         }
     }
 }

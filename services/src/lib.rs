@@ -3,13 +3,14 @@
 //! It must never write to the database, never keep state that another service would need, and never answer more than
 //! is known, nor less than was answered before. Reading order: [`service`], then `routes` and `request` (HTTP to domain
 //! values), `submission` (the path of a write), `order_change` (confirm and cancel), `reads` (reads never go back), `event_log` (Kafka), `reader` (MariaDB),
-//! `waiting`, `outcomes` (what the fold decided). Connections are `ledger-http`'s. Imports point one way: no module is part of a circle.
+//! `waiting`, `outcomes` (what the fold decided), `streams` (the same, for whoever subscribes). Connections are `ledger-http`'s. Imports point one way: no module is part of a circle.
 
 mod answer_marks;
 pub mod answers;
 mod decision;
 mod event_log;
 mod faults;
+pub mod ledger_status;
 mod list_cursor;
 mod metrics;
 pub mod openapi;
@@ -28,6 +29,7 @@ pub mod service;
 pub mod settings;
 pub mod start;
 mod state;
+mod streams;
 mod submission;
 mod trace_context;
 pub mod views;

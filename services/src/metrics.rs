@@ -84,6 +84,12 @@ pub(crate) struct Metrics {
     pub(crate) dead_connections: Counter,
     pub(crate) reader_lag_records: Gauge,
     pub(crate) reader_lag_seconds: Gauge,
+    pub(crate) streams: Gauge,
+    pub(crate) refused_streams: Counter,
+    pub(crate) events_sent: Counter,
+    pub(crate) slow_streams: Counter,
+    pub(crate) stream_resets: Counter,
+    pub(crate) catch_ups: Gauge,
     pub(crate) panics: Counter,
 }
 
@@ -125,6 +131,12 @@ impl Metrics {
                 dead_connections: counter!("order_service_dead_connections_total"),
                 reader_lag_records: gauge!("order_service_reader_lag_records"),
                 reader_lag_seconds: gauge!("order_service_reader_lag_seconds"),
+                streams: gauge!("order_service_event_streams"),
+                refused_streams: counter!("order_service_refused_event_streams_total"),
+                events_sent: counter!("order_service_events_sent_total"),
+                slow_streams: counter!("order_service_slow_event_streams_total"),
+                stream_resets: counter!("order_service_event_stream_resets_total"),
+                catch_ups: gauge!("order_service_event_streams_catching_up"),
                 panics: counter!("order_service_panics_total"),
             }
         })
@@ -197,5 +209,17 @@ fn describe() {
         "Records whose outcomes are published, and that the database that is read does not have"
     );
     describe_gauge!("order_service_reader_lag_seconds", "How long the database that is read has not followed");
+    describe_gauge!("order_service_event_streams", "Streams of events that are open now");
+    describe_counter!("order_service_refused_event_streams_total", "Streams that were not opened: 503");
+    describe_counter!("order_service_events_sent_total", "Events that were put into the streams' queues");
+    describe_counter!(
+        "order_service_slow_event_streams_total",
+        "Streams that were dropped, since their readers were too slow"
+    );
+    describe_counter!("order_service_event_stream_resets_total", "Streams that were told that events may be missing");
+    describe_gauge!(
+        "order_service_event_streams_catching_up",
+        "Streams that read what they missed from the topic of outcomes now"
+    );
     describe_counter!("order_service_panics_total", "Panics of handlers; must be 0");
 }

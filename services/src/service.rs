@@ -1,5 +1,5 @@
 //! The service's life: start, serve, stop. In a stop the order matters: `/readyz` says no first, and every answer closes its
-//! connection, while all else goes on for the drain; then waits end and no connection is accepted, then requests in flight get
+//! connection, while all else goes on for the drain; then waits and streams end and no connection is accepted, then requests in flight get
 //! their answers, then the producer is flushed; an acknowledgement that a client still waits for is never thrown away before
 //! its time.
 
@@ -18,7 +18,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::answer_marks;
 use crate::event_log::LogFacts;
+use crate::ledger_status::StatusBoard;
 use crate::metrics::Metrics;
+use crate::outcomes::Readers;
 use crate::published::Furthest;
 use crate::reader::Reader;
 use crate::reader_lag::ReaderLag;
@@ -29,6 +31,7 @@ use crate::routes::ROUTES;
 use crate::settings::Settings;
 use crate::start::{Kafka, OutcomesError, StartError, open_log, open_outcomes, open_reader};
 use crate::state::{App, Shared};
+use crate::streams::{self, Feed};
 use crate::waiting::Waits;
 
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -72,6 +75,8 @@ impl Service {
         let partition_count = log.partition_count();
         let follower = open_outcomes(&settings, &kafka, partition_count).await?;
         let published = Arc::new(Furthest::new(partition_count));
+        let standing = follower.standing();
+        let feed = Arc::new(Feed::new(standing.topic, standing.next_offsets.clone(), metrics.clone()));
         let lag = Arc::new(ReaderLag::new(published.clone()));
         let drained = CancellationToken::new();
         let waits = Arc::new(Waits::new(partition_count, settings.max_waiters, drained.clone(), metrics.clone()));
@@ -86,18 +91,22 @@ impl Service {
             },
             reads: Reads::new(reader.clone(), waits.clone(), log.clone(), published.clone(), metrics.clone()),
             waits,
+            streams: kafka.streams(&settings, feed.clone(), metrics.clone()),
             readiness: Readiness::new(vec![log.clone(), Arc::new(reader.clone()), lag.clone()]),
+            status: StatusBoard::new(reader.clone(), kafka.log_ends(&settings, partition_count), partition_count),
             log,
             metrics,
             stop,
             drained,
         });
-        let follower_ended = follower
-            .spawn(app.waits.outcomes().clone(), published, app.metrics.clone(), app.drained.clone())
-            .map_err(OutcomesError::from)?;
+        let readers = Readers { awaited: app.waits.outcomes().clone(), published, feed: feed.clone() };
+        let follower_ended =
+            follower.spawn(readers, app.metrics.clone(), app.drained.clone()).map_err(OutcomesError::from)?;
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let service = Self { app, reader, settings, tasks, follower_ended, end };
         service.spawn_tasks(lag);
+        let (facts, topic, end) = (kafka.later(), service.settings.outcomes_topic.clone(), service.end.clone());
+        service.tasks.spawn(streams::watch(feed, facts, topic, end));
         Ok(service)
     }
 

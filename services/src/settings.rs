@@ -50,6 +50,18 @@ pub struct Settings {
     /// How long the producer gathers events for one request to the broker
     #[arg(long, env = "LEDGER_LINGER_MS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(0..=1_000))]
     pub linger_ms: u64,
+    /// Streams of events at the same time; the next are 503
+    #[arg(long, env = "LEDGER_EVENTS_MAX_STREAMS", default_value_t = 4096, value_parser = parse_count(1, 1_000_000))]
+    pub events_max_streams: usize,
+    /// Of them, those that read what they missed from the topic of outcomes by themselves (up to 16 MiB each); the next are 503
+    #[arg(long, env = "LEDGER_EVENTS_MAX_CATCH_UPS", default_value_t = 4, value_parser = parse_count(1, 256))]
+    pub events_max_catch_ups: usize,
+    /// Events that a stream may have before it; a reader that is slower than that is told and dropped
+    #[arg(long, env = "LEDGER_EVENTS_BUFFER", default_value_t = 1024, value_parser = parse_count(16, 65_536))]
+    pub events_buffer: usize,
+    /// Longest silence on a stream of events; keep it well below what gateways and proxies allow (nginx here: 60 s)
+    #[arg(long, env = "LEDGER_EVENTS_HEARTBEAT_MS", default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(50..=300_000))]
+    pub events_heartbeat_ms: u64,
     /// Events in the producer's queue; a full queue is 503 at once
     #[arg(long, env = "LEDGER_QUEUE_MAX_MESSAGES", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub queue_max_messages: u32,
@@ -69,7 +81,7 @@ pub struct Settings {
     #[arg(long, env = "LEDGER_BODY_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub body_timeout_seconds: u64,
     /// Connections of clients at the same time
-    #[arg(long, env = "LEDGER_MAX_CONNECTIONS", default_value_t = 8_192, value_parser = parse_max_connections)]
+    #[arg(long, env = "LEDGER_MAX_CONNECTIONS", default_value_t = 8_192, value_parser = parse_count(1, 1_000_000))]
     pub max_connections: usize,
     /// Longest that a connection may be idle, and that a request's headers may take; keep it above the gateway's own (nginx: 60)
     #[arg(long, env = "LEDGER_IDLE_TIMEOUT_SECONDS", default_value_t = 75, value_parser = clap::value_parser!(u64).range(1..=3_600))]
@@ -153,8 +165,12 @@ fn parse_log(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-fn parse_max_connections(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|count| (1..=1_000_000).contains(count)).ok_or("expected an integer from 1 to 1000000")
+/// An integer of these bounds, both included.
+fn parse_count(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let count = text.parse().ok().filter(|count| (least..=most).contains(count));
+        count.ok_or_else(|| format!("expected an integer from {least} to {most}"))
+    }
 }
 
 #[cfg(test)]

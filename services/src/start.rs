@@ -13,11 +13,12 @@ use ledger_schema::log::{AnotherLog, LogIdentity};
 use ledger_schema::topic_settings::{Keeps, WrongSetting};
 use thiserror::Error;
 
-use crate::event_log::{EventLog, EventLogOptions, Found, LOOK_LIMIT, LogFacts};
+use crate::event_log::{EventLog, EventLogOptions, Found, LOOK_LIMIT, LogEnds, LogFacts};
 use crate::metrics::Metrics;
 use crate::outcomes::{FollowError, Follower, FollowerOptions};
 use crate::reader::{ReadError, Reader, ReaderOptions};
 use crate::settings::Settings;
+use crate::streams::{Feed, StreamOptions, Streams};
 
 /// Why the service does not start.
 #[derive(Debug, Error)]
@@ -143,9 +144,38 @@ pub(crate) async fn open_outcomes(
         topic: settings.outcomes_topic.clone(),
         service_name: settings.name.clone(),
     };
-    let inspector = kafka.inspector.clone();
-    let follower = ask(move || Follower::open(options, &inspector, partition_count)).await;
-    Ok(follower.map_err(OutcomesError)?)
+    let (inspector, facts) = (kafka.inspector.clone(), kafka.at_start.clone());
+    let follower = ask(move || Follower::open(options, &inspector, &facts, partition_count)).await;
+    let later = kafka.inspector.with_timeout(LOOK_LIMIT);
+    Ok(follower.map_err(OutcomesError)?.asking_by(later, kafka.later.clone()))
+}
+
+impl Kafka {
+    /// The streams, fed by who follows the topic of outcomes.
+    pub(crate) fn streams(&self, settings: &Settings, feed: Arc<Feed>, metrics: Arc<Metrics>) -> Streams {
+        let topic = settings.outcomes_topic.clone();
+        let options = StreamOptions {
+            kafka: self.settings.clone(),
+            topic: topic.clone(),
+            max_streams: settings.events_max_streams,
+            max_catch_ups: settings.events_max_catch_ups,
+            buffer: settings.events_buffer,
+            heartbeat: Duration::from_millis(settings.events_heartbeat_ms),
+        };
+        let partition_count = i32::try_from(feed.partition_count()).expect("the protocol counts partitions in 32 bits");
+        let ends = LogEnds::new(self.inspector.with_timeout(LOOK_LIMIT), topic, partition_count);
+        Streams::new(feed, options, ends, metrics)
+    }
+
+    /// Where the log ends, for `/status`.
+    pub(crate) fn log_ends(&self, settings: &Settings, partition_count: i32) -> LogEnds {
+        LogEnds::new(self.inspector.with_timeout(LOOK_LIMIT), settings.orders_topic.clone(), partition_count)
+    }
+
+    /// Whom a service that runs asks about topics.
+    pub(crate) fn later(&self) -> Arc<dyn LogFacts> {
+        self.later.clone()
+    }
 }
 
 /// What the tables say of the log; nothing before the projector's first start.

@@ -7,10 +7,12 @@ use axum::http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::event_log::EventLog;
+use crate::ledger_status::StatusBoard;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::reads::Reads;
 use crate::request::RequestLimits;
+use crate::streams::Streams;
 use crate::waiting::Waits;
 
 /// What the router's handlers work with.
@@ -23,7 +25,9 @@ pub(crate) struct App {
     pub(crate) log: Arc<EventLog>,
     pub(crate) reads: Reads,
     pub(crate) waits: Arc<Waits>,
+    pub(crate) streams: Streams,
     pub(crate) readiness: Readiness,
+    pub(crate) status: StatusBoard,
     pub(crate) metrics: Arc<Metrics>,
     /// Cancelled when the service begins to stop: it is not ready any more, and goes on to serve.
     pub(crate) stop: CancellationToken,

@@ -104,6 +104,7 @@ pub fn operator_environment(addresses: &Addresses, credentials: &Credentials) ->
         credentials.database_urls().into_iter().map(|(name, url)| (name.to_owned(), url)).collect();
     environment.push(("LEDGER_KAFKA_BROKERS".to_owned(), addresses.kafka.to_string()));
     environment.push(("LEDGER_PROJECTOR_LISTEN".to_owned(), addresses.projector.to_string()));
+    environment.push(("LEDGER_URL".to_owned(), format!("http://{}", addresses.gateway)));
     environment
 }
 

@@ -231,6 +231,7 @@ fn show_next_things(addresses: &Addresses) {
     let gateway = addresses.gateway;
     progress::result(&format!(
         "\nThe next things to try\n\
+         \x20 http://{gateway}/              the live page: stock, orders as they are decided, a form to place them\n\
          \x20 curl -i http://{gateway}/stock/chocolate\n\
          \x20 curl -i http://{gateway}/orders -H 'content-type: application/json' -H 'prefer: wait=5' \\\n\
          \x20   -d '{{\"userId\":\"me\",\"productId\":\"chocolate\",\"quantity\":1,\"unitPrice\":250}}'\n\

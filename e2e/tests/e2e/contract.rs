@@ -29,6 +29,8 @@ fn hold_against_its_document(program: &Path, name: &str, base: &str, folder: &Pa
         .args(["run", &format!("{base}/openapi.json"), "--url", base])
         .args(["--phases", "examples,coverage,fuzzing,stateful", "--checks", "all", "--mode", "all"])
         .args(["--max-examples", &EXAMPLES.to_string(), "--workers", "2", "--seed", "1", "--continue-on-failure"])
+        // A stream does not end by itself: `services/tests/rest/events.rs` holds both to their document.
+        .args(["--exclude-path-regex", "/events$"])
         // Times are the machine's: a slow answer is no violation.
         .args(["--request-timeout", "20", "--suppress-health-check", "all", "--no-color"])
         .current_dir(folder);

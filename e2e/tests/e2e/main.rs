@@ -18,6 +18,7 @@ mod rebuild;
 mod replica;
 mod shop;
 mod strangers;
+mod streams;
 
 use std::time::{Duration, Instant};
 

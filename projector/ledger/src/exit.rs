@@ -1,5 +1,5 @@
 //! Exit codes of `ledger`, in one place: 0 done, 1 found a difference or refused, 2 wrong usage, 3 a server cannot be
-//! reached. A wrong password is 1: the server was reached, and it refused.
+//! reached. A wrong password is 1: the server was reached, and it refused. A 503 of a service, or of the gateway, is 3: what it needs cannot be reached.
 
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use ledger_operator::generations::GenerationsError;
 use ledger_operator::import::ImportError;
 use ledger_operator::migrate::MigrateError;
 use ledger_operator::rebuild::RebuildError;
+use ledger_operator::rest::RestError;
 use ledger_operator::verify::VerifyError;
 use ledger_operator::verify_import::VerifyImportError;
 use projector::projection::ProjectionError;
@@ -64,6 +65,8 @@ pub enum CommandError {
     #[error(transparent)]
     Generations(#[from] GenerationsError),
     #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
@@ -94,6 +97,7 @@ impl CommandError {
             Self::VerifyImport(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),
             Self::Generations(error) => error.is_unreachable(),
+            Self::Rest(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
             Self::Io(_) | Self::Refused(_) => false,

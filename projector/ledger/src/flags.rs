@@ -1,6 +1,7 @@
 //! Flags that commands share, each also an environment variable, and how their values are read. It must never connect to
 //! anything or print a secret: values of database URLs and Kafka properties are hidden.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -17,6 +18,17 @@ pub struct LogArgs {
     pub log: String,
     #[arg(long, env = "LEDGER_LOG_FORMAT", default_value = "text", global = true)]
     pub log_format: LogFormat,
+}
+
+/// Which configuration file is read; it is read before the rest of the command line (`config/location.rs`).
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// A file of settings; default: ledger.toml in the working directory, where it is there. Empty: none
+    #[arg(long, env = "LEDGER_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<OsString>,
+    /// The profile of that file that counts, [profile.NAME]
+    #[arg(long, env = "LEDGER_PROFILE", value_name = "NAME", global = true)]
+    pub profile: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,7 +81,7 @@ impl OutputTopicsArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
     /// Default: a table on a terminal, JSON otherwise
-    #[arg(long)]
+    #[arg(long, env = "LEDGER_OUTPUT", value_name = "FORMAT")]
     pub output: Option<OutputFormat>,
 }
 

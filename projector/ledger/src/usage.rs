@@ -4,6 +4,8 @@ use ledger_kafka::PropertiesError;
 use ledger_operator::import::MapError;
 use thiserror::Error;
 
+use crate::config::ConfigError;
+
 /// Flags that do not say what is needed. It never repeats a value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UsageError {
@@ -17,4 +19,8 @@ pub enum UsageError {
     Map(#[from] MapError),
     #[error("{flag} must be {expected}, found {found}")]
     OutOfRange { flag: &'static str, expected: &'static str, found: String },
+    #[error("{flag} and the file both say `{member}`")]
+    SaidTwice { flag: &'static str, member: String },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }

@@ -5,7 +5,7 @@
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
 //! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`verify_import`], [`dead_letters`],
-//! [`migrate`]; [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
+//! [`migrate`], [`rest`] (orders and stock through the services); [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
 
 pub mod as_of;
 pub mod dead_letters;
@@ -15,6 +15,7 @@ pub mod import;
 pub mod migrate;
 pub mod output;
 pub mod rebuild;
+pub mod rest;
 pub mod status;
 pub mod verify;
 pub mod verify_import;

@@ -73,8 +73,8 @@ impl KafkaSettings {
             .set("enable.auto.offset.store", "false")
             .set("isolation.level", "read_committed")
             .set("allow.auto.create.topics", "false")
-            // Right here alone: should the topic be made anew, old outcomes are of no use, and what is missed is found in the projection.
-            .set("auto.offset.reset", "latest")
+            // Where its place is gone the follower finds another one itself, and says so to whoever reads its streams.
+            .set("auto.offset.reset", "error")
             // Without it a fetch that found the queue full comes back a second later.
             .set("fetch.queue.backoff.ms", "2");
         config
@@ -146,7 +146,7 @@ mod tests {
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("isolation.level", "read_committed"),
-                ("auto.offset.reset", "latest"),
+                ("auto.offset.reset", "error"),
                 ("allow.auto.create.topics", "false"),
                 ("fetch.max.bytes", "5"),
                 ("fetch.queue.backoff.ms", "2"),

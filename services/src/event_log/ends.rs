@@ -1,4 +1,5 @@
-//! Where the log's partitions end, asked of Kafka for reads that name a record (`?after=`) that nobody has folded yet.
+//! Where a topic's partitions end, asked of Kafka for reads that name a record (`?after=`) that nobody has folded yet, and for streams
+//! that go on from a record that this service has not read yet.
 //!
 //! However many ask at the same time, Kafka is asked once, and once more for those that came after that: an answer counts for whoever
 //! came before it was asked for. Silence is no answer.
@@ -15,7 +16,7 @@ use super::watch::LOOK_LIMIT;
 /// High watermarks by partition; none where Kafka did not say.
 type Ends = Option<Arc<BTreeMap<i32, i64>>>;
 
-pub(super) struct LogEnds {
+pub(crate) struct LogEnds {
     inspector: LogInspector,
     topic: String,
     partitions: Vec<i32>,
@@ -24,12 +25,12 @@ pub(super) struct LogEnds {
 }
 
 impl LogEnds {
-    pub(super) fn new(inspector: LogInspector, topic: String, partition_count: i32) -> Self {
+    pub(crate) fn new(inspector: LogInspector, topic: String, partition_count: i32) -> Self {
         Self { inspector, topic, partitions: (0..partition_count).collect(), last: Mutex::new(None) }
     }
 
     /// The high watermark of a partition as of now, or none within a time limit.
-    pub(super) async fn of(&self, partition: i32) -> Option<i64> {
+    pub(crate) async fn of(&self, partition: i32) -> Option<i64> {
         let ends = timeout(LOOK_LIMIT, self.since(Instant::now())).await.ok().flatten()?;
         ends.get(&partition).copied()
     }

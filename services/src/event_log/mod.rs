@@ -14,6 +14,7 @@ mod producer;
 mod ready;
 mod watch;
 
+pub(crate) use ends::LogEnds;
 pub(crate) use log::{AppendError, EventLog, EventLogOptions};
 pub use watch::LogFacts;
 pub(crate) use watch::{Found, LOOK_LIMIT};

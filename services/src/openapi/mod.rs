@@ -70,6 +70,43 @@ pub struct ReadParams {
     pub prefer: Option<String>,
 }
 
+/// Which outcomes a stream shows: those for which all that is given holds.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OutcomeStreamParams {
+    /// Outcomes of this product, or of orders with a line of it.
+    #[param(min_length = 1, max_length = 64, example = "chocolate")]
+    pub product: Option<String>,
+    /// Outcomes of this user's orders.
+    #[param(min_length = 1, max_length = 64, example = "alice")]
+    pub user: Option<String>,
+    /// Outcomes of this order.
+    #[param(format = Uuid)]
+    pub order: Option<String>,
+    /// Types, comma separated: `OrderConfirmed`, `OrderRejected`, `OrderHeld`, `OrderCancelled`, `StockChanged`, `AdjustmentRejected`.
+    #[param(example = "OrderConfirmed,OrderRejected")]
+    pub r#type: Option<String>,
+}
+
+/// Of which product a stream shows the changes of stock.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct StockStreamParams {
+    #[param(min_length = 1, max_length = 64, example = "chocolate")]
+    pub product: Option<String>,
+}
+
+/// Headers of a stream.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct StreamHeaders {
+    /// The `id` of the last event that was read, of any service: the stream goes on behind it. Opaque. Without it the stream begins with now.
+    #[param(rename = "Last-Event-ID", max_length = 16384)]
+    pub last_event_id: Option<String>,
+}
+
+/// Problems of a stream.
+pub struct StreamProblems;
 /// Problems of a POST.
 pub struct WriteProblems;
 /// Problems of a confirmation or a cancellation.
@@ -134,6 +171,15 @@ impl IntoResponses for ReadProblems {
             (400, "invalid-request: path or query"),
             (404, "not-found"),
             (503, "unavailable, or projection-catching-up: the tables stand before what was observed already"),
+        ])
+    }
+}
+
+impl IntoResponses for StreamProblems {
+    fn responses() -> Responses {
+        problems(&[
+            (400, "invalid-request: the query, or a `Last-Event-ID` that is no event's id"),
+            (503, "too-many-streams, or unavailable: the service stops, or the topic of outcomes is away"),
         ])
     }
 }

@@ -75,6 +75,8 @@ pub(crate) enum Problem {
     Refused { cause: String },
     /// 413: the topic takes no record of this many bytes; nothing was appended.
     RecordTooLarge { bytes: usize, cause: String },
+    /// 503: so many streams are open at this service, or read from the topic by themselves; no more are opened.
+    TooManyStreams { what: &'static str, most: usize },
     /// 503: appended or not, nobody knows.
     UnknownOutcome { case: Box<Case>, cause: String },
     /// 503: a confirmation or a cancellation was appended or not, nobody knows.
@@ -120,6 +122,7 @@ impl Problem {
             }
             Self::Unavailable { .. }
             | Self::Refused { .. }
+            | Self::TooManyStreams { .. }
             | Self::UnknownOutcome { .. }
             | Self::UnknownChange { .. }
             | Self::NotYetProjected(_)
@@ -144,6 +147,7 @@ impl Problem {
             Self::NotHeld(_) => words::NOT_HELD,
             Self::NotCancellable(_) => words::NOT_CANCELLABLE,
             Self::Unavailable { .. } | Self::Refused { .. } => words::UNAVAILABLE,
+            Self::TooManyStreams { .. } => words::TOO_MANY_STREAMS,
             Self::UnknownOutcome { .. } | Self::UnknownChange { .. } => words::UNKNOWN_OUTCOME,
             Self::NotYetProjected(_) => words::NOT_YET_PROJECTED,
             Self::CatchingUp { .. } => words::PROJECTION_CATCHING_UP,
@@ -310,6 +314,7 @@ mod tests {
             (Problem::Parked { case: case(), reason: "wrong-partition".into() }, 409, "wrong-partition"),
             (Problem::Unavailable { part: "Kafka", cause: String::new() }, 503, "unavailable"),
             (Problem::Refused { cause: String::new() }, 503, "unavailable"),
+            (Problem::TooManyStreams { what: "are open", most: 7 }, 503, "too-many-streams"),
             (Problem::RecordTooLarge { bytes: 7, cause: String::new() }, 413, "body-too-large"),
             (Problem::UnknownOutcome { case: case(), cause: String::new() }, 503, "unknown-outcome"),
             (Problem::UnknownChange { order_id, cause: String::new() }, 503, "unknown-outcome"),

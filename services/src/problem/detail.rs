@@ -37,6 +37,9 @@ impl Problem {
                 "Kafka refuses what this service appends at the moment; nothing was changed, and /readyz says why"
                     .to_owned()
             }
+            Self::TooManyStreams { what, most } => {
+                format!("{most} streams {what} at this service, which takes no more; try again, or another service")
+            }
             Self::RecordTooLarge { bytes, .. } => format!(
                 "the log takes no record of {bytes} bytes, or not the batch that it was sent in; nothing was changed"
             ),

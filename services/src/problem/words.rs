@@ -23,6 +23,7 @@ pub(crate) const NOT_HELD: &str = "not-held";
 pub(crate) const NOT_CANCELLABLE: &str = "not-cancellable";
 pub(crate) const UNAVAILABLE: &str = words::UNAVAILABLE.name;
 pub(crate) const UNKNOWN_OUTCOME: &str = words::UNKNOWN_OUTCOME.name;
+pub(crate) const TOO_MANY_STREAMS: &str = "too-many-streams";
 pub(crate) const NOT_YET_PROJECTED: &str = "not-yet-projected";
 pub(crate) const PROJECTION_CATCHING_UP: &str = "projection-catching-up";
 pub(crate) const INTERNAL_ERROR: &str = "internal-error";
@@ -190,6 +191,13 @@ const PAGES: &[ProblemPage] = &[
         words::UNKNOWN_OUTCOME,
         "No acknowledgement arrived in time: the request may have been accepted or not.",
         "Retry after Retry-After seconds with the same Idempotency-Key (or the orderId of this answer): it takes effect at most once.",
+    ),
+    page(
+        TOO_MANY_STREAMS,
+        503,
+        "Too many streams",
+        "This service feeds as many streams of events as it may, or as many of them as may read at once from the log what they missed.",
+        "Try again after Retry-After seconds with the same Last-Event-ID; through the gateway another service is tried.",
     ),
     page(
         NOT_YET_PROJECTED,

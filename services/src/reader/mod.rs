@@ -15,6 +15,7 @@ mod positions;
 #[cfg(test)]
 mod scripted_server;
 mod standing;
+mod status;
 mod stock;
 mod stored_order;
 

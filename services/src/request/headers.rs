@@ -1,4 +1,5 @@
-//! The headers that a POST may carry: `Idempotency-Key`, `Prefer`, and where its trace comes from ([`crate::trace_context`]).
+//! The headers that a POST may carry: `Idempotency-Key`, `Prefer`, and where its trace comes from ([`crate::trace_context`]); and that of a
+//! stream, `Last-Event-ID`.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,9 +12,37 @@ use ledger_schema::IdempotencyKey;
 use super::limits::RequestLimits;
 use super::prefer;
 use crate::problem::Problem;
+use crate::streams::Token;
 use crate::trace_context::TraceContext;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// `Last-Event-ID`: where a stream goes on. An empty one is as none, as the form of streams has it.
+#[derive(Debug)]
+pub(crate) struct LastEventId(pub(crate) Option<Token>);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        last_event_id(&parts.headers).map(Self)
+    }
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
+    let mut values = headers.get_all(LAST_EVENT_ID).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::invalid(LAST_EVENT_ID, "stands more than once"));
+    }
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let token = value.to_str().ok().and_then(Token::decode);
+    let expected = "must be the id of an event of this address, as it came; leave it out to begin with now";
+    token.map(Some).ok_or_else(|| Problem::invalid(LAST_EVENT_ID, expected))
+}
 
 /// `Prefer: wait=..`, shortened to the service's limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -112,6 +141,17 @@ mod tests {
             headers.append(name, HeaderValue::from_bytes(value).expect("a header"));
         }
         headers
+    }
+
+    #[test]
+    fn last_event_ids() {
+        assert_eq!(last_event_id(&HeaderMap::new()).expect("absent is fine"), None);
+        assert_eq!(last_event_id(&headers("last-event-id", &[b""])).expect("empty is fine"), None);
+        for bad in [&[b"7".as_slice()][..], &[b"0-3-0"], &[b"\xff"], &[b"a", b"a"]] {
+            let error = last_event_id(&headers("last-event-id", bad)).expect_err("bad");
+            let Problem::InvalidRequest(errors) = error else { panic!("400") };
+            assert_eq!(errors[0].field, "Last-Event-ID");
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ mod query;
 
 pub(crate) use body::{JsonBody, OptionalBody};
 pub(crate) use commands::{AdjustStock, CancelOrder, ConfirmOrder, ReceiveStock};
-pub(crate) use headers::{ChangeHeaders, Preference, WriteHeaders};
+pub(crate) use headers::{ChangeHeaders, LastEventId, Preference, WriteHeaders};
 pub(crate) use limits::RequestLimits;
 pub(crate) use path::{NewProduct, NewUser, PathId, Word};
 pub(crate) use place_order::PlaceOrder;
-pub(crate) use query::{After, NoQuery, Page};
+pub(crate) use query::{After, NoQuery, OutcomesFilter, Page, StockFilter};

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use ledger_schema::Position;
+use ledger_schema::{OrderId, Position, ProductId, UserId, Violation};
 
 use super::limits::RequestLimits;
 use crate::list_cursor::Cursor;
 use crate::problem::Problem;
+use crate::streams::{EVENT_TYPES, Filter, Shown};
 
 /// Items of a page: default and most.
 pub(crate) const DEFAULT_LIMIT: u16 = 50;
@@ -30,6 +31,14 @@ pub(crate) struct Page<C> {
     pub(crate) limit: u16,
     pub(crate) cursor: Option<C>,
 }
+
+/// `?product=&user=&order=&type=`: which outcomes a stream shows.
+#[derive(Debug)]
+pub(crate) struct OutcomesFilter(pub(crate) Filter);
+
+/// `?product=`: of which product a stream shows the changes of stock.
+#[derive(Debug)]
+pub(crate) struct StockFilter(pub(crate) Filter);
 
 /// The values of the `known` parameters, in their order.
 fn parameters<'a, const N: usize>(query: &'a str, known: [&str; N]) -> Result<[Option<Cow<'a, str>>; N], Problem> {
@@ -67,6 +76,50 @@ fn parse_after(text: &str, partition_count: i32) -> Result<Position, Problem> {
     } else {
         let last = partition_count - 1;
         Err(Problem::invalid("after", format!("must have a partition from 0 to {last}, found {}", position.partition)))
+    }
+}
+
+/// An id, as its type writes it.
+fn parse_id<T: ToString>(
+    name: &'static str,
+    text: Option<Cow<'_, str>>,
+    parse: impl Fn(&str) -> Result<T, Violation>,
+) -> Result<Option<String>, Problem> {
+    let parsed = text.map(|text| parse(&text)).transpose();
+    let id = parsed.map_err(|violation| Problem::invalid(name, violation.to_string()))?;
+    Ok(id.map(|id| id.to_string()))
+}
+
+fn parse_types(text: Option<Cow<'_, str>>) -> Result<Vec<&'static str>, Problem> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let known = |word: &str| EVENT_TYPES.into_iter().find(|known| *known == word);
+    let types: Option<Vec<_>> = text.split(',').map(known).collect();
+    types.ok_or_else(|| {
+        Problem::invalid("type", format!("must be of {}, comma separated for several", EVENT_TYPES.join(", ")))
+    })
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OutcomesFilter {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let [product, user, order, types] = parameters(query_of(parts), ["product", "user", "order", "type"])?;
+        Ok(Self(Filter {
+            shown: Shown::Outcomes { types: parse_types(types)? },
+            product: parse_id("product", product, ProductId::parse)?,
+            user: parse_id("user", user, UserId::parse)?,
+            order: parse_id("order", order, OrderId::parse)?,
+        }))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for StockFilter {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let [product] = parameters(query_of(parts), ["product"])?;
+        let product = parse_id("product", product, ProductId::parse)?;
+        Ok(Self(Filter { shown: Shown::Stock, product, user: None, order: None }))
     }
 }
 
@@ -125,6 +178,16 @@ mod tests {
         for bad in ["", "x", "8:0", "1", "1:", "-1:0", "1:-1", "1:9223372036854775808"] {
             let Err(Problem::InvalidRequest(errors)) = parse_after(bad, 8) else { panic!("{bad}") };
             assert_eq!(errors[0].field, "after");
+        }
+    }
+
+    #[test]
+    fn types() {
+        assert_eq!(parse_types(None).ok(), Some(vec![]));
+        assert_eq!(parse_types(Some("OrderHeld,StockChanged".into())).ok(), Some(vec!["OrderHeld", "StockChanged"]));
+        for bad in ["", "OrderHeld,", "orderheld", "OrderMelted", "OrderHeld, StockChanged"] {
+            let Err(Problem::InvalidRequest(errors)) = parse_types(Some(bad.into())) else { panic!("{bad}") };
+            assert!(errors[0].field == "type" && errors[0].message.contains("AdjustmentRejected"), "{errors:?}");
         }
     }
 

@@ -41,14 +41,14 @@ pub(crate) async fn explain_problem(PathId(Word(word)): PathId<Word>) -> Result<
 
 /// A document that does not change while the service runs.
 #[derive(Debug, Clone)]
-struct Document {
+pub(super) struct Document {
     bytes: Bytes,
     content_type: HeaderValue,
     etag: HeaderValue,
 }
 
 impl Document {
-    fn new(bytes: impl Into<Bytes>, content_type: HeaderValue) -> Self {
+    pub(super) fn new(bytes: impl Into<Bytes>, content_type: HeaderValue) -> Self {
         let bytes = bytes.into();
         // Weak: what is compressed on the way has the same one.
         let mut etag = "W/\"".to_owned();
@@ -59,7 +59,7 @@ impl Document {
         Self { bytes, content_type, etag: HeaderValue::try_from(etag).expect("hex is a header's value") }
     }
 
-    fn answer(self, request: &HeaderMap) -> Response {
+    pub(super) fn answer(self, request: &HeaderMap) -> Response {
         let marks = [(ETAG, self.etag.clone()), (CACHE_CONTROL, ASK_AGAIN)];
         if is_held(request, &self.etag) {
             return (StatusCode::NOT_MODIFIED, marks).into_response();

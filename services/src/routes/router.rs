@@ -8,7 +8,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{documents, movements, operations, orders, stock};
+use super::{documents, events, movements, operations, orders, page, status, stock};
 use crate::answer_marks;
 use crate::openapi;
 use crate::problem::Problem;
@@ -21,12 +21,17 @@ pub(crate) const ROUTES: &[&str] = &[
     "/orders/{orderId}/confirm",
     "/orders/{orderId}/cancel",
     "/users/{userId}/orders",
+    "/events",
     "/stock",
+    "/stock/events",
     "/stock/{productId}",
     "/stock/{productId}/receipts",
     "/stock/{productId}/adjustments",
     "/stock/{productId}/movements/{movementId}",
     "/problems/{word}",
+    "/",
+    "/page/{file}",
+    "/status",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -44,18 +49,22 @@ pub(crate) fn router(app: Shared) -> Router {
         .routes(routes!(orders::show_order))
         .routes(routes!(orders::confirm_order))
         .routes(routes!(orders::cancel_order))
+        .routes(routes!(events::outcome_events))
+        .routes(routes!(events::stock_events))
         .routes(routes!(stock::list_stock))
         .routes(routes!(stock::show_stock))
         .routes(routes!(movements::receive_stock))
         .routes(routes!(movements::adjust_stock))
         .routes(routes!(movements::show_movement))
         .routes(routes!(documents::explain_problem))
+        .routes(routes!(status::status))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .split_for_parts();
     let router = router
         .merge(documents::pages(&openapi::finish(api)))
+        .merge(page::page())
         .fallback(async || Problem::NotFound("no such address".to_owned()))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
     layered(router, app)
@@ -74,6 +83,7 @@ fn layered(router: Router<Shared>, app: Shared) -> Router {
 }
 
 fn compression() -> CompressionLayer<impl Predicate> {
-    let worth_it = SizeAbove::new(COMPRESSED_FROM_BYTES).and(NotForContentType::IMAGES);
+    // What compresses a stream holds its events back.
+    let worth_it = SizeAbove::new(COMPRESSED_FROM_BYTES).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }

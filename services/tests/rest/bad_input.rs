@@ -151,7 +151,7 @@ async fn bad_addresses() {
     let world = World::new().await;
     let router = world.router(&[]).await;
     for (uri, status, field) in [
-        ("/", 404, ""),
+        ("/page", 404, ""),
         ("/orders/", 404, ""),
         ("/orders/77a436fd-64f9-4d35-999b-a957195f5d23", 404, ""),
         ("/orders/nonsense", 400, "orderId"),

@@ -38,6 +38,12 @@ async fn health_readiness_metrics() {
         "order_service_dead_connections_total 0",
         "order_service_reader_lag_records 0",
         "order_service_reader_lag_seconds 0",
+        "order_service_event_streams 0",
+        "order_service_event_streams_catching_up 0",
+        "order_service_refused_event_streams_total 0",
+        "order_service_events_sent_total 0",
+        "order_service_slow_event_streams_total 0",
+        "order_service_event_stream_resets_total 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }
@@ -68,12 +74,15 @@ async fn the_api_describes_itself() {
         ("get", "/orders/{orderId}", &[200, 400, 404, 503]),
         ("post", "/orders/{orderId}/confirm", &[200, 202, 400, 404, 409, 413, 415, 422, 503]),
         ("post", "/orders/{orderId}/cancel", &[200, 202, 400, 404, 409, 413, 415, 422, 503]),
+        ("get", "/events", &[200, 400, 503]),
+        ("get", "/stock/events", &[200, 400, 503]),
         ("get", "/stock", &[200, 400, 503]),
         ("get", "/stock/{productId}", &[200, 400, 404, 503]),
         ("post", "/stock/{productId}/receipts", &[201, 202, 409, 422, 503]),
         ("post", "/stock/{productId}/adjustments", &[201, 202, 409, 422, 503]),
         ("get", "/stock/{productId}/movements/{movementId}", &[200, 400, 404, 503]),
         ("get", "/problems/{word}", &[200, 404]),
+        ("get", "/status", &[200, 503]),
         ("get", "/healthz", &[200]),
         ("get", "/readyz", &[200, 503]),
         ("get", "/metrics", &[200]),
@@ -88,7 +97,11 @@ async fn the_api_describes_itself() {
             assert!(response["headers"]["X-Order-Service"].is_object(), "{method} {path} {status}");
         }
     }
-    assert_eq!(operations.len(), 17);
+    assert_eq!(operations.len(), 20);
+    for path in ["/events", "/stock/events"] {
+        let content = &api["paths"][path]["get"]["responses"]["200"]["content"];
+        assert!(content["text/event-stream"].is_object(), "{path}: {content}");
+    }
     for (path, schema) in [("confirm", "ConfirmBody"), ("cancel", "CancelBody")] {
         let body = &api["paths"][format!("/orders/{{orderId}}/{path}")]["post"]["requestBody"];
         assert_eq!(body["required"], false, "{path}: may be left out");
@@ -147,6 +160,7 @@ async fn every_problem_type_has_its_page() {
         "not-implemented",
         "unavailable",
         "unknown-outcome",
+        "too-many-streams",
         "line-rejected",
         "cancelled",
         "expired",

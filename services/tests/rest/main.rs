@@ -6,6 +6,7 @@ mod bad_input;
 mod caching;
 mod changes;
 mod documents;
+mod events;
 mod keys;
 mod lines;
 mod lists;
@@ -14,6 +15,7 @@ mod movements;
 mod never_back;
 mod outages;
 mod outcomes;
+mod page;
 mod proxy;
 mod refusals;
 #[path = "../../../schema/kafka/tests/refusing_broker/mod.rs"]

@@ -112,6 +112,46 @@ fn connections_to_the_services_are_used_again() {
     assert!(connections <= 2, "one for each of nginx's workers, not {connections}");
 }
 
+/// Sends a request for a stream and reads until its first event.
+fn open_stream(gateway: &Gateway) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 7\r\n\r\n").unwrap();
+    let (mut answer, mut part) = (String::new(), [0; 1024]);
+    while !answer.contains("data: 1\n\n") {
+        let read = stream.read(&mut part).unwrap();
+        assert!(read > 0, "the stream ended: {answer}");
+        answer.push_str(std::str::from_utf8(&part[..read]).unwrap());
+    }
+    (stream, answer)
+}
+
+#[test]
+fn an_event_passes_at_once_and_a_client_that_leaves_is_gone() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    let (stream, answer) = open_stream(&gateway);
+    assert!(answer.contains("\r\nX-Order-Service: a\r\n"), "{answer}");
+    assert_eq!(service.left.load(Ordering::Relaxed), 0);
+    drop(stream);
+    let begin = Instant::now();
+    while service.left.load(Ordering::Relaxed) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(10), "the gateway keeps a stream that nobody reads");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_stream_that_one_service_does_not_take_goes_to_the_next() {
+    let (full, other) = (Service::start("a", Behaviour::NotReady), Service::start("b", Behaviour::Answer));
+    let gateway = Gateway::before(&[full.address, other.address]);
+    for _ in 0..3 {
+        let (_stream, answer) = open_stream(&gateway);
+        assert!(answer.contains("\r\nX-Order-Service: b\r\n"), "{answer}");
+    }
+    assert!(!full.seen().is_empty());
+}
+
 #[test]
 fn the_address_passes_unchanged_and_so_do_a_services_own_errors() {
     let service = Service::start("a", Behaviour::Answer);

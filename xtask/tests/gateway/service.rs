@@ -12,7 +12,8 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub(crate) enum Behaviour {
     /// Answers 200 with its name; `/missing` with 404 and `/broken` with 502, both its own problems; `/slow` after a
-    /// quarter of a second; `/refused` before it has read the body, and then breaks the connection off.
+    /// quarter of a second; `/refused` before it has read the body, and then breaks the connection off; `/events` with a stream
+    /// of one event, which stays open.
     Answer,
     /// Answers 503 to everything.
     NotReady,
@@ -32,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
     pub(crate) connections: Arc<AtomicUsize>,
+    /// Streams whose client went away.
+    pub(crate) left: Arc<AtomicUsize>,
 }
 
 impl Service {
@@ -40,15 +43,16 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(AtomicUsize::new(0));
-        let (for_thread, counted) = (Arc::clone(&seen), Arc::clone(&connections));
+        let left = Arc::new(AtomicUsize::new(0));
+        let (for_thread, counted, leaving) = (Arc::clone(&seen), Arc::clone(&connections), Arc::clone(&left));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 counted.fetch_add(1, Ordering::Relaxed);
-                let seen = Arc::clone(&for_thread);
-                thread::spawn(move || serve(stream, name, behaviour, &seen));
+                let (seen, left) = (Arc::clone(&for_thread), Arc::clone(&leaving));
+                thread::spawn(move || serve(stream, name, behaviour, &seen, &left));
             }
         });
-        Self { address, seen, connections }
+        Self { address, seen, connections, left }
     }
 
     /// The request lines, in the order in which they came.
@@ -63,7 +67,13 @@ impl Service {
 }
 
 /// Answers the requests of one connection, one after the other.
-fn serve(stream: TcpStream, name: &str, behaviour: Behaviour, seen: &Mutex<Vec<Request>>) -> Option<()> {
+fn serve(
+    stream: TcpStream,
+    name: &str,
+    behaviour: Behaviour,
+    seen: &Mutex<Vec<Request>>,
+    left: &AtomicUsize,
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
@@ -96,6 +106,14 @@ fn serve(stream: TcpStream, name: &str, behaviour: Behaviour, seen: &Mutex<Vec<R
         seen.lock().unwrap().push(Request { line: request_line.trim().to_owned(), id });
         if path == "/slow" {
             thread::sleep(Duration::from_millis(250));
+        }
+        if let (Behaviour::Answer, "/events") = (behaviour, path.as_str()) {
+            let head = "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+            write!(writer, "HTTP/1.1 200 X\r\nX-Order-Service: {name}\r\n{head}9\r\ndata: 1\n\n\r\n").ok()?;
+            // The gateway sends nothing more before it closes.
+            let ended = reader.read(&mut [0]);
+            left.fetch_add(1, Ordering::Relaxed);
+            return ended.ok().map(|_| ());
         }
         let (status, media_type, body) = match (behaviour, path.as_str()) {
             (Behaviour::Die, _) => return None,

@@ -1,20 +1,24 @@
 //! `ledger dead-letters list|show|redrive`: their flags, and how the answers look. It must never
 //! decide what may be redriven. Read next: `dead_letters/mod.rs`.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand};
-use ledger_operator::dead_letters::{self, Filter, RedriveOptions};
+use chrono::{DateTime, Utc};
+use clap::{ArgGroup, Args, Subcommand};
+use ledger_operator::dead_letters::{self, AsReceivedOptions, Filter, RedriveOptions, RedriveSummary, Which};
+use ledger_schema::domain::parse_timestamp;
 use ledger_schema::{ParkReason, Position};
 
+/// How often a run of many says how far it is.
+const BETWEEN_TELLINGS: Duration = Duration::from_secs(1);
+
+use super::examples;
 use crate::exit::{CommandError, Done};
 use crate::flags;
 use crate::flags::{Hidden, KafkaArgs, OutputArgs, ReaderArgs};
+use crate::input;
 use crate::output;
-
-/// Largest file that is read for an event: far above what an event may be, which is then refused by its own rule.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub struct DeadLettersArgs {
@@ -28,7 +32,8 @@ pub enum DeadLettersCommand {
     List(ListArgs),
     /// Shows a parked record whole: key, value, headers, and why it was parked
     Show(ShowArgs),
-    /// Appends a corrected event to the log that names the parked record it mends; the parked record stays as it is
+    /// Appends a corrected event, or the event as it was received, to the log, and names the parked record it mends; the parked record stays as it is
+    #[command(after_help = examples::REDRIVE)]
     Redrive(RedriveArgs),
 }
 
@@ -56,12 +61,24 @@ pub struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["position", "reason", "since"]))]
 pub struct RedriveArgs {
-    /// The parked record to mend, as PARTITION:OFFSET
-    pub position: Position,
-    /// The corrected event, as JSON in the log's own format; `-` reads it from standard input
-    #[arg(long, value_name = "FILE")]
-    pub event: PathBuf,
+    /// The parked record to mend, as PARTITION:OFFSET; without it, all that --reason and --since name
+    #[arg(conflicts_with_all = ["reason", "since"])]
+    pub position: Option<Position>,
+    /// The corrected event, as JSON in the log's own format; `-` reads it from standard input. Without it the record is appended
+    /// as it was received, where it belongs
+    #[arg(long, value_name = "FILE", requires = "position", conflicts_with_all = ["reason", "since", "dry_run"])]
+    pub event: Option<PathBuf>,
+    /// All that were parked for this reason, as they were received, one after the other
+    #[arg(long, value_parser = park_reason)]
+    pub reason: Option<ParkReason>,
+    /// All that came into the log at this time (RFC 3339) or later
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<DateTime<Utc>>,
+    /// Say what would become of each, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub kafka: KafkaArgs,
     /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the owner, who marks what is redriven
@@ -69,6 +86,10 @@ pub struct RedriveArgs {
     pub owner_database_url: Option<Hidden>,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    parse_timestamp(text).map_err(|_| "must be a time as 2026-11-23T10:00:00Z".to_owned())
 }
 
 fn park_reason(word: &str) -> Result<ParkReason, String> {
@@ -87,30 +108,39 @@ pub async fn run(args: DeadLettersArgs) -> Result<Done, CommandError> {
         DeadLettersCommand::Show(ShowArgs { position, reader }) => {
             output::print(&dead_letters::show(&reader.url()?, position).await?, reader.output)?;
         }
-        DeadLettersCommand::Redrive(args) => {
-            let owner = flags::database_url(
-                "--owner-database-url",
-                "LEDGER_OWNER_DATABASE_URL",
-                args.owner_database_url.as_ref(),
-            )?;
-            let options = RedriveOptions {
-                kafka: args.kafka.settings()?,
-                orders_topic: args.kafka.orders_topic,
-                owner,
-                mended: args.position,
-                event: read_event(&args.event)
-                    .map_err(|error| CommandError::Refused(format!("{}: {error}", args.event.display())))?,
-            };
-            output::print(&dead_letters::redrive(options).await?, args.output)?;
-        }
+        DeadLettersCommand::Redrive(args) => return redrive(args).await,
     }
     Ok(Done::Ok)
 }
 
-fn read_event(path: &Path) -> std::io::Result<Vec<u8>> {
-    let source: Box<dyn Read> =
-        if path == Path::new("-") { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path)?) };
-    let mut event = Vec::new();
-    source.take(MAX_FILE_BYTES).read_to_end(&mut event)?;
-    Ok(event)
+async fn redrive(args: RedriveArgs) -> Result<Done, CommandError> {
+    let RedriveArgs { position, event, reason, since, dry_run, kafka, owner_database_url, output } = args;
+    let owner = flags::database_url("--owner-database-url", "LEDGER_OWNER_DATABASE_URL", owner_database_url.as_ref())?;
+    let (settings, orders_topic) = (kafka.settings()?, kafka.orders_topic);
+    if let (Some(mended), Some(event)) = (position, event) {
+        let event = input::bytes(&event)?;
+        let options = RedriveOptions { kafka: settings, orders_topic, owner, mended, event };
+        output::print(&dead_letters::redrive(options).await?, output)?;
+        return Ok(Done::Ok);
+    }
+    let which = position.map_or(Which::Many { reason, since }, Which::One);
+    let options = AsReceivedOptions { kafka: settings, orders_topic, owner, which, dry_run };
+    let mut told_at = Instant::now();
+    let told = |summary: &RedriveSummary| {
+        if told_at.elapsed() >= BETWEEN_TELLINGS {
+            told_at = Instant::now();
+            let RedriveSummary { found, redriven, skipped, refused, .. } = summary;
+            output::say(&format!(
+                "{} of {found}: {redriven} redriven, {skipped} skipped, {refused} refused",
+                summary.done()
+            ));
+        }
+    };
+    let (summary, ended) = dead_letters::redrive_as_received(options, told).await;
+    // What was done is done, also where something then ended the run.
+    if ended.is_ok() || summary.done() > 0 {
+        output::print(&summary, output)?;
+    }
+    ended?;
+    Ok(if summary.refused > 0 { Done::Difference } else { Done::Ok })
 }

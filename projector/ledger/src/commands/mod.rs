@@ -1,10 +1,15 @@
 //! One file per command. A command checks its flags, calls the part of the library that does the work, and prints; it
 //! must never hold logic of its own.
 
+pub mod completions;
+pub mod config;
 pub mod dead_letters;
+pub mod examples;
 pub mod generations;
 pub mod import;
+pub mod man;
 pub mod migrate;
+pub mod order;
 pub mod project;
 pub mod rebuild;
 pub mod rollback;

@@ -15,7 +15,7 @@ use crate::output;
 #[derive(Debug, Args)]
 pub struct VerifyImportArgs {
     /// The old table's database: mysql://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, env = "LEDGER_OLD_DATABASE_URL", hide_env_values = true)]
+    #[arg(long = "old-database-url", visible_alias = "url", env = "LEDGER_OLD_DATABASE_URL", hide_env_values = true)]
     pub url: Option<Hidden>,
     /// The old table, in that database, or DATABASE.TABLE
     #[arg(long, value_name = "NAME")]

@@ -3,6 +3,7 @@
 mod another_log;
 mod as_of;
 mod basket;
+mod configuration;
 mod dead_letters;
 mod explained;
 mod found;
@@ -16,12 +17,15 @@ mod migrate;
 mod project;
 mod published;
 mod rebuild;
+mod redrive_many;
 mod refusals;
 #[path = "../../../../schema/kafka/tests/refusing_broker/mod.rs"]
 mod refusing_broker;
 mod relay;
 mod relay_look;
 mod replay;
+mod scripted_service;
+mod services;
 mod setting;
 mod shown;
 mod silence;

@@ -19,6 +19,10 @@ pub enum DeadLettersError {
     InvalidEvent { reason: ParkReason, detail: String },
     #[error("the event already names what it mends: expected {expected} or no member `mends`, found {found}")]
     MendsAnother { expected: Position, found: String },
+    #[error(
+        "{position} was parked for {reason}, which is in the event itself: as it is, it would be parked again (`redrive {position} --event FILE` takes a corrected one)"
+    )]
+    ParkedAgain { position: Position, reason: ParkReason },
     #[error("{mended} is redriven already: the event that mends it stands at {appended}")]
     AlreadyRedriven { mended: Position, appended: Position },
     #[error(

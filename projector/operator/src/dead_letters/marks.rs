@@ -55,14 +55,19 @@ pub(super) async fn claim(connection: &mut Watched, mended: Position, event: &[u
 }
 
 async fn read(connection: &mut Watched, mended: Position) -> Result<Claim, DeadLettersError> {
-    let (event, partition, offset) = sqlx::query_as::<_, (Vec<u8>, Option<i32>, Option<i64>)>(
+    find(connection, mended).await?.ok_or(DeadLettersError::Query(sqlx::Error::RowNotFound))
+}
+
+/// The claim that stands, if any.
+pub(super) async fn find(connection: &mut Watched, mended: Position) -> Result<Option<Claim>, DeadLettersError> {
+    let found = sqlx::query_as::<_, (Vec<u8>, Option<i32>, Option<i64>)>(
         "SELECT event, appended_partition, appended_offset FROM redrives WHERE kafka_partition = ? AND kafka_offset = ?",
     )
     .bind(mended.partition)
     .bind(mended.offset)
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(Claim { mark: Mark::of(partition, offset), event, earlier: true })
+    Ok(found.map(|(event, partition, offset)| Claim { mark: Mark::of(partition, offset), event, earlier: true }))
 }
 
 /// Finishes a claim; where somebody else, with the same event, was faster, gives where theirs stands.

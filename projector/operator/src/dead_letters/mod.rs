@@ -3,8 +3,9 @@
 //! own that names what it mends.
 //!
 //! Reading order: [`parked`] (the rows), [`shown`] (how bytes are shown), [`corrected`] (the operator's event), [`marks`] (what
-//! was redriven), [`redrive`] (the steps).
+//! was redriven), [`redrive`] (the steps), [`as_received`] (one or many, without a corrected event).
 
+mod as_received;
 mod corrected;
 mod error;
 mod marks;
@@ -13,6 +14,7 @@ mod redrive;
 mod report;
 mod shown;
 
+pub use as_received::{AsReceivedOptions, Fate, Item, RedriveSummary, Which, redrive_as_received};
 pub use error::DeadLettersError;
 pub use marks::Mark;
 pub use parked::{Filter, Header, Letter, Listed, Listing, list, show};

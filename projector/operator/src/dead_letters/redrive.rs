@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ledger_database::DatabaseUrl;
+use ledger_database::{DatabaseUrl, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, QuietContext, ask};
 use ledger_schema::partitioner::{PARTITIONER, partition_of};
@@ -60,32 +60,86 @@ pub struct Redriven {
 pub async fn redrive(options: RedriveOptions) -> Result<Redriven, DeadLettersError> {
     let RedriveOptions { kafka, orders_topic, owner, mended, event } = options;
     let corrected = Corrected::parse(&event, mended)?;
-    let mut connection = ledger_database::connect(&owner).await?;
-    check_parked(&mut connection, mended).await?;
-    let stored = positions::read(&mut connection, &orders_topic).await.map_err(LogCheckError::from)?;
-    let Some(partition_count) = stored.first().map(|position| position.identity.partition_count) else {
-        return Err(DeadLettersError::NoPositions { topic: orders_topic });
-    };
-    // The log has to be the one that the record was parked from (INV-9).
-    let (inspector, topic) = (LogInspector::new(&kafka)?, orders_topic.clone());
-    ask(move || log_check::check(&inspector, &topic, &stored)).await?;
-    let claim = marks::claim(&mut connection, mended, &corrected.value).await?;
-    ledger_failpoints::reach(FailPoint::RedriveClaimed);
-    check_claim(mended, &claim, &corrected)?;
-    let appended = append(&kafka, &orders_topic, partition_count, mended, &corrected).await?;
-    ledger_failpoints::reach(FailPoint::RedriveAppended);
-    let mark = marks::finish(&mut connection, mended, appended).await?;
-    ledger_failpoints::reach(FailPoint::RedriveMarked);
-    match mark {
-        Mark::Appended(position) if position == appended => Ok(Redriven {
-            mended: mended.to_string(),
-            position: position.to_string(),
-            event_type: corrected.event.event_type(),
-            id: corrected.event.id(),
-            resumed: claim.earlier,
-        }),
-        Mark::Appended(appended) => Err(DeadLettersError::AlreadyRedriven { mended, appended }),
-        Mark::Unfinished => Err(DeadLettersError::MarkTakenBack { mended, appended }),
+    Redriver::open(kafka, orders_topic, &owner).await?.redrive(mended, &corrected).await
+}
+
+/// What redrives of one run share: the owner's connection, and a producer.
+pub(super) struct Redriver {
+    kafka: KafkaSettings,
+    orders_topic: String,
+    pub(super) connection: Watched,
+    /// Made with the first append.
+    producer: Option<FutureProducer<QuietContext>>,
+}
+
+impl Redriver {
+    pub(super) async fn open(
+        kafka: KafkaSettings,
+        orders_topic: String,
+        owner: &DatabaseUrl,
+    ) -> Result<Self, DeadLettersError> {
+        let connection = ledger_database::connect(owner).await?;
+        Ok(Self { kafka, orders_topic, connection, producer: None })
+    }
+
+    pub(super) async fn redrive(
+        &mut self,
+        mended: Position,
+        corrected: &Corrected,
+    ) -> Result<Redriven, DeadLettersError> {
+        check_parked(&mut self.connection, mended).await?;
+        let partition_count = self.check_log().await?;
+        let claim = marks::claim(&mut self.connection, mended, &corrected.value).await?;
+        ledger_failpoints::reach(FailPoint::RedriveClaimed);
+        check_claim(mended, &claim, corrected)?;
+        let appended = self.append(partition_count, mended, corrected).await?;
+        ledger_failpoints::reach(FailPoint::RedriveAppended);
+        let mark = marks::finish(&mut self.connection, mended, appended).await?;
+        ledger_failpoints::reach(FailPoint::RedriveMarked);
+        match mark {
+            Mark::Appended(position) if position == appended => Ok(Redriven {
+                mended: mended.to_string(),
+                position: position.to_string(),
+                event_type: corrected.event.event_type(),
+                id: corrected.event.id(),
+                resumed: claim.earlier,
+            }),
+            Mark::Appended(appended) => Err(DeadLettersError::AlreadyRedriven { mended, appended }),
+            Mark::Unfinished => Err(DeadLettersError::MarkTakenBack { mended, appended }),
+        }
+    }
+
+    /// What [`Self::redrive`] would refuse by the marks; writes nothing.
+    pub(super) async fn look(&mut self, mended: Position, corrected: &Corrected) -> Result<(), DeadLettersError> {
+        match marks::find(&mut self.connection, mended).await? {
+            Some(claim) => check_claim(mended, &claim, corrected),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that the log is the one that the records were parked from (INV-9); gives its partition count.
+    pub(super) async fn check_log(&mut self) -> Result<i32, DeadLettersError> {
+        let stored = positions::read(&mut self.connection, &self.orders_topic).await.map_err(LogCheckError::from)?;
+        let Some(partition_count) = stored.first().map(|position| position.identity.partition_count) else {
+            return Err(DeadLettersError::NoPositions { topic: self.orders_topic.clone() });
+        };
+        let (inspector, topic) = (LogInspector::new(&self.kafka)?, self.orders_topic.clone());
+        ask(move || log_check::check(&inspector, &topic, &stored)).await?;
+        Ok(partition_count)
+    }
+
+    /// Appends the event where its key belongs; gives its position once all in-sync replicas have it (INV-7).
+    async fn append(
+        &mut self,
+        partition_count: i32,
+        mended: Position,
+        corrected: &Corrected,
+    ) -> Result<Position, DeadLettersError> {
+        let producer = match &self.producer {
+            Some(producer) => producer,
+            None => self.producer.insert(producer(&self.kafka)?),
+        };
+        append(producer, &self.orders_topic, partition_count, mended, corrected).await
     }
 }
 
@@ -101,23 +155,25 @@ fn check_claim(mended: Position, claim: &Claim, corrected: &Corrected) -> Result
     }
 }
 
-/// Appends the event where its key belongs; gives its position once all in-sync replicas have it (INV-7).
-async fn append(
-    kafka: &KafkaSettings,
-    topic: &str,
-    partition_count: i32,
-    mended: Position,
-    corrected: &Corrected,
-) -> Result<Position, DeadLettersError> {
-    let producer: FutureProducer<QuietContext> = kafka
+fn producer(kafka: &KafkaSettings) -> Result<FutureProducer<QuietContext>, DeadLettersError> {
+    let made = kafka
         .client("ledger-redrive")
         .set("partitioner", PARTITIONER)
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("linger.ms", "0")
         .set("delivery.timeout.ms", DELIVERY_TIMEOUT.as_millis().to_string())
-        .create_with_context(QuietContext::default())
-        .map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?;
+        .create_with_context(QuietContext::default());
+    Ok(made.map_err(|cause| KafkaUseError::Failed { action: "Kafka client settings", cause })?)
+}
+
+async fn append(
+    producer: &FutureProducer<QuietContext>,
+    topic: &str,
+    partition_count: i32,
+    mended: Position,
+    corrected: &Corrected,
+) -> Result<Position, DeadLettersError> {
     let (event, id) = (&corrected.event, corrected.event.id());
     let product_id = event.product_id().as_str();
     let mended_text = mended.to_string();

@@ -1,5 +1,6 @@
 //! How parked records and redrives are shown.
 
+use super::as_received::{Fate, Item, RedriveSummary};
 use super::marks::Mark;
 use super::parked::{Header, Letter, Listed, Listing};
 use super::redrive::Redriven;
@@ -79,5 +80,35 @@ impl Report for Redriven {
 
     fn summary(&self) -> Option<String> {
         self.resumed.then(|| "an earlier redrive that did not end was finished".to_owned())
+    }
+}
+
+impl Report for RedriveSummary {
+    fn header(&self) -> Vec<&'static str> {
+        vec!["parked record", "reason", "what", "detail"]
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let what = |fate: Fate| match fate {
+            Fate::Redriven => "redriven",
+            Fate::WouldBeRedriven => "would be redriven",
+            Fate::Skipped => "skipped",
+            Fate::Refused => "refused",
+        };
+        let row = |item: &Item| {
+            vec![item.position.clone(), item.reason.clone(), what(item.fate).to_owned(), item.detail.clone()]
+        };
+        self.items.iter().map(row).collect()
+    }
+
+    fn summary(&self) -> Option<String> {
+        let Self { dry_run, found, redriven, skipped, refused, more, items } = self;
+        let would = if *dry_run { "would be " } else { "" };
+        let unlisted = self.done() - items.len();
+        let unlisted = if unlisted > 0 { format!("; {unlisted} are not listed") } else { String::new() };
+        let more = if *more { "; there are more: run it again" } else { "" };
+        Some(format!(
+            "{found} parked records: {redriven} {would}redriven, {skipped} skipped, {refused} refused{unlisted}{more}"
+        ))
     }
 }

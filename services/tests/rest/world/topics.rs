@@ -59,22 +59,36 @@ impl World {
 
     /// The log is deleted, and made anew under its name.
     pub(crate) async fn recreate(&self) {
-        let before = self.identity().topic_id;
-        let deleted = self.admin().delete_topics(&[&self.topic], &AdminOptions::new()).await.expect("Kafka answers");
+        self.recreate_topic(&self.topic).await;
+    }
+
+    /// A topic is deleted, and made anew under its name.
+    pub(crate) async fn recreate_topic(&self, topic: &str) {
+        let kafka = KafkaSettings::new(&self.brokers, "").expect("valid");
+        let inspector = LogInspector::new(&kafka).expect("valid");
+        let before = inspector.identity(topic).expect("Kafka answers").topic_id;
+        let deleted = self.admin().delete_topics(&[topic], &AdminOptions::new()).await.expect("Kafka answers");
         assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
-        let new = keeping(NewTopic::new(&self.topic, PARTITIONS, TopicReplication::Fixed(1)));
+        let new = keeping(NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)));
         // The name is free a little later.
         eventually("the topic is made anew", async || {
             let made = self.admin().create_topics([&new], &AdminOptions::new()).await.expect("Kafka answers");
             made.iter().all(Result::is_ok).then_some(())
         })
         .await;
-        let kafka = KafkaSettings::new(&self.brokers, "").expect("valid");
-        let inspector = LogInspector::new(&kafka).expect("valid");
         eventually("the new topic is known", async || {
-            inspector.identity(&self.topic).ok().filter(|found| found.topic_id != before)
+            inspector.identity(topic).ok().filter(|found| found.topic_id != before)
         })
         .await;
+    }
+
+    /// The topic of outcomes keeps nothing before its present ends.
+    pub(crate) async fn delete_outcomes(&self) {
+        let mut all = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            all.add_partition_offset(&self.outcomes_topic, partition, Offset::End).expect("an offset");
+        }
+        self.admin().delete_records(&all, &AdminOptions::new()).await.expect("deleted");
     }
 
     pub(crate) fn admin(&self) -> AdminClient<DefaultClientContext> {

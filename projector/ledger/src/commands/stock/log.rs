@@ -1,4 +1,4 @@
-//! `ledger stock`: what was available, and why. From the log alone. Read next: `as_of/mod.rs`.
+//! `ledger stock` without a subcommand: what was available, and why. From the log alone. Read next: `as_of/mod.rs` of the operator.
 
 use clap::Args;
 use ledger_operator::as_of::{self, AsOf, AsOfOptions};
@@ -10,7 +10,7 @@ use crate::flags::{KafkaArgs, OutputArgs, bounded};
 use crate::output;
 
 #[derive(Debug, Args)]
-pub struct StockArgs {
+pub struct LogStockArgs {
     /// As it was after a record (PARTITION:OFFSET, of its partition alone) or at a time (RFC 3339: of each partition, all
     /// before the first record that is later); else all of the log
     #[arg(long, value_name = "P:O|TIME", value_parser = as_of)]
@@ -43,7 +43,7 @@ fn product(text: &str) -> Result<ProductId, String> {
     ProductId::parse(text).map_err(|violation| violation.to_string())
 }
 
-pub async fn run(args: StockArgs) -> Result<Done, CommandError> {
+pub(super) async fn run(args: LogStockArgs) -> Result<Done, CommandError> {
     let options = AsOfOptions {
         kafka: args.kafka.settings()?,
         orders_topic: args.kafka.orders_topic,

@@ -1,0 +1,86 @@
+// A stream of server-sent events that comes back by itself. (EventSource gives up at a 503, and cannot say which service answers.)
+
+const SILENCE_MS = 50000;
+const LONGEST_PAUSE_MS = 15000;
+
+/**
+ * Follows `path` for ever. `on.event(type, data)` gets each event, `on.state(state, service)` how the connection is:
+ * connecting, open, waiting. `on.state` comes before the first event of a connection.
+ */
+export async function follow(path, on) {
+  let lastId = '';
+  let failures = 0;
+  for (;;) {
+    on.state('connecting');
+    const pause = await once(path, lastId, on, (id) => { lastId = id; failures = 0; });
+    failures += 1;
+    on.state('waiting');
+    const wait = Math.min(pause * 2 ** Math.min(failures - 1, 6), LONGEST_PAUSE_MS);
+    await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+  }
+}
+
+/** One connection; resolves to how long to wait before the next one. */
+async function once(path, lastId, on, keep) {
+  const abort = new AbortController();
+  let silence = setTimeout(() => abort.abort(), SILENCE_MS);
+  let retry = 1000;
+  try {
+    const headers = { accept: 'text/event-stream' };
+    if (lastId) headers['last-event-id'] = lastId;
+    const response = await fetch(path, { headers, signal: abort.signal, cache: 'no-store' });
+    if (!response.ok) {
+      // An id that no service takes would be refused for ever.
+      if (response.status === 400) keep('');
+      return 1000 * (Number(response.headers.get('retry-after')) || 2);
+    }
+    on.state('open', response.headers.get('x-order-service') ?? '?');
+    const parse = parser({ ...on, id: keep, retry: (ms) => { retry = ms; } });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return retry;
+      clearTimeout(silence);
+      silence = setTimeout(() => abort.abort(), SILENCE_MS);
+      parse(value);
+    }
+  } catch {
+    return retry;
+  } finally {
+    clearTimeout(silence);
+    abort.abort();
+  }
+}
+
+/** Takes text as it comes; lines of the service end in LF. */
+export function parser(on) {
+  let rest = '';
+  let event = { type: 'message', data: [] };
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line === '') {
+        if (event.data.length) dispatch(event, on);
+        event = { type: 'message', data: [] };
+        continue;
+      }
+      const at = line.indexOf(':');
+      if (at === 0) continue;
+      const name = at < 0 ? line : line.slice(0, at);
+      const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '');
+      if (name === 'data') event.data.push(value);
+      else if (name === 'event') event.type = value;
+      else if (name === 'id') on.id(value);
+      else if (name === 'retry' && /^\d+$/.test(value)) on.retry(Number(value));
+    }
+  };
+}
+
+function dispatch(event, on) {
+  try {
+    on.event(event.type, JSON.parse(event.data.join('\n')));
+  } catch (error) {
+    console.warn('an event was left out', error);
+  }
+}
