@@ -111,24 +111,20 @@ impl OrderChange {
         let waiter = self.preference.wait.and_then(|_| app.waits.register(awaited, self.asked.answering()));
         let position = self.append(app, &order).await?;
         let Some(mut waiter) = waiter else { return Ok(Changed::Asked { position, before }) };
-        let mut look = Look::Folded(position);
-        loop {
-            return match waiter.until_decided(look, deadline).await {
-                Decided::Outcome(record) => {
-                    app.reads.report(record.cause);
-                    self.became(position, record.decision(before.position), order.expires_at.is_some())
-                        .unwrap_or(Ok(Changed::Asked { position, before }))
+        let mut decided = waiter.until_decided(Look::Folded(position), deadline).await;
+        if matches!(decided, Decided::Look) {
+            match self.by_projection(app, before.clone(), position, deadline).await {
+                Err(problem) if self.may_be_undone(&problem) => {
+                    let rest = deadline.saturating_duration_since(Instant::now());
+                    decided = waiter.until_decided(Look::After(rest), deadline).await;
                 }
-                Decided::Look => match self.by_projection(app, &before, position, deadline).await {
-                    Err(problem) if self.may_be_undone(&problem) => {
-                        look = Look::After(deadline.saturating_duration_since(Instant::now()));
-                        continue;
-                    }
-                    answer => answer,
-                },
-                Decided::TimeOver => Ok(Changed::Asked { position, before }),
-            };
+                answer => return answer,
+            }
         }
+        let Decided::Outcome(record) = decided else { return Ok(Changed::Asked { position, before }) };
+        app.reads.report(record.cause);
+        self.became(position, record.decision(before.position), order.expires_at.is_some())
+            .unwrap_or(Ok(Changed::Asked { position, before }))
     }
 
     /// Whether the order may have been confirmed by this request, and then cancelled: its rows say only how it ended. The outcome that ended
@@ -174,11 +170,10 @@ impl OrderChange {
     async fn by_projection(
         &self,
         app: &App,
-        before: &Decision,
+        before: Decision,
         position: Position,
         deadline: Instant,
     ) -> Result<Changed, Problem> {
-        let before = before.clone();
         let terms = Terms { after: Some(position), deadline };
         let Ok(orders) = app.reads.order(self.order_id, terms).await else {
             return Ok(Changed::Asked { position, before });

@@ -95,6 +95,22 @@ impl Gathered {
     }
 }
 
+/// Statements that are out, one after the other. One that panics is counted out, too: else nobody would be answered any more.
+struct Turn<'a>(&'a Gathered);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut inner = self.0.lock();
+            inner.statements -= 1;
+            if inner.statements == 0 {
+                // No statement is out that would take them: dropped, they are told that the reading was stopped.
+                inner.asked.clear();
+            }
+        }
+    }
+}
+
 impl Reader {
     /// Stock of a product, with the standing of its partition alone; `partition` is the one that the product's id hashes to.
     ///
@@ -106,11 +122,12 @@ impl Reader {
             let this = self.clone();
             tokio::spawn(async move { this.answer_gathered().await });
         }
-        // Dropped without an answer only when the runtime stops.
+        // Dropped without an answer when the runtime stops, or the statement panicked.
         answered.await.unwrap_or(Err(ReadError::Stopped))
     }
 
     async fn answer_gathered(&self) {
+        let _turn = Turn(&self.gathered);
         loop {
             let asked = self.gathered.next();
             let Some(last) = asked.last() else { return };
@@ -174,6 +191,23 @@ mod tests {
         assert_eq!(gathered.next().len(), 1);
         assert!(gathered.next().is_empty(), "one has ended");
         assert!(gathered.ask(asked("tea", 0).0), "so another may begin");
+    }
+
+    #[test]
+    fn a_statement_that_panics_leaves_nobody_waiting() {
+        let gathered = Gathered::default();
+        let (first, _) = asked("tea", 0);
+        let (second, mut second_answered) = asked("rice", 0);
+        assert!(gathered.ask(first) && gathered.ask(second));
+        for _ in 0..STATEMENTS_AT_ONCE {
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let _turn = Turn(&gathered);
+                panic!("as a statement may");
+            }));
+            assert!(ended.is_err());
+        }
+        assert_eq!(second_answered.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
+        assert!(gathered.ask(asked("tea", 0).0), "and the next one begins a statement");
     }
 
     #[test]
