@@ -3,7 +3,6 @@
 //!
 //! It must never make up what nobody said: an end that Kafka did not give in time is left out.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -75,7 +74,7 @@ pub(crate) struct StatusBoard {
     ends: LogEnds,
     partition_count: i32,
     /// Held while it is asked, so that one answer serves all who ask meanwhile.
-    last: Mutex<Option<(Instant, Arc<LedgerStatus>)>>,
+    last: Mutex<Option<(Instant, LedgerStatus)>>,
 }
 
 impl StatusBoard {
@@ -90,21 +89,23 @@ impl StatusBoard {
         if let Some((at, status)) = &*last
             && at.elapsed() < REPEATED_FOR
         {
-            return Ok((**status).clone());
+            return Ok(status.clone());
         }
         let status = self.ask().await?;
-        *last = Some((Instant::now(), Arc::new(status.clone())));
+        *last = Some((Instant::now(), status.clone()));
         Ok(status)
     }
 
     async fn ask(&self) -> Result<LedgerStatus, ReadError> {
         let positions = self.reader.positions_of_generations().await?;
-        let dead_letters = self.reader.dead_letters(COUNTED_DEAD_LETTERS, NAMED_DEAD_LETTERS).await?;
+        let folded = positions.iter().map(|position| position.partition).collect();
+        let dead_letters = self.reader.dead_letters(folded, COUNTED_DEAD_LETTERS, NAMED_DEAD_LETTERS).await?;
+        let ends = self.ends.of_all().await;
         let mut partitions = Vec::new();
         for partition in 0..self.partition_count {
             let position = positions.iter().find(|position| position.partition == partition);
             let next_offset = position.map_or(0, |position| position.next_offset);
-            let end_offset = self.ends.of(partition).await;
+            let end_offset = ends.as_ref().and_then(|ends| ends.get(&partition).copied());
             let left = end_offset.map(|end| (end - next_offset).max(0));
             partitions.push(PartitionStatus { partition, next_offset, end_offset, left });
         }

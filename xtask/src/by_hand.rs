@@ -5,6 +5,7 @@
 use anyhow::Result;
 
 use crate::interrupt::Interrupt;
+use crate::jars::KafkaRelease;
 use crate::mariadb_release::MariaDbRelease;
 use crate::servers::Servers;
 use crate::{install, progress};
@@ -13,9 +14,9 @@ use crate::{install, progress};
 ///
 /// # Errors
 /// As [`Servers::start_fresh`]; and when another MariaDB runs than the one that was asked for.
-pub fn start(mariadb: Option<MariaDbRelease>, interrupt: &Interrupt) -> Result<()> {
+pub fn start(mariadb: Option<MariaDbRelease>, kafka: Option<KafkaRelease>, interrupt: &Interrupt) -> Result<()> {
     install::install_missing()?;
-    let servers = Servers::for_hand().on(mariadb);
+    let servers = Servers::for_hand().on(mariadb).on_kafka(kafka);
     if servers.is_running() {
         servers.check_release()?;
     } else {

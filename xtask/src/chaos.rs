@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::interrupt::Interrupt;
+use crate::jars::KafkaRelease;
 use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
@@ -36,6 +37,9 @@ pub struct ChaosArguments {
     /// Another MariaDB than the system's, as Debian's packages bring it
     #[arg(long, value_name = "VERSION")]
     pub mariadb: Option<MariaDbRelease>,
+    /// Another Kafka than the usual one, a series or a release: `4.1`
+    #[arg(long, value_name = "VERSION")]
+    pub kafka: Option<KafkaRelease>,
     /// Only faults whose name has this in it, as the report names them
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
@@ -45,13 +49,20 @@ impl ChaosArguments {
     /// The servers that it runs on, and crashes.
     #[must_use]
     pub fn servers(&self) -> Servers {
-        Servers::for_chaos().on(self.mariadb).with_brokers(self.brokers)
+        Servers::for_chaos().on(self.mariadb).on_kafka(self.kafka.clone()).with_brokers(self.brokers)
     }
 }
 
 /// The run of `cargo xtask test`: every kind of fault once, about two minutes.
-pub const BOUNDED: ChaosArguments =
-    ChaosArguments { orders: 5_000, seed: 1, clients: 16, brokers: BrokerCount::One, mariadb: None, only: None };
+pub const BOUNDED: ChaosArguments = ChaosArguments {
+    orders: 5_000,
+    seed: 1,
+    clients: 16,
+    brokers: BrokerCount::One,
+    mariadb: None,
+    kafka: None,
+    only: None,
+};
 
 /// `cargo xtask chaos`.
 ///
@@ -81,7 +92,7 @@ pub fn run_built(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()>
 }
 
 fn inject(servers: &Servers, arguments: &ChaosArguments, interrupt: &Interrupt) -> Result<()> {
-    let ChaosArguments { orders, seed, clients, brokers, mariadb, only } = arguments;
+    let ChaosArguments { orders, seed, clients, brokers, mariadb, kafka, only } = arguments;
     let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-chaos"))
         .args([
             format!("--orders={orders}"),
@@ -90,6 +101,7 @@ fn inject(servers: &Servers, arguments: &ChaosArguments, interrupt: &Interrupt) 
             format!("--brokers={brokers}"),
         ])
         .args(mariadb.map(|release| format!("--mariadb={}", release.version())))
+        .args(kafka.as_ref().map(|release| format!("--kafka={release}")))
         .args(only.as_ref().map(|only| format!("--only={only}")));
     command.environment = servers.test_environment()?;
     let status = OwnedProcess::spawn_visible("ledger-chaos", &command)?.wait_unless(interrupt, STOP_LIMIT)?;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::chaos::ChaosArguments;
 use crate::interrupt::Interrupt;
+use crate::jars::KafkaRelease;
 use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::servers::Servers;
@@ -32,19 +33,20 @@ const LINTS: [(&str, &[&str]); 2] = [
 /// The sections that were passed, with the time each took.
 struct Checks {
     mariadb: Option<MariaDbRelease>,
+    kafka: Option<KafkaRelease>,
     interrupt: Interrupt,
     passed: Vec<(&'static str, Duration)>,
 }
 
-/// `cargo xtask test`, on another MariaDB where one is named; `filter` is passed on to `cargo test`.
+/// `cargo xtask test`, on another MariaDB or Kafka where one is named; `filter` is passed on to `cargo test`.
 ///
 /// # Errors
 /// At the first section that fails.
-pub fn run(mariadb: Option<MariaDbRelease>, filter: &[String]) -> Result<()> {
+pub fn run(mariadb: Option<MariaDbRelease>, kafka: Option<KafkaRelease>, filter: &[String]) -> Result<()> {
     let interrupt = Interrupt::install()?;
     let _family = Family::adopt()?;
     let begin = Instant::now();
-    let mut checks = Checks { mariadb, interrupt, passed: Vec::new() };
+    let mut checks = Checks { mariadb, kafka, interrupt, passed: Vec::new() };
     let outcome = checks.run_all(filter);
     let mut rows: Vec<Vec<String>> =
         checks.passed.iter().map(|(name, took)| vec![(*name).to_owned(), progress::seconds(*took)]).collect();
@@ -67,7 +69,7 @@ impl Checks {
             self.section("simulator", |interrupt| simulate::run_built(SimulateArguments::checked(), interrupt))?;
             self.tests_before_lints()?;
             self.dependencies()?;
-            let arguments = ChaosArguments { mariadb: self.mariadb, ..chaos::BOUNDED };
+            let arguments = ChaosArguments { mariadb: self.mariadb, kafka: self.kafka.clone(), ..chaos::BOUNDED };
             self.section("faults", |interrupt| chaos::run_built(arguments, interrupt))?;
         } else {
             self.tests(filter)?;
@@ -120,7 +122,7 @@ impl Checks {
     fn tests(&mut self, filter: &[String]) -> Result<()> {
         // The tests would install it by themselves, without a word and within their own time.
         self.section("schemathesis", |_| schemathesis::program().map(drop))?;
-        let servers = Servers::for_tests().on(self.mariadb);
+        let servers = Servers::for_tests().on(self.mariadb).on_kafka(self.kafka.clone());
         self.section("servers for the tests", |interrupt| servers.start_fresh(interrupt))?;
         let mut environment = servers.test_environment()?;
         if env::var_os(THREADS).is_none() {

@@ -30,6 +30,7 @@ pub mod mariadb;
 pub mod mariadb_release;
 pub mod mutants;
 pub mod operator;
+pub mod other_build;
 pub mod parts;
 pub mod ports;
 pub mod probe;

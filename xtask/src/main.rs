@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use xtask::chaos::ChaosArguments;
 use xtask::down::DownArguments;
 use xtask::interrupt::Interrupt;
+use xtask::jars::KafkaRelease;
 use xtask::mariadb_release::MariaDbRelease;
 use xtask::process::record;
 use xtask::simulate::SimulateArguments;
@@ -35,11 +36,17 @@ enum XtaskCommand {
         /// On another MariaDB than the system's, as Debian's packages bring it; fetched into .ledger/
         #[arg(long, value_name = "VERSION")]
         mariadb: Option<MariaDbRelease>,
+        /// On another Kafka than the usual one, a series or a release (`4.1`, `4.1.0`); fetched into .ledger/
+        #[arg(long, value_name = "VERSION")]
+        kafka: Option<KafkaRelease>,
         #[arg(last = true)]
         cargo_test: Vec<String>,
     },
     /// Benchmarks by NAME, or all of them; the figures go to target/bench/
+    ///
+    /// `bench compare REV [NAME..]` builds another revision beside this one and measures both in turn: lines-fold, reads, import.
     Bench {
+        #[arg(value_name = "NAME")]
         names: Vec<String>,
         /// How many events the benchmark `rebuild`, and how many records the benchmark `import` takes
         #[arg(long)]
@@ -78,6 +85,9 @@ enum ServersCommand {
         /// Another MariaDB than the system's, as Debian's packages bring it; fetched into .ledger/
         #[arg(long, value_name = "VERSION")]
         mariadb: Option<MariaDbRelease>,
+        /// On another Kafka than the usual one, a series or a release (`4.1`, `4.1.0`); fetched into .ledger/
+        #[arg(long, value_name = "VERSION")]
+        kafka: Option<KafkaRelease>,
     },
     /// Stop them and remove their data
     Stop,
@@ -107,14 +117,16 @@ fn run(command: XtaskCommand) -> Result<()> {
     match command {
         XtaskCommand::Up(arguments) => up::run(&arguments),
         XtaskCommand::Down(arguments) => down::run(&arguments),
-        XtaskCommand::Test { mariadb, cargo_test } => checks::run(mariadb, &cargo_test),
+        XtaskCommand::Test { mariadb, kafka, cargo_test } => checks::run(mariadb, kafka, &cargo_test),
         XtaskCommand::Bench { names, events } => bench::run(&names, events),
         XtaskCommand::Chaos(arguments) => chaos::run(arguments),
         XtaskCommand::Mutants { cargo_mutants } => mutants::run(&cargo_mutants),
         XtaskCommand::Simulate(arguments) => simulate::run(arguments),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),
         XtaskCommand::Supervise(settings) => supervisor::run(&settings),
-        XtaskCommand::Servers(ServersCommand::Start { mariadb }) => by_hand::start(mariadb, &Interrupt::install()?),
+        XtaskCommand::Servers(ServersCommand::Start { mariadb, kafka }) => {
+            by_hand::start(mariadb, kafka, &Interrupt::install()?)
+        }
         XtaskCommand::Servers(ServersCommand::Stop) => by_hand::stop(),
         XtaskCommand::Launch(LaunchArguments { run_dir, name, command }) => {
             let (program, arguments) = command.split_first().context("no program")?;

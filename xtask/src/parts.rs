@@ -10,12 +10,13 @@ use anyhow::{Context, Result};
 
 use crate::addresses::Addresses;
 use crate::credentials::Credentials;
+use crate::gateway;
+use crate::jars::KafkaRelease;
 use crate::kafka::{self, ClusterId, KafkaSettings, Node};
 use crate::mariadb::{self, MariaDbSettings};
 use crate::probe::Probe;
 use crate::process::ProcessCommand;
 use crate::state_dir::StateDir;
-use crate::{gateway, jars};
 
 /// The first order service.
 pub const SERVICE_A: &str = "order-service-a";
@@ -66,7 +67,7 @@ pub fn prepare_servers(state: &StateDir, addresses: &Addresses, credentials: &Cr
     };
     let cluster = ClusterId::random()?;
     let (mariadb_command, kafka_command) = std::thread::scope(|scope| {
-        let kafka = scope.spawn(|| kafka::prepare(state, kafka_settings, &cluster, &jars::folder()));
+        let kafka = scope.spawn(|| kafka::prepare(state, kafka_settings, &cluster, &KafkaRelease::default().folder()));
         let mariadb = mariadb::prepare(state, mariadb_settings, credentials);
         (mariadb, kafka.join())
     });

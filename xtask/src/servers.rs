@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::credentials::Credentials;
 use crate::interrupt::Interrupt;
+use crate::jars::KafkaRelease;
 use crate::kafka::{self, ClusterId, KafkaSettings, Node};
 use crate::mariadb::{self, MariaDbSettings};
 use crate::mariadb_release::MariaDbRelease;
@@ -23,7 +24,7 @@ use crate::process::record::{self, ProcessRecord};
 use crate::progress::Step;
 use crate::server::{BrokerCount, Server};
 use crate::state_dir::StateDir;
-use crate::{atomic_file, jars, parts, ports, repository};
+use crate::{atomic_file, parts, ports, repository};
 
 /// Four Javas at once on two cores that are busy with something else take their time.
 const START_LIMIT: Duration = Duration::from_secs(150);
@@ -45,6 +46,7 @@ pub struct Servers {
     state: StateDir,
     /// One whole node, or a controller and three brokers.
     kafka: Vec<KafkaSettings>,
+    release: KafkaRelease,
     mariadb: MariaDbSettings,
 }
 
@@ -83,6 +85,7 @@ impl Servers {
                 controller_address: address(kafka_port + 1),
                 heap_mib,
             }],
+            release: KafkaRelease::default(),
             mariadb: MariaDbSettings { address: address(mariadb_port), buffer_pool_mib, release: None },
         }
     }
@@ -91,6 +94,13 @@ impl Servers {
     #[must_use]
     pub fn on(mut self, release: Option<MariaDbRelease>) -> Self {
         self.mariadb.release = release;
+        self
+    }
+
+    /// The same with another Kafka than the usual one, where `release` names one.
+    #[must_use]
+    pub fn on_kafka(mut self, release: Option<KafkaRelease>) -> Self {
+        self.release = release.unwrap_or_default();
         self
     }
 
@@ -136,7 +146,7 @@ impl Servers {
         let controller = self.kafka.first().context("there is a Kafka")?.controller_address;
         ports::check_free("Kafka's controller", controller)?;
         ports::check_free("MariaDB", self.mariadb.address)?;
-        let jars = jars::fetch()?;
+        let jars = self.release.fetch()?;
         if let Some(release) = self.mariadb.release {
             release.fetch()?;
         }
@@ -198,7 +208,10 @@ impl Servers {
             }
             Server::Kafka(node) => {
                 let settings = self.kafka.iter().find(|settings| settings.node == node).context("no such node runs")?;
-                (kafka::prepare(&self.state, *settings, &ClusterId::random()?, &jars::folder())?, settings.probe())
+                (
+                    kafka::prepare(&self.state, *settings, &ClusterId::random()?, &self.release.folder())?,
+                    settings.probe(),
+                )
             }
         };
         let mut child = self.spawn(server.name(), &command)?;

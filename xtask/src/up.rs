@@ -17,6 +17,7 @@ use console::style;
 
 use crate::addresses::Addresses;
 use crate::interrupt::Interrupt;
+use crate::jars::KafkaRelease;
 use crate::logs::{self, LogFollower};
 use crate::process::open_log;
 use crate::process::record::{OWN_PROGRAM, ProcessRecord};
@@ -24,7 +25,7 @@ use crate::progress::{self, Step};
 use crate::state_dir::StateDir;
 use crate::supervisor::status::{Failure, PartStatus, Phase, Status};
 use crate::supervisor::{self, Settings};
-use crate::{atomic_file, down, install, jars, lock, parts, ports, repository, table};
+use crate::{atomic_file, down, install, lock, parts, ports, repository, table};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const TAIL_LINES: usize = 25;
@@ -92,7 +93,7 @@ fn prepare(state: &StateDir, arguments: &UpArguments) -> Result<()> {
             link_binaries(state, &repository::binary_dir())?;
         }
     }
-    jars::fetch()?;
+    KafkaRelease::default().fetch()?;
     set_long_logs_aside(state)?;
     arguments.addresses.save(state)
 }

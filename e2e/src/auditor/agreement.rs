@@ -102,8 +102,8 @@ impl Comparison<'_> {
         let is_line =
             |line: &OrderLine| line.product == product && line.quantity == quantity && line.line_status == "released";
         self.tables.orders.get(&at_home).is_some_and(is_line)
-            || self.tables.reservations.iter().any(|(key, row)| {
-                (key.order_id.as_str(), key.line_no, key.partition) == (order_id, line_no, partition)
+            || self.tables.reservations_of(order_id).any(|(key, row)| {
+                (key.line_no, key.partition) == (line_no, partition)
                     && (row.product.as_str(), row.quantity, row.status.as_str()) == (product, quantity, "released")
             })
     }
@@ -120,7 +120,7 @@ impl Comparison<'_> {
         for ((order_id, line_no, partition), times) in &self.given_back {
             // A race may leave two orders under one id, which are at home in two partitions; each gives back its own. So does what a stranger
             // asked for, under an id that is no order's.
-            let lines = self.tables.orders.keys().filter(|key| key.order_id == *order_id && key.line_no == *line_no);
+            let lines = self.tables.lines_of(order_id).filter(|(key, _)| key.line_no == *line_no);
             if *times > lines.count().max(1) {
                 self.found
                     .push(format!("GIVEN BACK {times} TIMES: line {line_no} of {order_id} in partition {partition}"));

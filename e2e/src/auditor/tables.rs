@@ -27,6 +27,26 @@ pub struct Tables {
     pub listed: BTreeMap<(i32, i64), Times>,
 }
 
+impl Tables {
+    /// The lines under an order id, in whichever partition the order is at home.
+    pub fn lines_of<'a>(&'a self, order_id: &str) -> impl Iterator<Item = (&'a OrderKey, &'a OrderLine)> + use<'a> {
+        let order_id = order_id.to_owned();
+        let first = OrderKey { order_id: order_id.clone(), home: i32::MIN, line_no: i64::MIN };
+        self.orders.range(first..).take_while(move |(key, _)| key.order_id == order_id)
+    }
+
+    /// The reservations under an order id.
+    pub fn reservations_of<'a>(
+        &'a self,
+        order_id: &str,
+    ) -> impl Iterator<Item = (&'a ReservationKey, &'a Reservation)> + use<'a> {
+        let order_id = order_id.to_owned();
+        let (home, line_no, partition) = (i32::MIN, i64::MIN, i32::MIN);
+        let first = ReservationKey { order_id: order_id.clone(), home, line_no, partition };
+        self.reservations.range(first..).take_while(move |(key, _)| key.order_id == order_id)
+    }
+}
+
 /// Times of an order, in microseconds since 1970.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {

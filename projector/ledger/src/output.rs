@@ -27,6 +27,22 @@ pub fn print(report: &impl Report, args: OutputArgs) -> std::io::Result<()> {
     write(&text).map(|_| ())
 }
 
+/// Shows `report` in place of what was shown before where people look on, else after it: JSON on one line.
+///
+/// # Errors
+/// As [`print`].
+pub fn redraw(report: &impl Report, args: OutputArgs) -> std::io::Result<ControlFlow<()>> {
+    // Home, what is shown, and away with what is left of what was shown before.
+    let (home, rest) = if std::io::stdout().is_terminal() { ("\x1b[H", "\x1b[J") } else { ("", "") };
+    match format(args) {
+        OutputFormat::Json => line(report, "", args),
+        OutputFormat::Table => {
+            let lines = table(report).replace('\n', if home.is_empty() { "\n" } else { "\x1b[K\n" });
+            write(&format!("{home}{lines}{rest}"))
+        }
+    }
+}
+
 /// As asked, or as fits.
 fn format(args: OutputArgs) -> OutputFormat {
     let default = if std::io::stdout().is_terminal() { OutputFormat::Table } else { OutputFormat::Json };

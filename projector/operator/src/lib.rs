@@ -19,3 +19,4 @@ pub mod rest;
 pub mod status;
 pub mod verify;
 pub mod verify_import;
+pub mod watched_status;

@@ -4,6 +4,7 @@
 
 mod error;
 
+use futures_util::future::LocalBoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -61,7 +62,15 @@ pub struct ProjectionOptions {
 ///
 /// # Errors
 /// Why it did not start, or what made it stop.
-pub async fn run(options: ProjectionOptions, stop: CancellationToken) -> Result<(), ProjectionError> {
+pub fn run(
+    options: ProjectionOptions,
+    stop: CancellationToken,
+) -> LocalBoxFuture<'static, Result<(), ProjectionError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(project(options, stop))
+}
+
+async fn project(options: ProjectionOptions, stop: CancellationToken) -> Result<(), ProjectionError> {
     let metrics = meters::install()?;
     let inspector = LogInspector::new(&options.kafka)?;
     let ProjectionOptions { kafka, database, topics, mixed_folds, .. } = &options;

@@ -7,6 +7,7 @@ use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use ledger_store::positions::{self, StoredPosition};
 use ledger_store::{FOLD_VERSION, StoreError};
 
+use super::counts::{self, Counts};
 use super::error::StatusError;
 use super::generations::{self, Known};
 use super::left::Knowledge;
@@ -39,6 +40,19 @@ impl StatusReader {
         connection.close().await;
         let reader = self.clone();
         ask(move || reader.of_positions(&stored, known)).await
+    }
+
+    /// As [`Self::read`], and counts what else stands in the tables.
+    ///
+    /// # Errors
+    /// [`StatusError`].
+    pub async fn read_with_counts(&self) -> Result<(Status, Counts), StatusError> {
+        let mut connection = ledger_database::connect(&self.database).await?;
+        let (stored, known) = of_tables(&mut connection, &self.topic).await?;
+        let counts = counts::read(&mut connection).await?;
+        connection.close().await;
+        let reader = self.clone();
+        Ok((ask(move || reader.of_positions(&stored, known)).await?, counts))
     }
 
     /// Adds the ends of the partitions, which are read after the positions, and so not before them. Blocks.

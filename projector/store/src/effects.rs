@@ -1,8 +1,7 @@
-//! The part of a transaction that every store has: the compare-and-set, then the rows. Whoever calls it has begun the
-//! transaction, and commits or rolls back.
+//! The part of a transaction that every store has: the compare-and-set, then the rows. Whoever calls it
+//! commits or rolls back.
 
 use ledger_database::{Tables, Watched};
-use ledger_failpoints::FailPoint;
 use ledger_fold::{PartitionState, Prior};
 use sqlx::Executor;
 
@@ -10,10 +9,12 @@ use crate::batch::{Ids, Loaded, PartitionBatch, Standing};
 use crate::dead_letters::DeadLetterStatements;
 use crate::error::{StoreError, at};
 use crate::open_orders::OpenOrderStatements;
+use crate::outbox_rows;
 use crate::positions::{Move, MoveStatements, PositionStatements};
 use crate::prior::PriorStatements;
 use crate::reservations::ReservationStatements;
-use crate::rows::{Inserted, RowStatements};
+use crate::rows::RowStatements;
+use crate::script::{Halt, Script};
 use crate::stock::StockStatements;
 
 /// What the steps came to.
@@ -24,6 +25,13 @@ pub enum Steps {
     Missed(Vec<i32>),
     /// A unique key objects to an id of the batch. To be rolled back.
     IdKnown,
+}
+
+/// Whether what a batch has to publish is written. Only the live store has an outbox; a rebuild's store cannot publish anything by construction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outbox {
+    Written,
+    None,
 }
 
 /// The statements on one set of tables, for the positions of one topic.
@@ -57,51 +65,61 @@ impl EffectStatements {
         }
     }
 
-    /// Moves the positions, then writes the rows: the order that INV-1 rests on. One function per writing step.
+    /// Begins the transaction, moves the positions, then writes the rows: the order that INV-1 rests on. One function per writing step.
     ///
     /// # Errors
     /// The database's. The transaction must then be rolled back, whatever the error.
-    pub async fn write(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
-        let missed = self.move_positions(connection, batch).await?;
-        if !missed.is_empty() {
-            return Ok(Steps::Missed(missed));
-        }
-        if self.rows.insert_orders(connection, batch).await? == Inserted::IdKnown {
-            return Ok(Steps::IdKnown);
-        }
-        if self.rows.insert_movements(connection, batch).await? == Inserted::IdKnown {
-            return Ok(Steps::IdKnown);
-        }
-        if self.reservations.insert_reservations(connection, batch).await? == Inserted::IdKnown {
-            return Ok(Steps::IdKnown);
-        }
-        self.rows.change_orders(connection, batch).await?;
-        self.reservations.change_reservations(connection, batch).await?;
-        // In this order: an order that was pending and is held is in both lists.
-        self.open_orders.remove_open(connection, batch).await?;
-        self.open_orders.add_open(connection, batch).await?;
-        self.stock.write_stock(connection, batch).await?;
-        self.dead_letters.insert_dead_letters(connection, batch).await?;
-        Ok(Steps::Done)
-    }
-
-    /// The compare-and-set of each partition (INV-1); gives those that somebody else moved.
-    async fn move_positions(
+    pub(crate) async fn write(
         &self,
         connection: &mut Watched,
         batch: &[PartitionBatch<'_>],
-    ) -> Result<Vec<i32>, StoreError> {
-        let mut missed = Vec::new();
-        for PartitionBatch { generation, effects, .. } in batch {
-            let (partition, from, to) = (effects.partition, effects.from_offset, effects.next_offset);
-            let step = Move { partition, generation: *generation, from, to };
-            if self.moves.compare_and_set(connection, &self.topic, step).await? {
-                ledger_failpoints::reach(FailPoint::StorePositionMoved);
-            } else {
-                missed.push(partition);
-            }
+        outbox: Outbox,
+    ) -> Result<Steps, StoreError> {
+        let missed = self.begin(connection, batch).await?;
+        if !missed.is_empty() {
+            return Ok(Steps::Missed(missed));
         }
-        Ok(missed)
+        let mut script = Script::on(connection);
+        match self.gather(&mut script, batch, outbox).await {
+            Ok(()) => {}
+            Err(Halt::IdKnown) => return Ok(Steps::IdKnown),
+            Err(Halt::Failed(error)) => return Err(error),
+        }
+        match script.finish().await {
+            Ok(()) => Ok(Steps::Done),
+            Err(Halt::IdKnown) => Ok(Steps::IdKnown),
+            Err(Halt::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Every writing step, in order.
+    async fn gather(&self, script: &mut Script<'_>, batch: &[PartitionBatch<'_>], outbox: Outbox) -> Result<(), Halt> {
+        self.rows.insert_orders(script, batch).await?;
+        self.rows.insert_movements(script, batch).await?;
+        self.reservations.insert_reservations(script, batch).await?;
+        self.rows.change_orders(script, batch).await?;
+        self.reservations.change_reservations(script, batch).await?;
+        // In this order: an order that was pending and is held is in both lists.
+        self.open_orders.remove_open(script, batch).await?;
+        self.open_orders.add_open(script, batch).await?;
+        self.stock.write_stock(script, batch).await?;
+        self.dead_letters.insert_dead_letters(script, batch).await?;
+        match outbox {
+            Outbox::Written => outbox_rows::write(script, batch).await,
+            Outbox::None => Ok(()),
+        }
+    }
+
+    /// The compare-and-set of each partition (INV-1) in a new transaction; gives those that somebody else moved.
+    async fn begin(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Vec<i32>, StoreError> {
+        let step = |PartitionBatch { generation, effects, .. }: &PartitionBatch<'_>| Move {
+            partition: effects.partition,
+            generation: *generation,
+            from: effects.from_offset,
+            to: effects.next_offset,
+        };
+        let moves: Vec<Move> = batch.iter().map(step).collect();
+        self.moves.begin(connection, &self.topic, &moves).await
     }
 
     /// Position, stock and open orders of a partition, in one snapshot.

@@ -4,8 +4,8 @@
 //! The live store ([`live`]) also writes the outbox. What every store shares is in [`effects`] and [`transaction`]: the
 //! statements take the names of their tables, so that a rebuild can write others, with a store that has no outbox.
 //!
-//! Reading order: [`batch`] and [`contract`], [`transaction`] (begin, commit, roll back: once for every store), [`effects`],
-//! [`live`], [`shadow`]; [`rows`], [`reservations`], [`open_orders`], [`stock`] (from values to rows) and [`row_values`] (and back), [`outbox`]
+//! Reading order: [`batch`] and [`contract`], [`transaction`] (commit, roll back: once for every store), [`effects`],
+//! [`live`], [`shadow`]; `script` (many statements, one round trip), [`rows`], [`reservations`], [`open_orders`], [`stock`] (from values to rows) and [`row_values`] (and back), [`outbox`]
 //! (what is published),
 //! [`positions`], [`generations`] (what is known of sets of tables); [`log_check`] (which log is refused).
 
@@ -28,6 +28,7 @@ pub mod prior;
 pub mod reservations;
 pub mod row_values;
 pub mod rows;
+mod script;
 pub mod shadow;
 pub mod stock;
 pub mod transaction;

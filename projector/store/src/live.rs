@@ -5,22 +5,20 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use ledger_database::DatabaseUrl;
-use ledger_database::{Tables, Watched};
+use ledger_database::Tables;
 use ledger_fold::Prior;
 
 use crate::batch::{Ids, Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
-use crate::effects::{EffectStatements, Steps};
+use crate::effects::{EffectStatements, Outbox};
 use crate::error::StoreError;
 use crate::fold_version::MixedFolds;
-use crate::outbox_rows::OutboxStatements;
-use crate::transaction::{Session, begin};
+use crate::transaction::Session;
 
 /// The projector's store.
 pub struct LiveStore {
     session: Session,
     effects: EffectStatements,
-    outbox: OutboxStatements,
     mixed: MixedFolds,
 }
 
@@ -28,17 +26,7 @@ impl LiveStore {
     /// A store of the positions of `topic`. It connects when it is first used.
     pub fn new(url: DatabaseUrl, topic: &str, mixed: MixedFolds) -> Self {
         let effects = EffectStatements::new(&Tables::live(), topic);
-        Self { session: Session::new(url), effects, outbox: OutboxStatements::new(), mixed }
-    }
-
-    /// Everything of a transaction but its COMMIT.
-    async fn steps(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
-        begin(connection).await?;
-        let steps = self.effects.write(connection, batch).await?;
-        if matches!(steps, Steps::Done) {
-            self.outbox.write(connection, batch).await?;
-        }
-        Ok(steps)
+        Self { session: Session::new(url), effects, mixed }
     }
 }
 
@@ -55,7 +43,7 @@ impl Store for LiveStore {
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
         let mut connection = self.session.take().await?;
-        let steps = self.steps(&mut connection, batch).await;
+        let steps = self.effects.write(&mut connection, batch, Outbox::Written).await;
         self.session.settle(connection, steps).await
     }
 

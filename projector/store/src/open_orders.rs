@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use ledger_database::statements::Shaped;
+use ledger_database::literals::Literals;
 use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_fold::OpenOrder;
 use ledger_schema::{OrderId, Status};
-use sqlx::mysql::MySqlArguments;
 use sqlx::types::Uuid;
-use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::{OpenCounts, PartitionBatch};
 use crate::error::{StoreError, at};
 use crate::rows::of_all;
+use crate::script::{Affects, Halt, Script, Step};
 
-/// Rows that one statement removes, in two sizes: most batches end few orders.
-const REMOVED_AT_ONCE: [usize; 2] = [4, 64];
+/// Most rows that one statement removes.
+const REMOVED_AT_ONCE: usize = 64;
 const STATUSES: [Status; 2] = [Status::Pending, Status::Held];
 
 /// Orders that are read at once.
@@ -28,9 +28,8 @@ pub const PAGE: usize = 1000;
 /// The statements on one table of open orders.
 #[derive(Debug, Clone)]
 pub struct OpenOrderStatements {
-    insert: Shaped,
-    /// By status and size.
-    remove: [[SqlStr; 2]; 2],
+    table: String,
+    insert: String,
     count: SqlStr,
     /// By status.
     due: [SqlStr; 2],
@@ -42,12 +41,8 @@ impl OpenOrderStatements {
         let table = &tables.open_orders;
         let of_status = |text: fn(&str, &str) -> String| STATUSES.map(|status| shared(text(table, status.as_str())));
         Self {
-            insert: Shaped::new(
-                &format!("INSERT INTO {table} (kafka_partition, status, due_at, order_id) VALUES"),
-                "(?, ?, ?, ?)",
-                "",
-            ),
-            remove: STATUSES.map(|status| REMOVED_AT_ONCE.map(|rows| shared(removal(table, status, rows)))),
+            table: table.clone(),
+            insert: format!("INSERT INTO {table} (kafka_partition, status, due_at, order_id) VALUES"),
             count: shared(format!("SELECT status, COUNT(*) FROM {table} WHERE kafka_partition = ? GROUP BY status")),
             // From where the page before it ended. One range of the key: `due_at` twice, and of those with the very time of the
             // last one the ids after it.
@@ -67,28 +62,16 @@ impl OpenOrderStatements {
     /// partition since: the compare-and-set hit.
     ///
     /// # Errors
-    /// The database's, or [`StoreError::OpenOrdersGone`].
-    pub async fn remove_open(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
+    /// Why the batch goes no further; [`StoreError::OpenOrdersGone`] among them.
+    pub(crate) async fn remove_open(&self, script: &mut Script<'_>, batch: &[PartitionBatch<'_>]) -> Result<(), Halt> {
         let rows = of_all(batch, |batch| &batch.effects.open_orders.removed);
-        for (status, texts) in STATUSES.iter().zip(&self.remove) {
-            let rows: Vec<_> = rows.iter().filter(|(_, open)| open.status == *status).collect();
-            for rows in rows.chunks(REMOVED_AT_ONCE[1]) {
-                let size = usize::from(rows.len() > REMOVED_AT_ONCE[0]);
-                // One text whatever their number, so that it is prepared once: the last key fills up.
-                let filling = rows.last().into_iter().cycle().take(REMOVED_AT_ONCE[size] - rows.len());
-                let mut arguments = MySqlArguments::default();
-                for (partition, open) in rows.iter().chain(filling) {
-                    bind_key(&mut arguments, *partition, open)
-                        .map_err(|error| at(REMOVING)(sqlx::Error::Encode(error)))?;
-                }
-                let removed = sqlx::query_with(texts[size].clone(), arguments).execute(&mut *connection).await;
-                let removed = removed.map_err(at(REMOVING))?.rows_affected();
-                ledger_failpoints::reach(FailPoint::StoreOpenRemoved);
-                let expected = rows.len();
-                if usize::try_from(removed) != Ok(expected) {
-                    let partition = rows[0].0;
-                    return Err(StoreError::OpenOrdersGone { partition, status: status.as_str(), expected, removed });
-                }
+        for status in STATUSES {
+            let rows: Vec<_> = rows.iter().filter(|(_, open)| open.status == status).collect();
+            for rows in rows.chunks(REMOVED_AT_ONCE) {
+                let affects = Affects { rows: rows.len(), partition: rows[0].0, status: status.as_str() };
+                let step = Step::new("removing open orders", FailPoint::StoreOpenRemoved);
+                let step = Step { affects: Some(affects), ..step };
+                script.statement(step, |literals| removal(literals, &self.table, status, rows)).await?;
             }
         }
         Ok(())
@@ -97,12 +80,11 @@ impl OpenOrderStatements {
     /// Adds orders that are open now.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn add_open(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
+    /// Why the batch goes no further.
+    pub(crate) async fn add_open(&self, script: &mut Script<'_>, batch: &[PartitionBatch<'_>]) -> Result<(), Halt> {
+        let step = Step::new("adding open orders", FailPoint::StoreOpenAdded);
         let rows = of_all(batch, |batch| &batch.effects.open_orders.added);
-        let done =
-            self.insert.execute(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreOpenAdded)).await;
-        done.map_err(at("adding open orders"))
+        script.rows(step, (&self.insert, ""), &rows, write).await
     }
 
     /// How many are open in a partition. Reads all of them: for whoever takes a partition over.
@@ -153,8 +135,6 @@ impl OpenOrderStatements {
     }
 }
 
-const REMOVING: &str = "removing open orders";
-
 fn index_of(status: Status) -> usize {
     usize::from(status == Status::Held)
 }
@@ -166,25 +146,21 @@ fn shared(text: String) -> SqlStr {
 /// A join in this order looks each key up in the primary key, and locks that row alone; the same keys in a WHERE make the server scan
 /// the table while it is small, and wait for every other writer. The status is a constant: a text in a column of its own would be
 /// compared with the ENUM by converting each row's.
-fn removal(table: &str, status: Status, rows: usize) -> String {
-    let key = "SELECT CAST(? AS SIGNED) AS kafka_partition, CAST(? AS DATETIME(6)) AS due_at, CAST(? AS BINARY(16)) AS order_id";
-    let keys = vec![key; rows].join(" UNION ALL ");
-    format!(
-        "DELETE {table} FROM ({keys}) gone STRAIGHT_JOIN {table} ON {table}.kafka_partition = gone.kafka_partition \
-         AND {table}.status = '{}' AND {table}.due_at = gone.due_at AND {table}.order_id = gone.order_id",
+fn removal(literals: &mut Literals, table: &str, status: Status, rows: &[&(i32, &OpenOrder)]) {
+    literals.sql("DELETE ").sql(table).sql(" FROM (");
+    for (nth, (partition, open)) in rows.iter().enumerate() {
+        literals.sql(if nth == 0 { "SELECT CAST" } else { " UNION ALL SELECT CAST" });
+        literals.begin_row().number(*partition).sql(" AS SIGNED").end_row().sql(" AS kafka_partition, CAST");
+        literals.begin_row().time(open.due_at).sql(" AS DATETIME(6)").end_row().sql(" AS due_at, CAST");
+        literals.begin_row().id(open.order_id.as_uuid()).sql(" AS BINARY(16)").end_row().sql(" AS order_id");
+    }
+    literals.sql(&format!(
+        ") gone STRAIGHT_JOIN {table} ON {table}.kafka_partition = gone.kafka_partition AND {table}.status = '{}' \
+         AND {table}.due_at = gone.due_at AND {table}.order_id = gone.order_id",
         status.as_str()
-    )
+    ));
 }
 
-fn bind_key(arguments: &mut MySqlArguments, partition: i32, open: &OpenOrder) -> Result<(), sqlx::error::BoxDynError> {
-    arguments.add(partition)?;
-    arguments.add::<DateTime<Utc>>(open.due_at)?;
-    arguments.add(open.order_id.as_uuid())
-}
-
-fn bind(arguments: &mut MySqlArguments, (partition, open): &(i32, &OpenOrder)) -> Result<(), sqlx::error::BoxDynError> {
-    arguments.add(partition)?;
-    arguments.add(open.status.as_str())?;
-    arguments.add::<DateTime<Utc>>(open.due_at)?;
-    arguments.add(open.order_id.as_uuid())
+fn write(literals: &mut Literals, (partition, open): &(i32, &OpenOrder)) {
+    literals.number(*partition).text(open.status.as_str()).time(open.due_at).id(open.order_id.as_uuid());
 }

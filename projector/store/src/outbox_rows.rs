@@ -1,15 +1,15 @@
 //! The outbox's rows on the writer's side: one per batch and partition. Only the live store has it; a rebuild's store cannot
 //! publish anything by construction. Read next: `outbox/`, what a row holds; the projector's `relay/rows.rs`, who reads them.
 
-use ledger_database::Watched;
-use ledger_database::statements::{Shaped, cut_by_bytes};
+use ledger_database::literals::Literals;
 use ledger_failpoints::FailPoint;
-use sqlx::Arguments;
 use sqlx::mysql::MySqlArguments;
+use sqlx::{Arguments, SqlStr};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
 use crate::outbox;
+use crate::script::{Halt, Script, Step};
 
 /// An outbox row of one partition.
 struct OutboxRow {
@@ -21,34 +21,42 @@ struct OutboxRow {
     entries: Vec<u8>,
 }
 
-/// The statement on the outbox.
-#[derive(Debug, Clone)]
-pub(super) struct OutboxStatements {
-    replace: Shaped,
+/// Beyond so many bytes a row is sent by itself, as bytes: as text it would be twice as long.
+const LARGE: usize = 64 * 1024;
+const STEP: Step = Step::new("writing the outbox", FailPoint::StoreOutbox);
+
+/// REPLACE, not INSERT: where positions were restored with their tables, the same interval may be folded again while its row is still
+/// here, unpublished. Both rows are of the same generation and the same state, so they are equal.
+const REPLACE: &str =
+    "REPLACE INTO outbox (kafka_partition, generation, first_offset, next_offset, entry_count, entries) VALUES";
+const REPLACE_LARGE: &str = "REPLACE INTO outbox (kafka_partition, generation, first_offset, next_offset, entry_count, entries) \
+    VALUES (?, ?, ?, ?, ?, ?)";
+
+/// Writes one row per partition that has something to publish (INV-6).
+///
+/// # Errors
+/// Why the batch goes no further; [`StoreError::Encode`] among them.
+pub(super) async fn write(script: &mut Script<'_>, batch: &[PartitionBatch<'_>]) -> Result<(), Halt> {
+    let rows = batch.iter().filter_map(|one| outbox_row(one).transpose());
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let (large, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.entries.len() > LARGE);
+    script.rows(STEP, (REPLACE, ""), &rows, write_row).await?;
+    for row in &large {
+        let mut values = MySqlArguments::default();
+        bind(&mut values, row).map_err(|cause| at(STEP.name)(sqlx::Error::Encode(cause)))?;
+        script.prepared(STEP, SqlStr::from_static(REPLACE_LARGE), values).await?;
+    }
+    Ok(())
 }
 
-impl OutboxStatements {
-    pub(super) fn new() -> Self {
-        // REPLACE, not INSERT: where positions were restored with their tables, the same interval may be folded again while
-        // its row is still here, unpublished. Both rows are of the same generation and the same state, so they are equal.
-        let before = "REPLACE INTO outbox (kafka_partition, generation, first_offset, next_offset, entry_count, entries) \
-             VALUES";
-        Self { replace: Shaped::new(before, "(?, ?, ?, ?, ?, ?)", "") }
-    }
-
-    /// One row per partition that has something to publish (INV-6).
-    ///
-    /// # Errors
-    /// The database's, or [`StoreError::Encode`].
-    pub(super) async fn write(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
-        let rows = batch.iter().filter_map(|one| outbox_row(one).transpose()).collect::<Result<Vec<_>, _>>()?;
-        for rows in cut_by_bytes(&rows, |row| row.entries.len()) {
-            let done =
-                self.replace.execute(connection, rows, bind, || ledger_failpoints::reach(FailPoint::StoreOutbox)).await;
-            done.map_err(at("writing the outbox"))?;
-        }
-        Ok(())
-    }
+fn write_row(literals: &mut Literals, row: &OutboxRow) {
+    literals
+        .number(row.partition)
+        .number(row.generation)
+        .number(row.first_offset)
+        .number(row.next_offset)
+        .number(row.entry_count)
+        .bytes(&row.entries);
 }
 
 fn outbox_row(batch: &PartitionBatch<'_>) -> Result<Option<OutboxRow>, StoreError> {

@@ -1,117 +1,114 @@
 //! The rows of orders and movements: those that a batch adds, and orders that it changes. Shared by every store. Each function is
 //! one writing step. Read next: `reservations.rs`, `open_orders.rs`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use ledger_database::Tables;
-use ledger_database::statements::Shaped;
-use ledger_database::{Fault, Watched, fault_of};
+use ledger_database::literals::Literals;
+use ledger_database::statements::placeholders;
 use ledger_failpoints::FailPoint;
 use ledger_fold::{MovementRow, OrderRow};
 use ledger_schema::{Line, LineNo};
-use sqlx::Arguments;
 use sqlx::mysql::MySqlArguments;
+use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::PartitionBatch;
-use crate::error::{StoreError, at};
-
-type Bound = Result<(), sqlx::error::BoxDynError>;
+use crate::error::at;
+use crate::script::{Halt, Script, Step};
 
 /// The statements on the orders and movements of one set of tables.
 #[derive(Debug, Clone)]
 pub struct RowStatements {
-    orders: Shaped,
-    changed_orders: Shaped,
-    movements: Shaped,
+    orders: String,
+    /// The same for so many rows as [`BULK`] says.
+    orders_in_bulk: [SqlStr; BULK.len()],
+    movements: String,
 }
 
-/// Whether rows went in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inserted {
-    All,
-    /// A unique key objects: an id stands before. The transaction must be rolled back.
-    IdKnown,
-}
+/// Rows of orders that are sent as a prepared statement: of many, the server's reading of their text is a fifth of its work (measured over a
+/// backlog: 0.81 of the orders/s). The largest times the columns stays far below the 65,535 placeholders of the protocol.
+const BULK: [usize; 3] = [512, 256, 128];
+const ORDER_COLUMNS: usize = 16;
+const INSERTING: &str = "inserting orders";
+
+/// Rows that were looked up, and that nobody else has changed since: the compare-and-set hit. The primary key is the table's only unique one,
+/// so that nothing else can fire the update.
+const CHANGE_ORDERS: &str = " ON DUPLICATE KEY UPDATE status = VALUES(status), reason = VALUES(reason), \
+    line_status = VALUES(line_status)";
 
 impl RowStatements {
     pub fn new(tables: &Tables) -> Self {
-        let insert = format!(
+        let orders = format!(
             "INSERT INTO {} (order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, unit_price, \
              total_price, currency, status, reason, line_status, expires_at, placed_at, listed_at) VALUES",
             tables.orders
         );
-        let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let row = format!("({})", placeholders(ORDER_COLUMNS));
+        // Shared, so that an execution only counts a reference.
+        let bulk = |rows| Arc::<str>::from(format!("{orders} {}", vec![row.as_str(); rows].join(", ")));
         Self {
-            // A plain INSERT, so that an id that was there before is an error and not a silent change.
-            orders: Shaped::new(&insert, row, ""),
-            // Rows that were looked up, and that nobody else has changed since: the compare-and-set hit. The primary key is the
-            // table's only unique one, so that nothing else can fire the update.
-            changed_orders: Shaped::new(
-                &insert,
-                row,
-                " ON DUPLICATE KEY UPDATE status = VALUES(status), reason = VALUES(reason), \
-                 line_status = VALUES(line_status)",
-            ),
-            movements: Shaped::new(
-                &format!(
-                    "INSERT INTO {} (movement_id, kafka_partition, kafka_offset, product_id, kind, delta, status, \
-                     reason, note, occurred_at) VALUES",
-                    tables.stock_movements
-                ),
-                "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                "",
+            orders_in_bulk: BULK.map(|rows| AssertSqlSafe(bulk(rows)).into_sql_str()),
+            orders,
+            movements: format!(
+                "INSERT INTO {} (movement_id, kafka_partition, kafka_offset, product_id, kind, delta, status, reason, note, \
+                 occurred_at) VALUES",
+                tables.stock_movements
             ),
         }
     }
 
-    /// Inserts the orders of all partitions of the batch.
+    /// Inserts the orders of all partitions of the batch: by a plain INSERT, so that an id that was there before is an error and not a silent
+    /// change.
     ///
     /// # Errors
-    /// The database's, but for a known id.
-    pub async fn insert_orders(
+    /// Why the batch goes no further.
+    pub(crate) async fn insert_orders(
         &self,
-        connection: &mut Watched,
+        script: &mut Script<'_>,
         batch: &[PartitionBatch<'_>],
-    ) -> Result<Inserted, StoreError> {
-        let rows = lines(batch, |batch| &batch.effects.orders);
-        let done = self
-            .orders
-            .execute(connection, &rows, bind_line, || ledger_failpoints::reach(FailPoint::StoreOrders))
-            .await;
-        inserted(done, "inserting orders")
+    ) -> Result<(), Halt> {
+        let step = Step::adding(INSERTING, FailPoint::StoreOrders);
+        let lines = lines(batch, |batch| &batch.effects.orders);
+        let mut rows = lines.as_slice();
+        for (count, text) in BULK.iter().zip(&self.orders_in_bulk) {
+            while let Some(bulk) = rows.split_off(..*count) {
+                let mut values = MySqlArguments::default();
+                values.reserve(count * ORDER_COLUMNS, count * 160);
+                let bound = bulk.iter().try_for_each(|line| bind_line(&mut values, line));
+                bound.map_err(|cause| at(INSERTING)(sqlx::Error::Encode(cause)))?;
+                script.prepared(step, text.clone(), values).await?;
+            }
+        }
+        script.rows(step, (&self.orders, ""), rows, write_line).await
     }
 
     /// Changes where orders and their lines stand.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn change_orders(
+    /// Why the batch goes no further.
+    pub(crate) async fn change_orders(
         &self,
-        connection: &mut Watched,
+        script: &mut Script<'_>,
         batch: &[PartitionBatch<'_>],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Halt> {
+        let step = Step::new("changing orders", FailPoint::StoreChangedOrders);
         let rows = lines(batch, |batch| &batch.effects.changed_orders);
-        let done = self
-            .changed_orders
-            .execute_filled(connection, &rows, bind_line, || ledger_failpoints::reach(FailPoint::StoreChangedOrders))
-            .await;
-        done.map_err(at("changing orders"))
+        script.rows(step, (&self.orders, CHANGE_ORDERS), &rows, write_line).await
     }
 
     /// Inserts the receipts and adjustments of all partitions of the batch.
     ///
     /// # Errors
-    /// The database's, but for a known id.
-    pub async fn insert_movements(
+    /// Why the batch goes no further.
+    pub(crate) async fn insert_movements(
         &self,
-        connection: &mut Watched,
+        script: &mut Script<'_>,
         batch: &[PartitionBatch<'_>],
-    ) -> Result<Inserted, StoreError> {
+    ) -> Result<(), Halt> {
+        let step = Step::adding("inserting movements", FailPoint::StoreMovements);
         let rows: Vec<(i32, &MovementRow)> = of_all(batch, |batch| &batch.effects.movements);
-        let done = self
-            .movements
-            .execute(connection, &rows, bind_movement, || ledger_failpoints::reach(FailPoint::StoreMovements))
-            .await;
-        inserted(done, "inserting movements")
+        script.rows(step, (&self.movements, ""), &rows, write_movement).await
     }
 }
 
@@ -120,14 +117,6 @@ pub(crate) fn of_all<'a, T>(
     rows: impl Fn(&'a PartitionBatch<'_>) -> &'a [T],
 ) -> Vec<(i32, &'a T)> {
     batch.iter().flat_map(|one| rows(one).iter().map(|row| (one.effects.partition, row))).collect()
-}
-
-pub(crate) fn inserted(result: Result<(), sqlx::Error>, step: &'static str) -> Result<Inserted, StoreError> {
-    match result {
-        Ok(()) => Ok(Inserted::All),
-        Err(error) if fault_of(&error) == Fault::DuplicateKey => Ok(Inserted::IdKnown),
-        Err(error) => Err(at(step)(error)),
-    }
 }
 
 /// A row of `orders`: one line.
@@ -153,7 +142,29 @@ fn lines<'a>(
     rows
 }
 
-fn bind_line(arguments: &mut MySqlArguments, line: &LineRow<'_>) -> Bound {
+fn write_line(literals: &mut Literals, line: &LineRow<'_>) {
+    let LineRow { partition, row, line_no, line } = line;
+    let OrderRow { order, state, .. } = row;
+    literals
+        .id(order.order_id().as_uuid())
+        .number(*partition)
+        .number(line_no.get())
+        .number(row.offset)
+        .text(order.user_id().as_str())
+        .text(line.product_id().as_str())
+        .number(line.quantity().get())
+        .number(line.unit_price().get())
+        .number(line.total_price().get())
+        .optional_text(order.terms().currency.as_ref().map(|currency| currency.as_str()))
+        .text(state.status().as_str())
+        .optional_text(state.reason_of(*line_no).map(|reason| reason.as_str()))
+        .text(state.line(*line_no).status().as_str())
+        .optional_time(order.expires_at())
+        .time(order.placed_at())
+        .time(row.listed_at);
+}
+
+fn bind_line(arguments: &mut MySqlArguments, line: &LineRow<'_>) -> Result<(), sqlx::error::BoxDynError> {
     let LineRow { partition, row, line_no, line } = line;
     let OrderRow { order, state, .. } = row;
     arguments.add(order.order_id().as_uuid())?;
@@ -174,16 +185,17 @@ fn bind_line(arguments: &mut MySqlArguments, line: &LineRow<'_>) -> Bound {
     arguments.add::<DateTime<Utc>>(row.listed_at)
 }
 
-fn bind_movement(arguments: &mut MySqlArguments, (partition, row): &(i32, &MovementRow)) -> Bound {
+fn write_movement(literals: &mut Literals, (partition, row): &(i32, &MovementRow)) {
     let movement = &row.movement;
-    arguments.add(movement.movement_id().as_uuid())?;
-    arguments.add(partition)?;
-    arguments.add(row.offset)?;
-    arguments.add(movement.product_id().as_str())?;
-    arguments.add(movement.kind_word())?;
-    arguments.add(movement.delta().get())?;
-    arguments.add(row.decision.status().as_str())?;
-    arguments.add(row.decision.reason().map(|reason| reason.as_str()))?;
-    arguments.add(movement.note().map(|note| note.as_str()))?;
-    arguments.add::<DateTime<Utc>>(movement.occurred_at())
+    literals
+        .id(movement.movement_id().as_uuid())
+        .number(*partition)
+        .number(row.offset)
+        .text(movement.product_id().as_str())
+        .text(movement.kind_word())
+        .number(movement.delta().get())
+        .text(row.decision.status().as_str())
+        .optional_text(row.decision.reason().map(|reason| reason.as_str()))
+        .optional_text(movement.note().map(|note| note.as_str()))
+        .time(movement.occurred_at());
 }

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use ledger_database::DatabaseUrl;
-use ledger_database::{Tables, Watched};
+use ledger_database::Tables;
 use ledger_fold::Prior;
 
 use crate::batch::{Ids, Loaded, PartitionBatch, Standing, Written};
 use crate::contract::Store;
-use crate::effects::{EffectStatements, Steps};
+use crate::effects::{EffectStatements, Outbox};
 use crate::error::StoreError;
-use crate::transaction::{Session, begin};
+use crate::transaction::Session;
 
 /// Rows that were committed, counted by every store that shares it.
 #[derive(Debug, Default)]
@@ -60,12 +60,6 @@ impl ShadowStore {
         let effects = EffectStatements::new(&Tables::of_generation(generation), topic);
         Self { session: Session::new(url), effects, tally }
     }
-
-    /// Everything of a transaction but its COMMIT.
-    async fn steps(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Steps, StoreError> {
-        begin(connection).await?;
-        self.effects.write(connection, batch).await
-    }
 }
 
 #[async_trait]
@@ -79,7 +73,7 @@ impl Store for ShadowStore {
 
     async fn write(&mut self, batch: &[PartitionBatch<'_>]) -> Result<Written, StoreError> {
         let mut connection = self.session.take().await?;
-        let steps = self.steps(&mut connection, batch).await;
+        let steps = self.effects.write(&mut connection, batch, Outbox::None).await;
         let written = self.session.settle(connection, steps).await;
         match &written {
             Ok(Written::Committed) => self.tally.add(batch),

@@ -2,24 +2,29 @@
 
 use std::sync::Arc;
 
-use ledger_database::statements::Shaped;
+use ledger_database::literals::Literals;
 use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
 use ledger_fold::{Level, StockRow};
 use ledger_schema::ProductId;
-use sqlx::mysql::MySqlArguments;
-use sqlx::{Arguments, AssertSqlSafe, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::PartitionBatch;
 use crate::error::{StoreError, at};
+use crate::script::{Halt, Script, Step};
 
 /// Products read per statement, so that memory holds one page of rows at a time.
 const PAGE: usize = 10_000;
 
+/// The product id is the table's only unique key, so that nothing else can fire the update. The partition is left alone: it follows from the
+/// product id, and its index would be touched.
+const CHANGE: &str = " ON DUPLICATE KEY UPDATE available = VALUES(available), held = VALUES(held), \
+    kafka_offset = VALUES(kafka_offset)";
+
 /// The statements on one table of stock.
 #[derive(Debug, Clone)]
 pub struct StockStatements {
-    write: Shaped,
+    insert: String,
     page: SqlStr,
 }
 
@@ -27,13 +32,7 @@ impl StockStatements {
     pub fn new(tables: &Tables) -> Self {
         let table = &tables.stock;
         Self {
-            // The product id is the table's only unique key, so that nothing else can fire the update. The partition is
-            // left alone: it follows from the product id, and its index would be touched.
-            write: Shaped::new(
-                &format!("INSERT INTO {table} (product_id, available, held, kafka_partition, kafka_offset) VALUES"),
-                "(?, ?, ?, ?, ?)",
-                " ON DUPLICATE KEY UPDATE available = VALUES(available), held = VALUES(held), kafka_offset = VALUES(kafka_offset)",
-            ),
+            insert: format!("INSERT INTO {table} (product_id, available, held, kafka_partition, kafka_offset) VALUES"),
             page: AssertSqlSafe(Arc::<str>::from(format!(
                 "SELECT product_id, available, held FROM {table} WHERE kafka_partition = ? AND product_id > ? \
                  ORDER BY product_id LIMIT {PAGE}"
@@ -45,16 +44,13 @@ impl StockStatements {
     /// Writes each changed product once, with its last value.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn write_stock(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<(), StoreError> {
+    /// Why the batch goes no further.
+    pub(crate) async fn write_stock(&self, script: &mut Script<'_>, batch: &[PartitionBatch<'_>]) -> Result<(), Halt> {
         let effects = batch.iter().map(|one| &one.effects);
         let rows: Vec<(i32, &StockRow)> =
             effects.flat_map(|effects| effects.stock.iter().map(|row| (effects.partition, row))).collect();
-        let done = self
-            .write
-            .execute_filled(connection, &rows, bind, || ledger_failpoints::reach(FailPoint::StoreStock))
-            .await;
-        done.map_err(at("writing stock"))
+        let step = Step::new("writing stock", FailPoint::StoreStock);
+        script.rows(step, (&self.insert, CHANGE), &rows, write).await
     }
 
     /// All products of a partition.
@@ -88,10 +84,11 @@ impl StockStatements {
     }
 }
 
-fn bind(arguments: &mut MySqlArguments, (partition, row): &(i32, &StockRow)) -> Result<(), sqlx::error::BoxDynError> {
-    arguments.add(row.product_id.as_str())?;
-    arguments.add(row.level.available)?;
-    arguments.add(row.level.held)?;
-    arguments.add(partition)?;
-    arguments.add(row.offset)
+fn write(literals: &mut Literals, (partition, row): &(i32, &StockRow)) {
+    literals
+        .text(row.product_id.as_str())
+        .number(row.level.available)
+        .number(row.level.held)
+        .number(*partition)
+        .number(row.offset);
 }

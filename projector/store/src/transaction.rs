@@ -1,4 +1,4 @@
-//! The transaction of a batch, once for every store: one connection, opened anew when it was lost; begin, commit and roll back;
+//! The transaction of a batch, once for every store: one connection, opened anew when it was lost; commit and roll back;
 //! and what may be used again afterwards. It must never leave a transaction open: every error rolls back, or drops the
 //! connection, which makes the server roll back. No answer in time is such an error, for each step and for the COMMIT.
 
@@ -100,12 +100,6 @@ impl Session {
             self.patience = (self.patience * GROWTH).min(MOST_PATIENCE);
         }
     }
-}
-
-pub(crate) async fn begin(connection: &mut Watched) -> Result<(), StoreError> {
-    connection.execute("START TRANSACTION").await.map_err(at("beginning the transaction"))?;
-    ledger_failpoints::reach(FailPoint::StoreBegun);
-    Ok(())
 }
 
 async fn commit(connection: &mut Watched) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 //! options and has the same session settings, also those of the services' pools. It must never hand out a connection whose mode would bend a value instead of refusing it.
 //!
 //! Reading order: [`url`], [`connect()`] and its session settings, `keepalive` (a dead peer is noticed by the kernel), [`watched`] and [`silence`] (silence is noticed; `leaving`: what still leaves is none), [`fault`] (what an error means), [`backoff`] (how long is
-//! waited after one), [`tables`] (names), [`statements`] (texts with many rows or ids), [`migrations`], [`schema_version`],
+//! waited after one), [`tables`] (names), [`statements`] (texts with many ids), [`literals`] (values in a text), [`migrations`], [`schema_version`],
 //! [`requirements`] (what a database has to be).
 
 pub mod backoff;
@@ -10,6 +10,7 @@ pub mod connect;
 pub mod fault;
 mod keepalive;
 mod leaving;
+pub mod literals;
 pub mod migrations;
 pub mod requirements;
 pub mod schema_version;

@@ -31,8 +31,12 @@ impl LogEnds {
 
     /// The high watermark of a partition as of now, or none within a time limit.
     pub(crate) async fn of(&self, partition: i32) -> Option<i64> {
-        let ends = timeout(LOOK_LIMIT, self.since(Instant::now())).await.ok().flatten()?;
-        ends.get(&partition).copied()
+        self.of_all().await?.get(&partition).copied()
+    }
+
+    /// The high watermarks of all partitions as of now, of one question; none within a time limit.
+    pub(crate) async fn of_all(&self) -> Ends {
+        timeout(LOOK_LIMIT, self.since(Instant::now())).await.ok().flatten()
     }
 
     async fn since(&self, came: Instant) -> Ends {

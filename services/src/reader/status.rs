@@ -1,5 +1,7 @@
 //! What `/status` shows of the tables.
 
+use std::cmp::Reverse;
+
 use sqlx::FromRow;
 
 use super::error::ReadError;
@@ -36,8 +38,13 @@ impl Reader {
         .await
     }
 
-    /// How many there are, counted up to `most`, and `named` of them by name.
-    pub(crate) async fn dead_letters(&self, most: u32, named: u16) -> Result<DeadLettersStatus, ReadError> {
+    /// How many there are, counted up to `most`, and `named` of them by name: of the records of `partitions`, those of the highest offsets.
+    pub(crate) async fn dead_letters(
+        &self,
+        partitions: Vec<i32>,
+        most: u32,
+        named: u16,
+    ) -> Result<DeadLettersStatus, ReadError> {
         let count: i64 = self
             .run(move |connection| {
                 Box::pin(
@@ -47,22 +54,32 @@ impl Reader {
                 )
             })
             .await?;
-        let rows: Vec<DeadLetterRow> = self
-            .run(move |connection| {
-                Box::pin(
-                    sqlx::query_as(
-                        "SELECT kafka_partition, kafka_offset, reason FROM dead_letters \
-                         ORDER BY kafka_offset DESC, kafka_partition LIMIT ?",
-                    )
-                    .bind(named)
-                    .fetch_all(connection),
-                )
-            })
-            .await?;
+        let mut rows = if count == 0 { Vec::new() } else { self.last_dead_letters(partitions, named).await? };
+        rows.sort_unstable_by_key(|row| (Reverse(row.kafka_offset), row.kafka_partition));
+        rows.truncate(usize::from(named));
         let view = |row: DeadLetterRow| DeadLetterView {
             position: format!("{}:{}", row.kafka_partition, row.kafka_offset),
             reason: row.reason,
         };
         Ok(DeadLettersStatus { count, items: rows.into_iter().map(view).collect() })
+    }
+
+    /// The last `named` of each partition, by the primary key: all of them are not sorted for some.
+    async fn last_dead_letters(&self, partitions: Vec<i32>, named: u16) -> Result<Vec<DeadLetterRow>, ReadError> {
+        self.run(move |connection| {
+            let partitions = partitions.clone();
+            Box::pin(async move {
+                let mut rows = Vec::new();
+                for partition in partitions {
+                    let last = sqlx::query_as(
+                        "SELECT kafka_partition, kafka_offset, reason FROM dead_letters WHERE kafka_partition = ? \
+                         ORDER BY kafka_offset DESC LIMIT ?",
+                    );
+                    rows.extend(last.bind(partition).bind(named).fetch_all(&mut *connection).await?);
+                }
+                Ok(rows)
+            })
+        })
+        .await
     }
 }

@@ -50,6 +50,7 @@ use e2e::auditor::{Evidence, gather};
 use e2e::ledger::{Ledger, Place, Servers};
 use tokio::task::JoinHandle;
 use xtask::interrupt::Interrupt;
+use xtask::jars::KafkaRelease;
 use xtask::mariadb_release::MariaDbRelease;
 use xtask::server::BrokerCount;
 
@@ -78,6 +79,9 @@ struct Arguments {
     /// Of the servers that are up: which MariaDB, where it is not the system's
     #[arg(long)]
     mariadb: Option<MariaDbRelease>,
+    /// Of the servers that are up: which Kafka, where it is not the usual one
+    #[arg(long)]
+    kafka: Option<KafkaRelease>,
     /// Only faults whose name has this in it
     #[arg(long)]
     only: Option<String>,
@@ -85,7 +89,7 @@ struct Arguments {
 
 impl Arguments {
     fn servers(&self) -> xtask::servers::Servers {
-        xtask::servers::Servers::for_chaos().on(self.mariadb).with_brokers(self.brokers)
+        xtask::servers::Servers::for_chaos().on(self.mariadb).on_kafka(self.kafka.clone()).with_brokers(self.brokers)
     }
 }
 
@@ -145,7 +149,7 @@ async fn interrupted(interrupt: &Interrupt) {
 
 async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> {
     let begin = Instant::now();
-    let Arguments { orders, seed, clients, brokers, mariadb: _, ref only } = *arguments;
+    let Arguments { orders, seed, clients, brokers, mariadb: _, kafka: _, ref only } = *arguments;
     progress(&format!("{orders} orders by {clients} clients, seed {seed}, brokers: {brokers}"));
     let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers, orders, only.as_deref())?);
     let servers = arguments.servers();

@@ -22,7 +22,7 @@ const QUERY: u8 = 3;
 const PREPARE: u8 = 22;
 const EXECUTE: u8 = 23;
 /// Only a writer moves positions, and only a relay removes from the outbox.
-const COMPARE_AND_SET: &str = "UPDATE positions";
+const BATCH: &str = "START TRANSACTION; UPDATE positions";
 const PRUNES: [&str; 2] = ["DELETE outbox FROM", "DELETE FROM outbox"];
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
 
@@ -105,15 +105,15 @@ impl Client {
             |words: &str| text.get(..words.len()).is_some_and(|text| text.eq_ignore_ascii_case(words.as_bytes()));
         match *command {
             PREPARE => {
-                self.moves_positions |= says(COMPARE_AND_SET);
                 self.prunes |= PRUNES.into_iter().any(says);
                 None
             }
             QUERY if says("START TRANSACTION") => {
-                self.is_writing = text.len() == "START TRANSACTION".len();
+                self.is_writing = says(BATCH);
+                self.moves_positions |= self.is_writing;
                 None
             }
-            QUERY if says("COMMIT") && self.moves_positions && self.is_writing => Some(Target::WritersCommit),
+            QUERY if says("COMMIT") && self.is_writing => Some(Target::WritersCommit),
             EXECUTE if self.prunes && !self.moves_positions => Some(Target::RelaysStatement),
             _ => None,
         }
@@ -200,19 +200,17 @@ mod tests {
 
     #[test]
     fn only_a_writers_commit_and_a_relays_statement_are_cut() {
-        let (begin, commit) = (packet(QUERY, "START TRANSACTION"), packet(QUERY, "COMMIT"));
+        let (begin, commit) = (packet(QUERY, "START TRANSACTION; UPDATE positions p SET"), packet(QUERY, "COMMIT"));
         let load = packet(QUERY, "START TRANSACTION READ ONLY");
-        let moves = packet(PREPARE, "UPDATE positions SET next_offset = ? WHERE topic = ?");
-        let moves_both = packet(PREPARE, "UPDATE positions JOIN furthest_positions USING (topic) SET");
         let prunes = packet(PREPARE, "DELETE outbox FROM (SELECT ?");
         let execute = packet(EXECUTE, "\u{1}");
         for (packets, expected) in [
-            (vec![&begin, &moves, &execute, &commit], Some(Target::WritersCommit)),
-            (vec![&begin, &moves_both, &execute, &commit], Some(Target::WritersCommit)),
-            (vec![&begin, &moves, &commit, &load, &commit], None),
+            (vec![&begin, &commit], Some(Target::WritersCommit)),
+            (vec![&begin, &commit, &load, &commit], None),
             (vec![&load, &commit], None),
-            (vec![&begin, &prunes, &execute], Some(Target::RelaysStatement)),
-            (vec![&begin, &prunes, &commit], None),
+            (vec![&prunes, &execute], Some(Target::RelaysStatement)),
+            (vec![&prunes, &commit], None),
+            (vec![&prunes, &begin, &execute], None),
             (vec![&execute], None),
         ] {
             let mut client = Client::default();

@@ -1,6 +1,10 @@
 //! What `ledger status`, the projector's `/status` and its metrics say of generations, with the reader's and the projector's
 //! rights.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use chrono::Utc;
 use ledger_database::DatabaseUrl;
 use ledger_operator::generations::Guard;
 use ledger_operator::generations::record::{self, New};
@@ -9,7 +13,8 @@ use ledger_store::generations::Phase;
 use ledger_store::generations::Work;
 use serde_json::{Value, json};
 
-use crate::setting::{Projector, Setting, code, last_line, stderr};
+use crate::basket::basket;
+use crate::setting::{Projector, Setting, code, last_line, product_in, receipt, stderr};
 
 fn told(setting: &Setting) -> Value {
     let output = setting.ledger(&["status", "--output", "json"]);
@@ -115,5 +120,47 @@ async fn a_rebuild_of_lost_tables_is_told() {
     assert!(said.contains("there are no positions of topic"), "{said}");
     assert!(said.contains("; rebuild of generation 1: running, phase load"), "{said}");
     guard.release().await;
+    setting.finish().await;
+}
+
+/// The next look that a watching command printed.
+fn look(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> Value {
+    let line = lines.next().expect("it looks again").expect("UTF-8");
+    serde_json::from_str(&line).expect("JSON on one line")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_sees_rates_open_orders_and_dead_letters() {
+    let setting = Setting::migrated("watched");
+    let projector = setting.project();
+    projector.until_ready();
+    let mut command = setting.command(&["status", "--watch", "--interval", "1", "--output", "json"], &[]);
+    let mut watching = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut lines = BufReader::new(watching.stdout.take().expect("piped")).lines();
+    let first = look(&mut lines);
+    assert_eq!((&first["heldOrders"], &first["deadLetters"], &first["rates"]), (&json!(0), &json!(0), &Value::Null));
+    let product = product_in(0, "watched");
+    setting.append_event(&product, &receipt(1, &product, 10)).await;
+    setting.append_event(&product, &basket(2, &[(&product, 3)], Some(3_600), Utc::now())).await;
+    setting.append_event(&product, "no event").await;
+    let mut appended = 0.0;
+    let seen = loop {
+        let seen = look(&mut lines);
+        appended += seen["rates"]["appendedPerSecond"].as_f64().expect("a rate from the second look on");
+        if seen["deadLetters"] == 1 {
+            break seen;
+        }
+    };
+    assert!(appended > 0.0, "{seen}");
+    assert_eq!((&seen["heldOrders"], &seen["pendingOrders"]), (&json!(1), &json!(0)));
+    assert!(seen["nextExpiry"].is_string() && seen["partitions"][0]["nextOffset"] == 3, "{seen}");
+    // Nobody reads any more: quiet, and no failure.
+    drop(lines);
+    let ended = watching.wait_with_output().expect("it ends");
+    assert_eq!((code(&ended), stderr(&ended).as_str()), (0, ""));
+    // A look that fails at once is the command's failure, as without --watch.
+    let refused = setting.ledger(&["status", "--watch", "--orders-topic", "no-such-topic"]);
+    assert_eq!(code(&refused), 1, "{}", stderr(&refused));
+    assert_eq!(projector.stop().0, 0);
     setting.finish().await;
 }

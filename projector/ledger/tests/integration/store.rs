@@ -127,6 +127,64 @@ async fn check_outbox(setting: &Setting) {
     assert_eq!(seen, expected);
 }
 
+/// Values stand in the text of the statements: none may end a literal.
+#[tokio::test]
+async fn what_strangers_write_is_stored_as_it_is() {
+    let setting = Setting::with_positions("strangers").await;
+    let product = (0..).map(|nth| format!("it's\\\"`{nth};--é%_")).find(|id| partition_of(id) == 3).expect("one");
+    let user = "o'neil\\'\"/*é";
+    let event = order(7, &product, 2).replace("\"alice\"", &serde_json::Value::from(user).to_string());
+    let values = [receipt(1, &product, 5), event, "no event \\' \"".to_owned()];
+    let found = records(3, 0, &product, &values);
+    let effects = fold(3, &PartitionState::default(), &Prior::default(), 0, &found);
+    let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"), MixedFolds::Refused);
+    let batch = [PartitionBatch { generation: FIRST, effects, records: &found }];
+    assert!(matches!(store.write(&batch).await.expect("written"), Written::Committed));
+    let rows = "SELECT CONCAT_WS(' ', user_id, product_id, quantity, status) FROM orders";
+    assert_eq!(setting.texts(rows).await, [format!("{user} {product} 2 confirmed")]);
+    let stock = "SELECT CONCAT_WS(' ', product_id, available, held) FROM stock";
+    assert_eq!(setting.texts(stock).await, [format!("{product} 3 0")]);
+    let letters = "SELECT CONVERT(message_value USING utf8mb4) FROM dead_letters";
+    assert_eq!(setting.texts(letters).await, [values[2].clone()]);
+    setting.finish().await;
+}
+
+/// A batch of more text than is sent at once: all of it, or nothing.
+#[tokio::test]
+async fn inv_1_a_large_batch_is_written_whole_or_not_at_all() {
+    const ORDERS: u128 = 6_000;
+    let setting = Setting::with_positions("large").await;
+    let product = product_in(1, "bar");
+    let (mut store, mut state) = stocked(&setting, &product, 1_000_000).await;
+    let values: Vec<String> = (0..ORDERS).map(|id| order(100 + id, &product, 1)).collect();
+    let found = records(1, 1, &product, &values);
+    let effects = fold(1, &state, &Prior::default(), 1, &found);
+    state.apply(&effects);
+    let batch = [PartitionBatch { generation: FIRST, effects, records: &found }];
+    assert!(matches!(store.write(&batch).await.expect("written"), Written::Committed));
+    assert_eq!(
+        setting.number("SELECT COUNT(*) FROM orders WHERE status = 'confirmed'").await,
+        i64::try_from(ORDERS).expect("few")
+    );
+    check_stock(&setting, 1_000_000 - i64::try_from(ORDERS).expect("few")).await;
+    // The last one was there before: it is found in the last text of several.
+    let next = i64::try_from(ORDERS).expect("few") + 1;
+    let again: Vec<String> =
+        (0..ORDERS).map(|id| order(1 << 100 | id, &product, 1)).chain([order(100, &product, 1)]).collect();
+    let found = records(1, next, &product, &again);
+    let effects = fold(1, &state, &Prior::default(), next, &found);
+    let before = setting.number(COUNTS).await;
+    let batch = [PartitionBatch { generation: FIRST, effects, records: &found }];
+    assert!(matches!(store.write(&batch).await.expect("answered"), Written::IdKnown));
+    assert_eq!(setting.number(COUNTS).await, before);
+    assert_eq!(offsets(&mut store).await[1], (1, next));
+    setting.finish().await;
+}
+
+async fn check_stock(setting: &Setting, available: i64) {
+    assert_eq!(setting.number("SELECT available FROM stock").await, available);
+}
+
 #[tokio::test]
 async fn inv_1_a_missed_position_changes_nothing() {
     let setting = Setting::with_positions("missed").await;

@@ -1,6 +1,7 @@
 //! How a product's numbers came about: every record about it (orders, their lines and holds, what was given back), what the fold made
 //! of it, and what was left.
 
+use futures_util::future::LocalBoxFuture;
 use std::collections::VecDeque;
 
 use ledger_kafka::record::OwnedRecord;
@@ -37,7 +38,16 @@ pub struct Explained {
 ///
 /// # Errors
 /// [`AsOfError`].
-pub async fn explain(options: AsOfOptions, product: ProductId, limit: usize) -> Result<Explained, AsOfError> {
+pub fn explain(
+    options: AsOfOptions,
+    product: ProductId,
+    limit: usize,
+) -> LocalBoxFuture<'static, Result<Explained, AsOfError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(history(options, product, limit))
+}
+
+async fn history(options: AsOfOptions, product: ProductId, limit: usize) -> Result<Explained, AsOfError> {
     let options = AsOfOptions { product: Some(product.clone()), ..options };
     let mut history = History { product, limit, level: None, events: 0, last: VecDeque::new() };
     for end in ends::find(&options).await? {

@@ -1,5 +1,6 @@
 //! What could be sold of each product.
 
+use futures_util::future::LocalBoxFuture;
 use std::collections::BTreeMap;
 
 use ledger_schema::Position;
@@ -42,7 +43,12 @@ pub struct Levels {
 ///
 /// # Errors
 /// [`AsOfError`].
-pub async fn levels(options: AsOfOptions) -> Result<Levels, AsOfError> {
+pub fn levels(options: AsOfOptions) -> LocalBoxFuture<'static, Result<Levels, AsOfError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(folded(options))
+}
+
+async fn folded(options: AsOfOptions) -> Result<Levels, AsOfError> {
     let ends = ends::find(&options).await?;
     let progress = Progress::new("records folded", ends.iter().map(|end| end.records()).sum());
     let mut items = BTreeMap::new();

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use ledger_database::DatabaseUrl;
-use ledger_kafka::{KafkaSettings, LogInspector, ask};
+use ledger_kafka::{KafkaSettings, ask};
 use ledger_schema::{ParkReason, Position};
 use serde::Serialize;
 
@@ -115,11 +115,11 @@ async fn run(
     told: &mut impl FnMut(&RedriveSummary),
 ) -> Result<(), DeadLettersError> {
     let AsReceivedOptions { kafka, orders_topic, owner, which, dry_run } = options;
-    let mut redriver = Redriver::open(kafka.clone(), orders_topic.clone(), &owner).await?;
+    let mut redriver = Redriver::open(kafka, orders_topic.clone(), &owner).await?;
     let partition_count = redriver.check_log().await?;
     let mut found = candidates(&mut redriver, &which).await?;
     if let Which::Many { since: Some(since), .. } = which {
-        let inspector = LogInspector::new(&kafka)?;
+        let inspector = redriver.inspector.clone();
         let partitions: Vec<i32> = (0..partition_count).collect();
         let millis = since.timestamp_millis();
         let first = ask(move || inspector.offsets_from(&orders_topic, &partitions, millis)).await?;

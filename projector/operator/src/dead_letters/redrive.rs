@@ -2,6 +2,7 @@
 //! between, the same command finishes it: the event may then stand in the log twice, and the fold drops the second by its id
 //! (INV-5). It must never append what another event has already claimed.
 
+use futures_util::future::LocalBoxFuture;
 use std::time::Duration;
 
 use ledger_database::{DatabaseUrl, Watched};
@@ -57,15 +58,21 @@ pub struct Redriven {
 ///
 /// # Errors
 /// [`DeadLettersError`]; nothing was appended by one that is refused.
-pub async fn redrive(options: RedriveOptions) -> Result<Redriven, DeadLettersError> {
+pub fn redrive(options: RedriveOptions) -> LocalBoxFuture<'static, Result<Redriven, DeadLettersError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(redrive_one(options))
+}
+
+async fn redrive_one(options: RedriveOptions) -> Result<Redriven, DeadLettersError> {
     let RedriveOptions { kafka, orders_topic, owner, mended, event } = options;
     let corrected = Corrected::parse(&event, mended)?;
     Redriver::open(kafka, orders_topic, &owner).await?.redrive(mended, &corrected).await
 }
 
-/// What redrives of one run share: the owner's connection, and a producer.
+/// What redrives of one run share: the owner's connection, who asks the log, and a producer.
 pub(super) struct Redriver {
     kafka: KafkaSettings,
+    pub(super) inspector: LogInspector,
     orders_topic: String,
     pub(super) connection: Watched,
     /// Made with the first append.
@@ -78,8 +85,9 @@ impl Redriver {
         orders_topic: String,
         owner: &DatabaseUrl,
     ) -> Result<Self, DeadLettersError> {
+        let inspector = LogInspector::new(&kafka)?;
         let connection = ledger_database::connect(owner).await?;
-        Ok(Self { kafka, orders_topic, connection, producer: None })
+        Ok(Self { kafka, inspector, orders_topic, connection, producer: None })
     }
 
     pub(super) async fn redrive(
@@ -123,7 +131,7 @@ impl Redriver {
         let Some(partition_count) = stored.first().map(|position| position.identity.partition_count) else {
             return Err(DeadLettersError::NoPositions { topic: self.orders_topic.clone() });
         };
-        let (inspector, topic) = (LogInspector::new(&self.kafka)?, self.orders_topic.clone());
+        let (inspector, topic) = (self.inspector.clone(), self.orders_topic.clone());
         ask(move || log_check::check(&inspector, &topic, &stored)).await?;
         Ok(partition_count)
     }

@@ -2,6 +2,7 @@
 //! person; then the swap. The projector folds on from where the old tables stand: what it folds again gives the same rows, and
 //! the relay passes over what is published. It must never swap in tables that a projector would refuse.
 
+use futures_util::future::LocalBoxFuture;
 use std::time::{Duration, Instant};
 
 use ledger_database::DatabaseUrl;
@@ -91,7 +92,12 @@ impl Rollback {
     ///
     /// # Errors
     /// [`GenerationsError`], the first that applies. Nothing is changed.
-    pub async fn prepare(options: RollbackOptions) -> Result<Self, GenerationsError> {
+    pub fn prepare(options: RollbackOptions) -> LocalBoxFuture<'static, Result<Self, GenerationsError>> {
+        // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+        Box::pin(Self::checked(options))
+    }
+
+    async fn checked(options: RollbackOptions) -> Result<Self, GenerationsError> {
         let RollbackOptions { owner, kafka, topics, to, mixed_folds, patience } = options;
         let topic = topics.orders.clone();
         check_database(&owner).await?;

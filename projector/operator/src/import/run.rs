@@ -5,6 +5,7 @@
 //! [`super::appender`].
 
 use chrono::Utc;
+use futures_util::future::LocalBoxFuture;
 use ledger_database::DatabaseUrl;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_schema::ProductId;
@@ -32,7 +33,17 @@ const STOCK_CHUNK_ROWS: usize = 2000;
 ///
 /// # Errors
 /// [`ImportError`]; running it again is safe in every case.
-pub async fn run(
+pub fn run(
+    options: ImportOptions,
+    kafka: &KafkaSettings,
+    database: DatabaseUrl,
+    stop: CancellationToken,
+) -> LocalBoxFuture<'_, Result<Summary, ImportError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(import(options, kafka, database, stop))
+}
+
+async fn import(
     options: ImportOptions,
     kafka: &KafkaSettings,
     database: DatabaseUrl,

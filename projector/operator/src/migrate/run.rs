@@ -5,12 +5,18 @@ use super::options::MigrateOptions;
 use super::report::{MigrateReport, Step, StepOutcome};
 use super::topics::Topics;
 use super::{checks, grants, observable, tables, users};
+use futures_util::future::LocalBoxFuture;
 
 /// Runs all steps.
 ///
 /// # Errors
 /// Of the first step that fails.
-pub async fn run(options: &MigrateOptions) -> Result<MigrateReport, MigrateError> {
+pub fn run(options: &MigrateOptions) -> LocalBoxFuture<'_, Result<MigrateReport, MigrateError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(migrate(options))
+}
+
+async fn migrate(options: &MigrateOptions) -> Result<MigrateReport, MigrateError> {
     let database = database_name(options)?;
     let topics = Topics::check(options).await?;
     let mut steps = checks::before(options, &database).await?;

@@ -1,6 +1,7 @@
 //! A rebuild from its beginning to its end: what may refuse it, the guard, the build. It must never change anything before all
 //! that can refuse it was looked at.
 
+use futures_util::future::LocalBoxFuture;
 use ledger_database::requirements::Role;
 use ledger_database::schema_version::{self, SchemaVersionError};
 use ledger_database::{NO_SUCH_TABLE, number_of};
@@ -26,7 +27,15 @@ use crate::generations::{GenerationsError, Guard, swap};
 ///
 /// # Errors
 /// [`RebuildError`]: why it did not, and what it left.
-pub async fn run(options: &RebuildOptions, stop: &CancellationToken) -> Result<Summary, RebuildError> {
+pub fn run<'a>(
+    options: &'a RebuildOptions,
+    stop: &'a CancellationToken,
+) -> LocalBoxFuture<'a, Result<Summary, RebuildError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(rebuild(options, stop))
+}
+
+async fn rebuild(options: &RebuildOptions, stop: &CancellationToken) -> Result<Summary, RebuildError> {
     let failed =
         |cause: RebuildCause| RebuildError { cause: cause.named(options.database.user()), left: Left::Untouched };
     check_schema(options).await.map_err(failed)?;

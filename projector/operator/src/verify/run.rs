@@ -1,5 +1,6 @@
 //! `ledger verify` from end to end: what is compared with what, shared out to two workers, and what came of it.
 
+use futures_util::future::LocalBoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -66,7 +67,12 @@ pub struct Verified {
 ///
 /// # Errors
 /// [`VerifyError`]: the log is not the one that the tables belong to, or something could not be read. A difference is no error.
-pub async fn verify(options: VerifyOptions) -> Result<Verified, VerifyError> {
+pub fn verify(options: VerifyOptions) -> LocalBoxFuture<'static, Result<Verified, VerifyError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(compare_all(options))
+}
+
+async fn compare_all(options: VerifyOptions) -> Result<Verified, VerifyError> {
     let cursors = cursors(&options).await?;
     let Prepared { inspector, identity, views, records, blocked } = prepare(&options, WORKERS).await?;
     let found = identity.clone();

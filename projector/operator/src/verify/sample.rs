@@ -2,6 +2,7 @@
 //! their products (INV-3). It folds nothing, so it cannot know whether a confirmed order should have been rejected; and what it
 //! did not look at may be wrong. Only [`super::verify`] proves the tables right.
 
+use futures_util::future::LocalBoxFuture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
@@ -38,7 +39,12 @@ pub struct Sampled {
 ///
 /// # Errors
 /// As [`super::verify`].
-pub async fn sample(options: VerifyOptions, per_partition: u32) -> Result<Sampled, VerifyError> {
+pub fn sample(options: VerifyOptions, per_partition: u32) -> LocalBoxFuture<'static, Result<Sampled, VerifyError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(compare_some(options, per_partition))
+}
+
+async fn compare_some(options: VerifyOptions, per_partition: u32) -> Result<Sampled, VerifyError> {
     let prepared = run::prepare(&options, 1).await?;
     let mut view = prepared.views.into_iter().next().expect("one view was asked for");
     let count = prepared.identity.partition_count;

@@ -1,6 +1,7 @@
 //! The comparison from beginning to end: the old table is read once and looked up in the ledger, batch by batch; then orders without
 //! a row are looked for. It must never write, and never end as if all were compared when it was not. Next: [`super::extra`].
 
+use futures_util::future::LocalBoxFuture;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -49,7 +50,18 @@ pub struct VerifyImportOptions {
 ///
 /// # Errors
 /// [`VerifyImportError`].
-pub async fn run(options: VerifyImportOptions, kafka: &KafkaSettings) -> Result<ImportVerified, VerifyImportError> {
+pub fn run(
+    options: VerifyImportOptions,
+    kafka: &KafkaSettings,
+) -> LocalBoxFuture<'_, Result<ImportVerified, VerifyImportError>> {
+    // Boxed here, so that it is compiled here, once, and not again in each program that awaits it.
+    Box::pin(verify_import(options, kafka))
+}
+
+async fn verify_import(
+    options: VerifyImportOptions,
+    kafka: &KafkaSettings,
+) -> Result<ImportVerified, VerifyImportError> {
     let topic = find_topic(&options, kafka).await?;
     let mut old = ledger_database::connect(&options.old).await?;
     // What is not meant to write must not be able to.
