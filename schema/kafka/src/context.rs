@@ -1,15 +1,17 @@
 //! What clients report beside their answers: their own lines, and that brokers do not let them in. It must never show a
 //! property's value; what a broker says of it is shown. Read next: `inspector.rs`, which tells such a refusal from silence.
 
+use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
 use crate::faults::is_not_admitted;
+use crate::token::oauth_token;
 
 /// A client that is not let in tries again every second, and reports the same error every 30 s at least.
 const REPORTED_AGAIN_WITHIN: Duration = Duration::from_secs(40);
@@ -61,6 +63,8 @@ pub(crate) fn take_reports(client: &BaseConsumer<QuietContext>) {
 }
 
 impl ClientContext for QuietContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
         log_line(level, fac, message);
     }
@@ -70,6 +74,10 @@ impl ClientContext for QuietContext {
         if is_not_admitted(&error) {
             *self.kept() = Some(Refused { words: reason.to_owned(), at: Instant::now() });
         }
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(config)
     }
 }
 
