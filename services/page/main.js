@@ -36,7 +36,12 @@ chocolate.start();
 
 // The stream first, the rows after it: nothing falls between.
 let isLoaded = false;
-onChange(() => { isLoaded = false; });
+onChange(() => {
+  isLoaded = false;
+  stock.clear();
+  orders.clear();
+  ledger.clear();
+});
 follow('/stock/events', {
   state: (now, service) => {
     state('stock')(now, service);

@@ -35,7 +35,7 @@ impl Gate {
     /// [`Denied`].
     pub async fn admit(&self, request: &Parts, access: Access) -> Result<Caller, Denied> {
         if access == Access::Probe {
-            return Ok(Caller::unasked());
+            return Ok(self.stranger());
         }
         if !self.hosts.allows(&request.headers) {
             return Err(Denied::Host);
@@ -43,7 +43,7 @@ impl Gate {
         let asked = self.authenticator.as_ref().filter(|_| access.asks_who());
         let caller = match asked {
             Some(authenticator) => authenticator.caller(&request.headers).await,
-            None => Ok(Caller::unasked()),
+            None => Ok(self.stranger()),
         };
         self.count(request, caller.as_ref().ok())?;
         let caller = caller?;
@@ -51,6 +51,11 @@ impl Gate {
             return Err(Denied::Role { has: caller.role(), needs: access });
         }
         Ok(caller)
+    }
+
+    /// Who was not asked: where callers have to say who they are somebody who may do nothing, else whoever comes.
+    fn stranger(&self) -> Caller {
+        if self.asks_who() { Caller::nobody() } else { Caller::unasked() }
     }
 
     fn count(&self, request: &Parts, caller: Option<&Caller>) -> Result<(), Denied> {

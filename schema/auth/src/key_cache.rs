@@ -29,6 +29,8 @@ pub const GRACE: Duration = Duration::from_secs(600);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// After the table did not answer, how long known keys are not asked for again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest that a key which is not known waits for its turn.
+const LONGEST_QUEUE: Duration = Duration::from_secs(2);
 /// How often the use of a key is written, by each process.
 const USES: Duration = Duration::from_secs(300);
 /// Keys, and apart from them ids that are none, that are remembered.
@@ -130,7 +132,10 @@ impl KeyCache {
     }
 
     async fn look_up(&self, id: &KeyId) -> Result<Option<Arc<StoredKey>>, Denied> {
-        let permit = self.look_ups.clone().acquire_owned().await.map_err(|error| unavailable(error.to_string()))?;
+        let permit = match timeout(LONGEST_QUEUE, self.look_ups.clone().acquire_owned()).await {
+            Ok(permit) => permit.map_err(|error| unavailable(error.to_string()))?,
+            Err(_) => return Err(unavailable(format!("{LOOK_UPS} other keys are being looked up"))),
+        };
         let (known, source, id) = (self.known.clone(), self.source.clone(), id.clone());
         let reading = tokio::spawn(async move {
             let found = source.find(&id).await;
@@ -194,7 +199,8 @@ async fn read_again(
             Some(None)
         }
         Err(cause) => {
-            tracing::warn!(key = %id, cause, "a key could not be read again; it goes on to work for {} s", GRACE.as_secs());
+            // `/readyz` and the answers to keys that are not known say it loudly.
+            tracing::debug!(key = %id, cause, "a key could not be read again; it goes on to work for {} s", GRACE.as_secs());
             lock(&slot.state).ask_at = Instant::now() + PAUSE;
             None
         }

@@ -134,7 +134,7 @@ impl Caller {
     }
 
     /// Somebody whom nobody let in: sees and may do nothing.
-    const fn nobody() -> Self {
+    pub(crate) const fn nobody() -> Self {
         Self { role: Role::Customer, user: None, proof: Proof::Unasked, subject: None }
     }
 

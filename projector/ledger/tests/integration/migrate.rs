@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor};
 use crate::setting::{PARTITIONS, Setting, code, last_line, product_in, receipt, stderr};
 
 /// How many there are.
-const MIGRATIONS: i64 = 27;
+const MIGRATIONS: i64 = 29;
 
 fn steps(setting: &Setting, further: &[(&str, &str)]) -> Vec<(String, String)> {
     let output = setting.ledger_with(&["migrate", "--output", "json"], further);
