@@ -116,7 +116,7 @@ fn refuse_others_beside(ca: &std::path::Path) -> Result<(), String> {
         Ok(0) => Ok(()),
         Ok(others) => Err(format!(
             "option ssl-mode: VERIFY_CA looks at no name, and {others} further authorities are trusted on this machine, so anybody's \
-             certificate would do: say VERIFY_IDENTITY, or start this program with SSL_CERT_FILE={}",
+             certificate would do: say VERIFY_IDENTITY, or start this program with SSL_CERT_FILE={} and without SSL_CERT_DIR",
             ca.display()
         )),
         Err(problem) => Err(format!("option ssl-ca: {} {problem}", ca.display())),

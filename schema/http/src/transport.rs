@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ledger_tls::{NotAccepted, ServerTls, TlsStream};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -16,8 +16,9 @@ use crate::refusal::{Refusal, Refuse};
 
 /// Longest that a client may take for its part of the handshake: two packets. The limit of an idle connection, where that is shorter.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
-/// Longest that is tried to say that TLS is spoken here.
-const WORDS_LIMIT: Duration = Duration::from_secs(1);
+/// Longest that a client that came to no TLS is still listened to, and most that is heard of it.
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
+const LEAVE_BYTES: usize = 64 * 1024;
 
 /// A client's connection.
 pub(crate) enum Transport {
@@ -29,16 +30,30 @@ pub(crate) enum Transport {
 pub(crate) async fn secured(tls: &ServerTls, stream: TcpStream, idle: Duration, refuse: &Refuse) -> Option<Transport> {
     match timeout(HANDSHAKE_LIMIT.min(idle), tls.accept(stream)).await {
         Ok(Ok(stream)) => return Some(Transport::Tls(Box::new(stream))),
-        Ok(Err(NotAccepted { mut stream, cause, is_clear })) => {
-            tracing::debug!(%cause, "a client came to no TLS");
-            if is_clear {
-                let told = Refusal::BadRequest("this address speaks TLS: https://");
-                let _ = timeout(WORDS_LIMIT, stream.write_all(&last_answer(told, None, refuse))).await;
-            }
+        Ok(Err(NotAccepted { stream, cause, is_clear })) => {
+            tracing::debug!(%cause, is_clear, "a client came to no TLS");
+            let told = Refusal::BadRequest("this address speaks TLS: https://");
+            let last = if is_clear { last_answer(told, None, refuse) } else { Vec::new() };
+            let _ = timeout(LEAVE_LIMIT, take_leave(stream, &last)).await;
         }
         Err(_) => tracing::debug!("a client's handshake took too long"),
     }
     None
+}
+
+/// What was said last, be it why a certificate is not taken, arrives only where nothing is unread when the socket is closed: the client
+/// has sent its request already.
+async fn take_leave(mut stream: TcpStream, last: &[u8]) -> io::Result<()> {
+    stream.write_all(last).await?;
+    stream.shutdown().await?;
+    let (mut space, mut left) = (vec![0; 4096], LEAVE_BYTES);
+    while left > 0 {
+        match stream.read(&mut space).await? {
+            0 => break,
+            count => left = left.saturating_sub(count),
+        }
+    }
+    Ok(())
 }
 
 /// To either, as they are pinned alike.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::faults::is_not_admitted;
 use crate::token::oauth_token;
@@ -71,7 +71,7 @@ impl ClientContext for QuietContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the Kafka client reports an error");
-        if is_not_admitted(&error) {
+        if is_not_admitted(&error) || is_refused_by_tls(&error, reason) {
             *self.kept() = Some(Refused { words: reason.to_owned(), at: Instant::now() });
         }
     }
@@ -82,6 +82,14 @@ impl ClientContext for QuietContext {
 }
 
 impl ConsumerContext for QuietContext {}
+
+/// A broker that does not take the client's certificate, or misses it, says so after the client's part of the handshake (TLS 1.3): as
+/// the client sees it, the connection broke, and only its words tell of the alert.
+fn is_refused_by_tls(error: &KafkaError, reason: &str) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::BrokerTransportFailure)
+        && reason.contains("SSL routines")
+        && reason.contains(" alert ")
+}
 
 pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
@@ -109,5 +117,8 @@ mod tests {
         assert_eq!(context.refusal(), None);
         context.error(KafkaError::Global(Code::BrokerTransportFailure), "Connection refused");
         assert_eq!(context.refusal(), None, "an outage is none");
+        let alert = "Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42";
+        context.error(KafkaError::Global(Code::BrokerTransportFailure), alert);
+        assert_eq!(context.refusal().as_deref(), Some(alert));
     }
 }

@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::files::{CERTIFICATE, CLIENT_CA, KEY, ServerFiles, TlsError, at};
 use crate::{pem, private, provider, rotation};
 
+/// The first byte of every handshake: the type of its record (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
+
 /// A client's connection after its handshake.
 pub type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
 
@@ -54,18 +57,22 @@ impl ServerTls {
         Ok(Self { files: Arc::new(files), config: Arc::new(ArcSwap::from_pointee(config)) })
     }
 
-    /// The handshake of one connection.
+    /// The handshake of one connection. Who speaks no TLS is told by the first byte, before anything is said to him in TLS.
     ///
     /// # Errors
     /// [`NotAccepted`].
     pub async fn accept(&self, stream: TcpStream) -> Result<TlsStream, NotAccepted> {
-        let acceptor = TlsAcceptor::from(self.config.load_full());
-        acceptor.accept(stream).into_fallible().await.map_err(|(cause, stream)| {
-            let inner = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            let is_clear =
-                matches!(inner, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)));
-            NotAccepted { cause, stream, is_clear }
-        })
+        let mut first = [0];
+        let refused = match stream.peek(&mut first).await {
+            Ok(1..) if first[0] != HANDSHAKE => Some((io::ErrorKind::InvalidData.into(), true)),
+            Ok(_) => None,
+            Err(cause) => Some((cause, false)),
+        };
+        if let Some((cause, is_clear)) = refused {
+            return Err(NotAccepted { cause, stream, is_clear });
+        }
+        let accepting = TlsAcceptor::from(self.config.load_full()).accept(stream).into_fallible();
+        accepting.await.map_err(|(cause, stream)| NotAccepted { cause, stream, is_clear: false })
     }
 
     /// Looks at the files until `stop`: connections that come later see new ones. What cannot be used is said, and changes nothing.

@@ -170,6 +170,7 @@ async fn verify_ca_trusts_one_authority_alone() {
     let (exit, said) = told(&setting, &url, &secured.ca);
     assert_eq!(exit, 1, "{said}");
     assert!(said.contains("UnknownIssuer"), "{said}");
+    setting.finish().await;
 }
 
 const ADMIN: &str = "LEDGER_ADMIN_DATABASE_URL";
@@ -177,7 +178,7 @@ const ADMIN: &str = "LEDGER_ADMIN_DATABASE_URL";
 /// `ledger migrate` with this URL, on a machine that trusts `trusted`.
 fn told(setting: &Setting, url: &str, trusted: &Path) -> (i32, String) {
     let trusted = trusted.to_str().expect("a path");
-    let output = setting.ledger_with(&["migrate"], &[(ADMIN, url), ("SSL_CERT_FILE", trusted)]);
+    let output = setting.ledger_with(&["migrate"], &[(ADMIN, url), ("SSL_CERT_FILE", trusted), ("SSL_CERT_DIR", "")]);
     (code(&output), stderr(&output))
 }
 
