@@ -10,7 +10,7 @@ use crate::world::{World, call, get};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_sends_too_much_takes_nothing_from_another() {
     let (world, issuer) = (World::new().await, Issuer::new());
-    let flags = [&issuer.flags()[..], &["--client-rate", "2", "--client-burst", "5"]].concat();
+    let flags = [&issuer.flags()[..], &["--client-rate", "1", "--client-burst", "5"]].concat();
     let router = world.router(&flags).await;
     let greedy = world.key("reader", None, Stored::Good).await.reveal();
     let modest = world.key("reader", None, Stored::Good).await.reveal();
