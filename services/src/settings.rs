@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use ledger_auth::AuthArgs;
 use ledger_kafka::{KafkaSettings, PropertiesError};
@@ -39,13 +40,13 @@ pub struct Settings {
     #[arg(long, env = "LEDGER_SERVICE_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
     /// Certificate of this service with its chain (PEM): with it nothing is served but HTTPS. New files are taken while it runs
-    #[arg(long, env = "LEDGER_TLS_CERT", value_name = "FILE")]
+    #[arg(long, env = "LEDGER_TLS_CERT", value_name = "FILE", value_parser = file())]
     pub tls_cert: Option<PathBuf>,
     /// Its private key (PEM, without a password), which nobody else may read
-    #[arg(long, env = "LEDGER_TLS_KEY", value_name = "FILE")]
+    #[arg(long, env = "LEDGER_TLS_KEY", value_name = "FILE", value_parser = file())]
     pub tls_key: Option<PathBuf>,
     /// Authorities of clients (PEM): who shows no certificate of theirs is not let in, probes neither
-    #[arg(long, env = "LEDGER_TLS_CLIENT_CA", value_name = "FILE")]
+    #[arg(long, env = "LEDGER_TLS_CLIENT_CA", value_name = "FILE", value_parser = file())]
     pub tls_client_ca: Option<PathBuf>,
     #[command(flatten)]
     pub auth: AuthArgs,
@@ -173,6 +174,11 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
+}
+
+/// Also an empty name, which is none: so compose files write what is not set.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn parse_name(text: &str) -> Result<String, &'static str> {
