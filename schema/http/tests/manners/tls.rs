@@ -48,8 +48,8 @@ impl Secured {
         ClientFiles::of(Some(self.ca.clone()), None, None).expect("complete")
     }
 
-    fn showing(&self, identity: &Identity) -> ClientFiles {
-        let (certificate, key) = self.folder.write_identity("client", identity);
+    fn showing(&self, name: &str, identity: &Identity) -> ClientFiles {
+        let (certificate, key) = self.folder.write_identity(name, identity);
         ClientFiles::of(Some(self.ca.clone()), Some(certificate), Some(key)).expect("complete")
     }
 }
@@ -104,10 +104,10 @@ async fn a_server_is_believed_by_its_authority_its_name_and_its_time() {
 async fn a_client_is_let_in_by_a_certificate_where_one_is_asked_for() {
     let secured = Secured::start(LIMITS, true, localhost).await;
     for (case, files, expected) in [
-        ("given", secured.showing(&secured.authority.identity(&["client"])), Ok(())),
+        ("given", secured.showing("good", &secured.authority.identity(&["client"])), Ok(())),
         ("missing", secured.trusting(), Err("CertificateRequired")),
-        ("expired", secured.showing(&secured.authority.expired(&["client"])), Err("CertificateExpired")),
-        ("another's", secured.showing(&Authority::new("another").identity(&["client"])), Err("UnknownCA")),
+        ("expired", secured.showing("late", &secured.authority.expired(&["client"])), Err("CertificateExpired")),
+        ("another's", secured.showing("other", &Authority::new("another").identity(&["client"])), Err("UnknownCA")),
     ] {
         let answered = match secured.connect(&files, "localhost").await {
             Ok(mut stream) => asked(&mut stream).await,
