@@ -4,7 +4,7 @@
 # sources.
 
 FROM rust:1.95.0-slim-bookworm AS tools
-RUN apt-get update && apt-get install -y --no-install-recommends g++ make && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends g++ make libssl-dev pkg-config && rm -rf /var/lib/apt/lists/* \
     && cargo install --locked cargo-chef --version 0.1.78
 WORKDIR /ledger
 
@@ -23,6 +23,8 @@ RUN cargo build --release --locked --package order-service --package ledger \
     && strip --strip-debug target/release/order-service target/release/ledger
 
 FROM debian:bookworm-slim
+# OpenSSL for TLS to Kafka, and the authorities that the world trusts.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libssl3 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin ledger
 COPY --from=build /ledger/target/release/order-service /ledger/target/release/ledger /usr/local/bin/
 COPY --chmod=755 deploy/http-ready /usr/local/bin/http-ready

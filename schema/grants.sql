@@ -24,6 +24,10 @@ GRANT SELECT ON generations TO ledger_projector;
 GRANT SELECT ON generation_guard TO ledger_projector;
 GRANT SELECT, UPDATE ON generation_numbers TO ledger_projector;
 
+-- Whom it lets in, and when that key was last used.
+GRANT SELECT ON api_keys TO ledger_projector;
+GRANT SELECT, INSERT, UPDATE ON api_key_uses TO ledger_projector;
+
 -- The services and dashboards read what others may read; the outbox is the projector's own.
 GRANT SELECT ON positions TO ledger_reader;
 GRANT SELECT ON furthest_positions TO ledger_reader;
@@ -36,3 +40,7 @@ GRANT SELECT ON dead_letters TO ledger_reader;
 GRANT SELECT ON redrives TO ledger_reader;
 GRANT SELECT ON generations TO ledger_reader;
 GRANT SELECT ON generation_guard TO ledger_reader;
+
+-- The services' one right to write: when a key was last used.
+GRANT SELECT ON api_keys TO ledger_reader;
+GRANT SELECT, INSERT, UPDATE ON api_key_uses TO ledger_reader;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use ledger_tls::{ClientFiles, clear_client_config, client_config};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -40,12 +41,31 @@ impl Answer {
     }
 }
 
+/// Of clients in the clear, that go to nobody else's proxy.
+///
+/// # Errors
+/// When there can be none.
+pub fn builder() -> Result<reqwest::ClientBuilder> {
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(clear_client_config()?).no_proxy())
+}
+
 impl Client {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(address: impl std::fmt::Display) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(REQUEST_LIMIT).no_proxy().build()?;
+        let http = builder()?.timeout(REQUEST_LIMIT).build()?;
         Ok(Self { base: format!("http://{address}"), http })
+    }
+
+    /// By TLS, as `files` say.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn secured(address: impl std::fmt::Display, files: &ClientFiles) -> Result<Self> {
+        let tls = client_config(files)?;
+        let http =
+            reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(REQUEST_LIMIT).no_proxy().build()?;
+        Ok(Self { base: format!("https://{address}"), http })
     }
 
     /// # Errors

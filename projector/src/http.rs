@@ -1,21 +1,23 @@
-//! The projector's own HTTP: liveness, readiness, metrics, status. It must never change anything, and answers the probes
+//! The projector's own HTTP: liveness, readiness, metrics, status. It must never change anything, never tell figures to whom the gate does not let in, and answers the probes
 //! also when Kafka and MariaDB do not. However many ask for the status, it is read once a second.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, Uri, header};
-use axum::middleware::map_response;
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
+use ledger_auth::{Access, Denied, Gate};
 use ledger_database::DatabaseUrl;
 use ledger_http::words::{self, Word};
 use ledger_http::{Limits, Refusal};
 use ledger_kafka::LogInspector;
+use ledger_tls::ServerTls;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use serde_json::json;
@@ -31,6 +33,8 @@ use crate::status::{Status, StatusReader};
 /// What the answers are made from.
 #[derive(Clone)]
 pub struct Sources {
+    /// Who is let in.
+    pub gate: Arc<Gate>,
     pub shared: Arc<Shared>,
     pub metrics: PrometheusHandle,
     pub database: DatabaseUrl,
@@ -62,13 +66,14 @@ const LIMITS: Limits = Limits {
 };
 
 /// Answers on `listener` until `stop`.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, tls: Option<ServerTls>, stop: CancellationToken) {
     let refuse = |refusal: Refusal| problem(refusal.word(), &refusal.detail());
-    ledger_http::serve(listener, router, LIMITS, Arc::new(refuse), stop).await;
+    ledger_http::serve(listener, router, LIMITS, tls, Arc::new(refuse), stop).await;
 }
 
 pub fn router(sources: Sources) -> Router {
     let status = Arc::new(StatusCache::new());
+    let gate = sources.gate.clone();
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -76,8 +81,38 @@ pub fn router(sources: Sources) -> Router {
         .route("/status", get(status_of))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(gate, admit))
         .layer(map_response(not_stored))
         .with_state(Answers { sources, status })
+}
+
+/// What a route needs of its caller. One that stands in no line needs an operator, so that a new one that was forgotten here is shut.
+fn needed(route: Option<&str>) -> Access {
+    match route {
+        Some("/healthz" | "/readyz") => Access::Probe,
+        Some("/metrics" | "/status") => Access::Read,
+        Some(_) => Access::Operate,
+        // There is nothing there, and to say so shows nothing.
+        None => Access::Open,
+    }
+}
+
+async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    match gate.admit(&parts, needed(route)).await {
+        Ok(_) => next.run(Request::from_parts(parts, body)).await,
+        Err(denied) => refused(&denied),
+    }
+}
+
+fn refused(denied: &Denied) -> Response {
+    if let Some(cause) = denied.cause() {
+        tracing::warn!(cause, "a request could not be let in");
+    }
+    let mut response = problem(denied.word(), &denied.detail()).map(Body::from);
+    denied.mark(response.headers_mut());
+    response
 }
 
 /// What is answered while the start waits for its servers.
@@ -258,7 +293,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, starting_router(Arc::default()), stop.clone()));
+        let serving = tokio::spawn(serve(listener, starting_router(Arc::default()), None, stop.clone()));
         for (request, status, words) in [
             ("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", 200, "\"ok\""),
             ("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n", 503, "\"ready\":false"),

@@ -5,7 +5,7 @@
 //!
 //! Reading order: [`projection`] (how the parts run together), [`consumer`] (records in), [`intake`], [`writer`] (the
 //! loop), [`relay`] (outcomes out), [`appender`] and [`ticker`] (what the projector itself appends to the log), [`shared`], `tellings` and [`health`]; [`start_check`] (what is refused), `starting` (what is waited for), [`log_watch`] (what is
-//! refused, and waited for, later), [`status`], [`blocked`], `unfolded`, [`http`].
+//! refused, and waited for, later), [`status`], [`blocked`], `unfolded`, [`http`] and [`keys`] (who may ask).
 
 pub mod appender;
 pub mod blocked;
@@ -13,6 +13,7 @@ pub mod consumer;
 pub mod health;
 pub mod http;
 pub mod intake;
+pub mod keys;
 pub mod log_watch;
 pub mod meters;
 pub mod monitor;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger_database::Backoff;
+use ledger_tls::ServerTls;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -56,15 +57,19 @@ pub(crate) struct StartingHttp {
 }
 
 impl StartingHttp {
-    /// Answers on `listener`'s address.
+    /// Answers on `listener`'s address, by TLS where that was asked for.
     ///
     /// # Errors
     /// A listener that cannot be shared.
-    pub(crate) fn on(listener: &std::net::TcpListener, health: Arc<Health>) -> io::Result<Self> {
+    pub(crate) fn on(
+        listener: &std::net::TcpListener,
+        tls: Option<ServerTls>,
+        health: Arc<Health>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::from_std(listener.try_clone()?)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let serving = tokio::spawn(http::serve(listener, http::starting_router(health), stopped));
+        let serving = tokio::spawn(http::serve(listener, http::starting_router(health), tls, stopped));
         Ok(Self { serving, stop })
     }
 

@@ -1,10 +1,12 @@
 // Calls of the REST interface: the answer, and which service gave it.
 
+import { authorization, need } from './key.js';
+
 const LIMIT_MS = 20000;
 
 /** Resolves to {status, service, body}; status 0 where nobody answered. It never rejects. */
 export async function call(path, { method = 'GET', body, headers = {} } = {}) {
-  const options = { method, headers: { accept: 'application/json', ...headers }, signal: AbortSignal.timeout(LIMIT_MS), cache: 'no-store' };
+  const options = { method, headers: { accept: 'application/json', ...authorization(), ...headers }, signal: AbortSignal.timeout(LIMIT_MS), cache: 'no-store' };
   if (body !== undefined) {
     options.headers['content-type'] = 'application/json';
     options.body = JSON.stringify(body);
@@ -15,7 +17,9 @@ export async function call(path, { method = 'GET', body, headers = {} } = {}) {
     const text = await response.text();
     let json = null;
     try { json = JSON.parse(text); } catch { /* no JSON: the status says enough */ }
-    return { status: response.status, service, body: json ?? {} };
+    const result = { status: response.status, service, body: json ?? {} };
+    if (result.status === 401) need(problemText(result));
+    return result;
   } catch {
     return { status: 0, service: '?', body: { title: 'Nobody answered', detail: 'the service or the way to it is away' } };
   }

@@ -8,6 +8,11 @@ const PAUSE_MS = 2000;
 let isDue = false;
 let isResting = false;
 
+/** Forgets what was shown: another caller may not see it. */
+export function clear() {
+  for (const id of ['facts', 'partitions', 'dead-rows']) find(id).replaceChildren();
+}
+
 /** Something happened: look, now or when the pause is over. */
 export async function look() {
   isDue = true;

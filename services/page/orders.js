@@ -10,6 +10,14 @@ const COLOURS = { confirmed: 'good', held: 'wait', pending: 'wait', rejected: 'b
 const cards = new Map();
 let seen = 0;
 
+/** Forgets all of them: another caller may see others. */
+export function clear() {
+  cards.clear();
+  seen = 0;
+  find('order-list').replaceChildren();
+  find('orders-empty').hidden = false;
+}
+
 /** An event of `/events`; true where it is about an order. */
 export function decided(type, outcome) {
   const status = KINDS[type];

@@ -17,6 +17,13 @@ const listeners = new Set();
 /** Calls `listener(productId, available)` when a number changed. */
 export const onStock = (listener) => listeners.add(listener);
 
+/** Forgets all of it: another caller may see something else. */
+export function clear() {
+  rows.clear();
+  find('stock-rows').replaceChildren();
+  find('products').replaceChildren();
+}
+
 /** Reads all of it anew. */
 export async function load() {
   let cursor = '';

@@ -1,11 +1,14 @@
 // A stream of server-sent events that comes back by itself. (EventSource gives up at a 503, and cannot say which service answers.)
 
+import { problemText } from './api.js';
+import { authorization, need, onChange } from './key.js';
+
 const SILENCE_MS = 50000;
 const LONGEST_PAUSE_MS = 15000;
 
 /**
  * Follows `path` for ever. `on.event(type, data)` gets each event, `on.state(state, service)` how the connection is:
- * connecting, open, waiting. `on.state` comes before the first event of a connection.
+ * connecting, open, waiting, refused (with a text in place of the service). With another key it begins anew. `on.state` comes before the first event of a connection.
  */
 export async function follow(path, on) {
   let lastId = '';
@@ -13,11 +16,44 @@ export async function follow(path, on) {
   for (;;) {
     on.state('connecting');
     const pause = await once(path, lastId, on, (id) => { lastId = id; failures = 0; });
+    if (pause === ANOTHER_KEY) {
+      // What was read under one key is no place for another.
+      lastId = '';
+      failures = 0;
+      continue;
+    }
     failures += 1;
+    if (pause === REFUSED) {
+      await rest(LONGEST_PAUSE_MS);
+      continue;
+    }
     on.state('waiting');
     const wait = Math.min(pause * 2 ** Math.min(failures - 1, 6), LONGEST_PAUSE_MS);
-    await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)));
+    await rest(wait * (0.75 + Math.random() / 2));
   }
+}
+
+const ANOTHER_KEY = -1;
+const REFUSED = -2;
+
+/** Until the time is over, or another key is there. */
+function rest(ms) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    const forget = onChange(done);
+    function done() {
+      clearTimeout(timer);
+      forget();
+      resolve();
+    }
+  });
+}
+
+/** What was answered in place of a stream, for whoever looks. */
+async function told(response) {
+  let body = {};
+  try { body = await response.json(); } catch { /* no JSON: the status says enough */ }
+  return problemText({ status: response.status, body });
 }
 
 /** One connection; resolves to how long to wait before the next one. */
@@ -25,13 +61,21 @@ async function once(path, lastId, on, keep) {
   const abort = new AbortController();
   let silence = setTimeout(() => abort.abort(), SILENCE_MS);
   let retry = 1000;
+  let isOfAnotherKey = false;
+  const forget = onChange(() => { isOfAnotherKey = true; abort.abort(); });
   try {
-    const headers = { accept: 'text/event-stream' };
+    const headers = { accept: 'text/event-stream', ...authorization() };
     if (lastId) headers['last-event-id'] = lastId;
     const response = await fetch(path, { headers, signal: abort.signal, cache: 'no-store' });
     if (!response.ok) {
       // An id that no service takes would be refused for ever.
       if (response.status === 400) keep('');
+      if (response.status === 401 || response.status === 403) {
+        const text = await told(response);
+        on.state('refused', text);
+        if (response.status === 401) need(text);
+        return isOfAnotherKey ? ANOTHER_KEY : REFUSED;
+      }
       return 1000 * (Number(response.headers.get('retry-after')) || 2);
     }
     on.state('open', response.headers.get('x-order-service') ?? '?');
@@ -39,14 +83,15 @@ async function once(path, lastId, on, keep) {
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return retry;
+      if (done) return isOfAnotherKey ? ANOTHER_KEY : retry;
       clearTimeout(silence);
       silence = setTimeout(() => abort.abort(), SILENCE_MS);
       parse(value);
     }
   } catch {
-    return retry;
+    return isOfAnotherKey ? ANOTHER_KEY : retry;
   } finally {
+    forget();
     clearTimeout(silence);
     abort.abort();
   }

@@ -1,10 +1,12 @@
 //! The order service: REST in front of the log. It appends events and reads the projection; it decides nothing.
 //!
-//! It must never write to the database, never keep state that another service would need, and never answer more than
-//! is known, nor less than was answered before. Reading order: [`service`], then `routes` and `request` (HTTP to domain
+//! It must never write to the database (but when an API key was used), never keep state that another service would need, and never answer more than
+//! is known, nor less than was answered before. Reading order: [`service`], then `admission` (who is let in), `routes` and `request` (HTTP to domain
 //! values), `submission` (the path of a write), `order_change` (confirm and cancel), `reads` (reads never go back), `event_log` (Kafka), `reader` (MariaDB),
 //! `waiting`, `outcomes` (what the fold decided), `streams` (the same, for whoever subscribes). Connections are `ledger-http`'s. Imports point one way: no module is part of a circle.
 
+mod access;
+mod admission;
 mod answer_marks;
 pub mod answers;
 mod decision;

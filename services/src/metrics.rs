@@ -13,7 +13,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 /// Upper bounds of the latency buckets, in seconds.
 const LATENCY_BUCKETS: &[f64] = &[0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 /// Every status that this service answers with; others are counted as `other`.
-const STATUSES: &[u16] = &[200, 201, 202, 303, 304, 400, 404, 405, 408, 409, 413, 414, 415, 422, 431, 500, 503];
+const STATUSES: &[u16] =
+    &[200, 201, 202, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 500, 503];
 /// The route label of what matches no route.
 const NO_ROUTE: &str = "none";
 

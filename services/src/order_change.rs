@@ -6,6 +6,7 @@
 //! doubt it is sent again. Whether a hold is over is asked of no clock here.
 
 use chrono::Utc;
+use ledger_auth::Caller;
 use ledger_schema::domain::to_microseconds;
 use ledger_schema::wire::Event;
 use ledger_schema::{CancelNote, OrderId, OrderReason, OrderRequest, Position, ProductId, RequestKind, Status};
@@ -34,6 +35,8 @@ pub(crate) enum Asked {
 /// A confirmation or a cancellation.
 #[derive(Debug)]
 pub(crate) struct OrderChange {
+    /// Who asks: an order of somebody else is as none to a customer.
+    pub(crate) caller: Caller,
     pub(crate) order_id: OrderId,
     pub(crate) asked: Asked,
     /// The record whose effects the look-up must see, if the caller names one.
@@ -141,7 +144,8 @@ impl OrderChange {
     async fn find(&self, app: &App, deadline: Instant) -> Result<StoredOrder, Problem> {
         let mut looks = Look::again();
         loop {
-            let orders = app.reads.order(self.order_id, Terms { after: self.after, deadline }).await?;
+            let mut orders = app.reads.order(self.order_id, Terms { after: self.after, deadline }).await?;
+            orders.retain(|order| self.caller.is_or_sees(&order.user_id));
             let order = StoredOrder::meant(orders, self.after).map(|(order, _)| order);
             let order = order.ok_or_else(|| Problem::order_not_found(self.order_id))?;
             let must_be_held = matches!(self.asked, Asked::Confirm) && order.expires_at.is_some();

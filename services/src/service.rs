@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::http::HeaderValue;
+use ledger_auth::settings::Built;
 use ledger_http::Limits;
+use ledger_tls::ServerTls;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{interval, sleep, timeout};
@@ -29,7 +31,7 @@ use crate::reads::Reads;
 use crate::request::RequestLimits;
 use crate::routes::ROUTES;
 use crate::settings::Settings;
-use crate::start::{Kafka, OutcomesError, StartError, open_log, open_outcomes, open_reader};
+use crate::start::{Kafka, OutcomesError, StartError, open_gate, open_log, open_outcomes, open_reader};
 use crate::state::{App, Shared};
 use crate::streams::{self, Feed};
 use crate::waiting::Waits;
@@ -43,6 +45,7 @@ pub struct Service {
     app: Shared,
     reader: Reader,
     settings: Settings,
+    tls: Option<ServerTls>,
     tasks: TaskTracker,
     /// Ready when the follower of the outcomes has ended, which the stop makes it do.
     follower_ended: oneshot::Receiver<()>,
@@ -69,8 +72,11 @@ impl Service {
         facts: Option<Arc<dyn LogFacts>>,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(ROUTES));
+        let tls = settings.tls()?;
+        settings.auth.check_listener("--listen", settings.listen)?;
         let kafka = Kafka::new(&settings, facts)?;
         let (reader, tables) = open_reader(&settings, &metrics).await?;
+        let Built { gate, jwks } = open_gate(&settings, &reader).await?;
         let log = open_log(&settings, &kafka, &reader, tables, &metrics).await?;
         let partition_count = log.partition_count();
         let follower = open_outcomes(&settings, &kafka, partition_count).await?;
@@ -89,6 +95,8 @@ impl Service {
                 body_timeout: Duration::from_secs(settings.body_timeout_seconds),
                 partition_count,
             },
+            gate,
+            cross_origins: settings.cors_origins.0.clone(),
             reads: Reads::new(reader.clone(), waits.clone(), log.clone(), published.clone(), metrics.clone()),
             waits,
             streams: kafka.streams(&settings, feed.clone(), metrics.clone()),
@@ -103,8 +111,12 @@ impl Service {
         let follower_ended =
             follower.spawn(readers, app.metrics.clone(), app.drained.clone()).map_err(OutcomesError::from)?;
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        let service = Self { app, reader, settings, tasks, follower_ended, end };
+        let service = Self { app, reader, settings, tls, tasks, follower_ended, end };
         service.spawn_tasks(lag);
+        if let Some(jwks) = jwks {
+            let end = service.end.clone();
+            service.tasks.spawn(async move { jwks.watch(end).await });
+        }
         let (facts, topic, end) = (kafka.later(), service.settings.outcomes_topic.clone(), service.end.clone());
         service.tasks.spawn(streams::watch(feed, facts, topic, end));
         Ok(service)
@@ -152,7 +164,7 @@ impl Service {
         let listener = TcpListener::bind(address).await.map_err(listen_error)?;
         let bound: SocketAddr = listener.local_addr().map_err(listen_error)?;
         tracing::info!(
-            name = self.settings.name, address = %bound, topic = self.settings.orders_topic,
+            name = self.settings.name, address = %bound, tls = self.tls.is_some(), topic = self.settings.orders_topic,
             partitions = self.app.limits.partition_count, "serving"
         );
         let limits = Limits {
@@ -162,7 +174,8 @@ impl Service {
             stop: self.settings.stop_timeout(),
         };
         let refuse = answer_marks::refuse(self.app.clone());
-        let serving = ledger_http::serve(listener, self.router(), limits, refuse, self.app.drained.clone());
+        let (tls, drained) = (self.tls.clone(), self.app.drained.clone());
+        let serving = ledger_http::serve(listener, self.router(), limits, tls, refuse, drained);
         if let Err(error) = tokio::spawn(serving).await {
             tracing::error!(%error, "serving ended badly");
         }

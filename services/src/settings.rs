@@ -6,8 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
+use ledger_auth::AuthArgs;
 use ledger_kafka::{KafkaSettings, PropertiesError};
+use ledger_tls::{ServerFiles, ServerTls, TlsError};
 use tracing_subscriber::EnvFilter;
 
 /// REST for orders and stock over the ledger's log. Stateless: run any number of them behind a gateway.
@@ -35,6 +39,20 @@ pub struct Settings {
     /// Address to serve on
     #[arg(long, env = "LEDGER_SERVICE_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
+    /// Certificate of this service with its chain (PEM): with it nothing is served but HTTPS. New files are taken while it runs
+    #[arg(long, env = "LEDGER_TLS_CERT", value_name = "FILE", value_parser = file())]
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key (PEM, without a password), which nobody else may read
+    #[arg(long, env = "LEDGER_TLS_KEY", value_name = "FILE", value_parser = file())]
+    pub tls_key: Option<PathBuf>,
+    /// Authorities of clients (PEM): who shows no certificate of theirs is not let in, probes neither
+    #[arg(long, env = "LEDGER_TLS_CLIENT_CA", value_name = "FILE", value_parser = file())]
+    pub tls_client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    /// Origins whose pages may call this service from a browser (https://shop.example), comma separated; none: no page of elsewhere
+    #[arg(long, env = "LEDGER_CORS_ORIGINS", value_name = "ORIGINS", default_value = "", value_parser = parse_origins)]
+    pub cors_origins: Origins,
     /// Name of this service, in X-Order-Service and in the events' ce_source
     #[arg(long, env = "LEDGER_SERVICE_NAME", default_value = "a", value_parser = parse_name)]
     pub name: String,
@@ -115,6 +133,12 @@ impl Settings {
         KafkaSettings::with_file(&self.kafka_brokers, properties, file)
     }
 
+    /// `None`: it serves in the clear.
+    pub(crate) fn tls(&self) -> Result<Option<ServerTls>, TlsError> {
+        let files = ServerFiles::of(self.tls_cert.clone(), self.tls_key.clone(), self.tls_client_ca.clone())?;
+        files.map(ServerTls::load).transpose()
+    }
+
     pub(crate) fn database_timeout(&self) -> Duration {
         Duration::from_millis(self.database_timeout_ms)
     }
@@ -152,6 +176,11 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Also an empty name, which is none: so compose files write what is not set.
+fn file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 fn parse_name(text: &str) -> Result<String, &'static str> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if (1..=32).contains(&text.len()) && text.bytes().all(is_allowed) {
@@ -159,6 +188,24 @@ fn parse_name(text: &str) -> Result<String, &'static str> {
     } else {
         Err("expected 1 to 32 letters, digits, dots, underscores or hyphens")
     }
+}
+
+/// The origins of [`Settings::cors_origins`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins(pub(crate) Vec<HeaderValue>);
+
+/// Each as a browser sends it: scheme, host, and a port that is not the scheme's.
+fn parse_origins(text: &str) -> Result<Origins, String> {
+    let parse = |origin: &str| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let is_origin = host.is_some_and(|host| {
+            !host.contains(['/', '?', '#', '@', '*']) && host.parse::<axum::http::uri::Authority>().is_ok()
+        });
+        let value = HeaderValue::try_from(origin).ok().filter(|_| is_origin && *origin == origin.to_ascii_lowercase());
+        value.ok_or_else(|| format!("expected origins such as https://shop.example, comma separated, found {origin}"))
+    };
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins.map(parse).collect::<Result<_, _>>().map(Origins)
 }
 
 fn parse_log(text: &str) -> Result<String, String> {
@@ -192,6 +239,17 @@ mod tests {
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert_eq!(settings.reader_database_url.reveal(), url);
         assert!(!format!("{:?}", settings.kafka()).contains("hunter2"));
+    }
+
+    #[test]
+    fn origins() {
+        assert_eq!(parse_origins("").map(|origins| origins.0.len()), Ok(0));
+        assert_eq!(parse_origins("https://shop.example, http://127.0.0.1:3000").map(|origins| origins.0.len()), Ok(2));
+        for bad in
+            ["*", "null", "shop.example", "https://shop.example/", "https://*.example", "https://a@b", "HTTPS://x"]
+        {
+            assert!(parse_origins(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

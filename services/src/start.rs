@@ -6,11 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger_auth::AuthSettingsError;
+use ledger_auth::settings::Built;
 use ledger_database::requirements::{self, RequirementError, Role};
 use ledger_database::{DatabaseError, DatabaseUrl, Fault, NO_SUCH_TABLE, fault_of, number_of};
 use ledger_kafka::{KafkaSettings, KafkaUseError, LogInspector, PropertiesError, ask};
 use ledger_schema::log::{AnotherLog, LogIdentity};
 use ledger_schema::topic_settings::{Keeps, WrongSetting};
+use ledger_tls::TlsError;
 use thiserror::Error;
 
 use crate::event_log::{EventLog, EventLogOptions, Found, LOOK_LIMIT, LogEnds, LogFacts};
@@ -25,6 +28,14 @@ use crate::streams::{Feed, StreamOptions, Streams};
 pub enum StartError {
     #[error(transparent)]
     KafkaProperties(#[from] PropertiesError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Auth(#[from] AuthSettingsError),
+    #[error(
+        "the database at {address} has no table `api_keys` that its user may read: run `ledger migrate` with the reader's URL"
+    )]
+    NoKeys { address: String },
     #[error(transparent)]
     Kafka(#[from] KafkaUseError),
     #[error(transparent)]
@@ -56,11 +67,11 @@ pub enum StartError {
 pub struct OutcomesError(#[from] FollowError);
 
 impl StartError {
-    /// 2 for properties that cannot be used, 3 when a server cannot be reached, else 1.
+    /// 2 for properties, certificates or settings of callers that cannot be used, 3 when a server cannot be reached, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::KafkaProperties(_) => 2,
+            Self::KafkaProperties(_) | Self::Tls(_) | Self::Auth(_) => 2,
             Self::Kafka(error) | Self::Outcomes(OutcomesError(FollowError::Kafka(error))) if error.is_unreachable() => {
                 3
             }
@@ -214,6 +225,27 @@ pub(crate) async fn open_reader(settings: &Settings, metrics: &Arc<Metrics>) -> 
         Err(error) => Err(database_error(address, error)),
     }
 }
+
+/// The gate. With it, keys can be read.
+pub(crate) async fn open_gate(settings: &Settings, reader: &Reader) -> Result<Built, StartError> {
+    let built = settings.auth.build(Arc::new(reader.clone())).await?;
+    if !built.gate.asks_who() {
+        return Ok(built);
+    }
+    let url = DatabaseUrl::parse(settings.reader_database_url.reveal())
+        .map_err(|problem| StartError::DatabaseUrl { problem })?;
+    let address = url.server().to_owned();
+    match reader.check_keys().await {
+        Ok(()) => Ok(built),
+        Err(ReadError::Database(error)) if matches!(number_of(&error), Some(NO_SUCH_TABLE | SELECT_DENIED)) => {
+            Err(StartError::NoKeys { address })
+        }
+        Err(error) => Err(database_error(address, error)),
+    }
+}
+
+/// A user without any right on a table.
+const SELECT_DENIED: u16 = 1142;
 
 /// The columns that are read are what they should be: with another collation, ids that differ would be one.
 async fn check_columns(url: &DatabaseUrl, address: String) -> Result<(), StartError> {

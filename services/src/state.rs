@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 use axum::http::HeaderValue;
+use ledger_auth::Gate;
 use tokio_util::sync::CancellationToken;
 
 use crate::event_log::EventLog;
@@ -22,6 +23,10 @@ pub(crate) struct App {
     /// In front of the number in request ids that this process makes.
     pub(crate) request_id_prefix: String,
     pub(crate) limits: RequestLimits,
+    /// Who is let in.
+    pub(crate) gate: Gate,
+    /// The origins whose pages may call.
+    pub(crate) cross_origins: Vec<HeaderValue>,
     pub(crate) log: Arc<EventLog>,
     pub(crate) reads: Reads,
     pub(crate) waits: Arc<Waits>,

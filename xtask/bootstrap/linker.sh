@@ -6,7 +6,7 @@ set -eu
 if ! command -v cc >/dev/null 2>&1; then
     as_root=""
     if [ "$(id -u)" -ne 0 ]; then as_root="sudo -n"; fi
-    packages="gcc g++ make libc6-dev"
+    packages="gcc g++ make libc6-dev libssl-dev pkg-config"
     if ! command -v apt-get >/dev/null 2>&1 || { [ -n "$as_root" ] && ! $as_root true 2>/dev/null; }; then
         echo "There is no C compiler, and packages cannot be installed from here; run this once (as root):" >&2
         echo "  apt-get update && apt-get install -y --no-install-recommends $packages" >&2
@@ -19,7 +19,7 @@ if ! command -v cc >/dev/null 2>&1; then
         flock 9
         if ! command -v cc >/dev/null 2>&1; then
             # cargo shows what a linker says only when it fails, so this goes to the terminal itself.
-            { echo "installing a C compiler and make ($packages)" >/dev/tty; } 2>/dev/null || true
+            { echo "installing a C compiler, make and OpenSSL ($packages)" >/dev/tty; } 2>/dev/null || true
             $as_root sh -ec "
                 export DEBIAN_FRONTEND=noninteractive
                 apt-get -o DPkg::Lock::Timeout=300 update -qq

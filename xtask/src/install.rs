@@ -32,9 +32,11 @@ struct Need {
 
 /// A C compiler and make are for the crates that build C (librdkafka, zstd, lz4). Of MariaDB only the
 /// server's core: the full package would make a second server of its own.
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need { name: "C and C++ compiler", programs: &["gcc", "g++"], packages: &["gcc", "g++", "libc6-dev"] },
     Need { name: "make", programs: &["make"], packages: &["make"] },
+    // For TLS and SASL to Kafka. Debian's own, which gets Debian's fixes; compiling OpenSSL would take minutes.
+    Need { name: "OpenSSL's headers", programs: &["pkg-config"], packages: &["libssl-dev", "pkg-config"] },
     Need { name: "Java 17", programs: &["java"], packages: &["default-jre-headless"] },
     Need { name: "Maven", programs: &["mvn"], packages: &["maven"] },
     Need {
@@ -107,6 +109,7 @@ fn has_need(need: &Need) -> bool {
         && match need.programs {
             ["java"] => java_is_new_enough(),
             ["python3"] => python_has_venv(),
+            ["pkg-config"] => pkg_config_knows("openssl"),
             _ => true,
         }
 }
@@ -135,6 +138,11 @@ fn java_is_new_enough() -> bool {
         return false;
     };
     java_version(&String::from_utf8_lossy(&output.stderr)).is_some_and(|version| version >= JAVA_VERSION)
+}
+
+fn pkg_config_knows(library: &str) -> bool {
+    let mut command = Command::new("pkg-config");
+    command.args(["--exists", library]).stdin(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// Debian has it apart from Python.

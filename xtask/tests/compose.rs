@@ -120,6 +120,21 @@ fn everything_is_published_where_up_listens_and_on_this_machine_only() {
     }
 }
 
+/// Whoever listens for others asks who they are, or says that it does not; and then nothing of it is published beyond this machine (the test above).
+#[test]
+fn what_asks_nobody_says_so() {
+    let compose = compose();
+    for (name, service) in compose["services"].as_object().unwrap() {
+        let variables = environment(service);
+        if !variables.values().any(|value| value.starts_with("0.0.0.0:")) {
+            continue;
+        }
+        let (asks, says) =
+            (variables.get("LEDGER_AUTH") == Some(&"on"), variables.get("LEDGER_INSECURE") == Some(&"true"));
+        assert!(asks != says, "{name}: it would not start, or says what it does not do");
+    }
+}
+
 #[test]
 fn the_binaries_know_every_variable_that_they_are_given() {
     let compose = compose();

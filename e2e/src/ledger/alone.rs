@@ -49,7 +49,7 @@ impl Alone {
     /// When MariaDB cannot be reached.
     pub async fn database(&self) -> Result<MySqlPool> {
         let url = format!("{}{}", self.servers.admin_url, self.name);
-        Ok(MySqlPoolOptions::new().max_connections(2).connect(&url).await?)
+        Ok(Box::pin(MySqlPoolOptions::new().max_connections(2).connect(&url)).await?)
     }
 
     /// Stops it and removes its database.

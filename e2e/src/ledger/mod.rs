@@ -157,7 +157,7 @@ impl Ledger {
     /// When MariaDB cannot be reached.
     pub async fn database(&self) -> Result<MySqlPool> {
         let url = format!("{}{}", self.servers.admin_url, self.name);
-        Ok(MySqlPoolOptions::new().max_connections(4).connect(&url).await?)
+        Ok(Box::pin(MySqlPoolOptions::new().max_connections(4).connect(&url)).await?)
     }
 
     /// Runs `ledger ARGS..` against it; answers exit code and output (stdout, then stderr).

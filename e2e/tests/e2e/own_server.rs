@@ -51,7 +51,7 @@ impl OwnServer {
 
     /// Executes a statement as root.
     pub(crate) async fn execute(&self, text: impl Into<String>) -> Result<()> {
-        let mut connection = MySqlConnection::connect(&self.admin_url).await?;
+        let mut connection = Box::pin(MySqlConnection::connect(&self.admin_url)).await?;
         sqlx::raw_sql(AssertSqlSafe(text.into())).execute(&mut connection).await?;
         connection.close().await?;
         Ok(())

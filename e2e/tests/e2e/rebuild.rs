@@ -123,7 +123,7 @@ fn a_rebuild_that_is_killed_leaves_the_live_tables_and_is_resumed() -> Result<()
         fill(&ledger).await?;
         let (pool, shop) = (ledger.database().await?, Shop::open(&ledger, NEVER_OLDER).await?);
         for (nth, moment) in (1..).zip(MOMENTS) {
-            let mut reader = pool.begin().await?;
+            let mut reader = Box::pin(pool.begin()).await?;
             sqlx::query("SELECT * FROM orders LIMIT 1").execute(&mut *reader).await?;
             let rebuild = ledger.start_command(&["rebuild", "--yes"])?;
             until(&pool, moment, |found| {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use e2e::client::Client;
+use e2e::client::{Client, builder};
 use e2e::ledger::Ledger;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Reads a stream for as long as somebody wants its events, and comes back by its last id whenever it ends.
 async fn follow(address: String, events: mpsc::UnboundedSender<(String, Value)>) -> Result<()> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
+    let http = builder()?.build()?;
     let mut last_id = String::new();
     loop {
         // A request that nobody answers, or refuses for now, is sent again.

@@ -4,9 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     completions::CompletionsArgs, config::ConfigShowArgs, dead_letters::DeadLettersArgs, examples,
-    generations::GenerationsArgs, import::ImportArgs, man::ManArgs, migrate::MigrateArgs, order::OrderArgs,
-    project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs, stock::StockArgs,
-    verify::VerifyArgs, verify_import::VerifyImportArgs,
+    generations::GenerationsArgs, import::ImportArgs, keys::KeysArgs, man::ManArgs, migrate::MigrateArgs,
+    order::OrderArgs, project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs,
+    stock::StockArgs, verify::VerifyArgs, verify_import::VerifyImportArgs,
 };
 use crate::flags::{ConfigArgs, LogArgs};
 
@@ -61,6 +61,9 @@ pub enum Command {
     /// Compares the table that a connector's sink wrote with the ledger, and names what differs
     #[command(after_help = examples::VERIFY_IMPORT)]
     VerifyImport(VerifyImportArgs),
+    /// Makes, lists and revokes the API keys of whoever calls services and projector
+    #[command(after_help = examples::KEYS)]
+    Keys(KeysArgs),
     /// Shows the settings that count, and where each comes from
     #[command(after_help = examples::CONFIG)]
     Config(ConfigShowArgs),

@@ -9,6 +9,7 @@ use ledger_operator::as_of::AsOfError;
 use ledger_operator::dead_letters::DeadLettersError;
 use ledger_operator::generations::GenerationsError;
 use ledger_operator::import::ImportError;
+use ledger_operator::keys::KeysError;
 use ledger_operator::migrate::MigrateError;
 use ledger_operator::rebuild::RebuildError;
 use ledger_operator::rest::RestError;
@@ -65,6 +66,8 @@ pub enum CommandError {
     #[error(transparent)]
     Generations(#[from] GenerationsError),
     #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -83,10 +86,11 @@ impl From<RebuildError> for CommandError {
 }
 
 impl CommandError {
-    /// 2 for [`UsageError`], 3 when a server cannot be reached, else 1.
+    /// 2 for [`UsageError`] and files of TLS that cannot be used, 3 when a server cannot be reached, else 1.
     pub fn exit_code(&self) -> u8 {
         let unreachable = match self {
             Self::Usage(_) => return 2,
+            Self::Rest(error) if error.is_usage() => return 2,
             Self::Projection(error) => error.is_unreachable(),
             Self::Migrate(error) => error.is_unreachable(),
             Self::Status(error) => error.is_unreachable(),
@@ -97,6 +101,7 @@ impl CommandError {
             Self::VerifyImport(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),
             Self::Generations(error) => error.is_unreachable(),
+            Self::Keys(error) => error.is_unreachable(),
             Self::Rest(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),

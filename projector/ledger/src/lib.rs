@@ -14,4 +14,5 @@ pub mod old_world;
 pub mod output;
 pub mod program;
 pub mod services_flags;
+pub mod tls_flags;
 pub mod usage;

@@ -7,8 +7,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    completions, config, dead_letters, generations, import, man, migrate, order, project, rebuild, rollback, status,
-    stock, verify, verify_import,
+    completions, config, dead_letters, generations, import, keys, man, migrate, order, project, rebuild, rollback,
+    status, stock, verify, verify_import,
 };
 use crate::config::Config;
 use crate::exit::{self, CommandError, Done};
@@ -95,6 +95,7 @@ async fn run_command(command: Command) -> Result<Done, CommandError> {
         Command::Status(args) => status::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Stock(args) => stock::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
         // They are about the program itself, and have run.
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Done::Ok),
     }

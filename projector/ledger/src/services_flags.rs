@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use ledger_operator::rest::{Client, RestError, ServiceUrl, Waits};
+use ledger_operator::rest::{Bearer, Client, RestError, ServiceUrl, Waits};
 use ledger_schema::IdempotencyKey;
+
+use crate::flags::Hidden;
+use crate::tls_flags::ClientTlsArgs;
 
 /// The gateway of `cargo xtask up`.
 const GATEWAY: &str = "http://127.0.0.1:8080";
@@ -14,6 +17,11 @@ pub struct ServicesArgs {
     /// Where the gateway is, or one service
     #[arg(long, env = "LEDGER_URL", value_name = "URL", default_value = GATEWAY)]
     pub url: ServiceUrl,
+    /// An API key or a token that says who calls. Other users of this machine can read a command line: better by the variable, or in a configuration file
+    #[arg(long, env = "LEDGER_KEY", value_name = "KEY", hide_env_values = true)]
+    pub key: Option<Hidden>,
+    #[command(flatten)]
+    pub tls: ClientTlsArgs,
     /// For how long a request is sent again, with the same key, while nothing answers or what answers says later; 0: once
     #[arg(long, env = "LEDGER_RETRY_SECONDS", value_name = "SECONDS", default_value_t = 15,
           value_parser = clap::value_parser!(u32).range(0..=3600))]
@@ -32,7 +40,7 @@ pub struct WaitArgs {
 pub struct KeyArgs {
     /// The Idempotency-Key: the same again is the same request, whenever and wherever it is sent; a new one is made where none is given
     #[arg(long, value_name = "KEY", value_parser = key)]
-    pub key: Option<String>,
+    pub idempotency_key: Option<String>,
 }
 
 impl ServicesArgs {
@@ -48,13 +56,16 @@ impl ServicesArgs {
     /// [`RestError`]
     pub fn client_that_waits(self, WaitArgs { wait }: WaitArgs) -> Result<Client, RestError> {
         let seconds = |count: u32| Duration::from_secs(u64::from(count));
-        Client::new(self.url, Waits { decision: seconds(wait), retries: seconds(self.retry_seconds) })
+        let given = self.key.as_ref().map(Hidden::expose).filter(|key| !key.is_empty());
+        let bearer = given.map(Bearer::parse).transpose()?;
+        let waits = Waits { decision: seconds(wait), retries: seconds(self.retry_seconds) };
+        Ok(Client::new(self.url, &self.tls.files()?, waits)?.showing(bearer))
     }
 }
 
 impl KeyArgs {
     pub fn or_new(self) -> String {
-        self.key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+        self.idempotency_key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
     }
 }
 
@@ -74,8 +85,8 @@ mod tests {
         for bad in ["", " a", "a ", "é", "a\tb"] {
             assert!(key(bad).is_err(), "{bad:?}");
         }
-        let made = || KeyArgs { key: None }.or_new();
+        let made = || KeyArgs { idempotency_key: None }.or_new();
         assert_ne!(made(), made());
-        assert_eq!(KeyArgs { key: Some("k".to_owned()) }.or_new(), "k");
+        assert_eq!(KeyArgs { idempotency_key: Some("k".to_owned()) }.or_new(), "k");
     }
 }

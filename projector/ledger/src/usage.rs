@@ -1,7 +1,9 @@
 //! Wrong usage: exit code 2.
 
+use ledger_auth::AuthSettingsError;
 use ledger_kafka::PropertiesError;
 use ledger_operator::import::MapError;
+use ledger_tls::TlsError;
 use thiserror::Error;
 
 use crate::config::ConfigError;
@@ -21,6 +23,12 @@ pub enum UsageError {
     OutOfRange { flag: &'static str, expected: &'static str, found: String },
     #[error("{flag} and the file both say `{member}`")]
     SaidTwice { flag: &'static str, member: String },
+    #[error(transparent)]
+    Auth(#[from] AuthSettingsError),
+    #[error("--user is of a customer's key, and needed for one: found --role {role} {}", if *has_user { "with it" } else { "without it" })]
+    UserOfRole { role: &'static str, has_user: bool },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     Config(#[from] ConfigError),
 }

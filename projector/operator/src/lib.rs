@@ -5,13 +5,14 @@
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
 //! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`verify_import`], [`dead_letters`],
-//! [`migrate`], [`rest`] (orders and stock through the services); [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
+//! [`migrate`], [`keys`] (who may call), [`rest`] (orders and stock through the services); [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
 
 pub mod as_of;
 pub mod dead_letters;
 pub mod ends;
 pub mod generations;
 pub mod import;
+pub mod keys;
 pub mod migrate;
 pub mod output;
 pub mod rebuild;

@@ -2,10 +2,11 @@
 //! decide anything: what follows from a rebalance is `group.rs`.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 
-use ledger_kafka::{KAFKA_TIMEOUT, log_line};
-use rdkafka::client::ClientContext;
+use ledger_kafka::{KAFKA_TIMEOUT, log_line, oauth_token};
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -82,6 +83,8 @@ fn offsets(topic: &str, places: impl Iterator<Item = (i32, i64)>) -> Result<Topi
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
         log_line(level, fac, message);
     }
@@ -92,6 +95,10 @@ impl ClientContext for GroupContext {
         } else {
             tracing::debug!(%error, reason, "the Kafka client reports an error, and continues");
         }
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(config)
     }
 }
 

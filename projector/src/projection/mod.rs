@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use ledger_auth::Gate;
 use ledger_database::DatabaseUrl;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::{KafkaSettings, LogInspector};
 use ledger_store::{DueOrders, LiveStore, MixedFolds};
+use ledger_tls::ServerTls;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -51,6 +53,10 @@ pub struct ProjectionOptions {
     pub compression: Compression,
     pub group_id: String,
     pub listen: SocketAddr,
+    /// Who may ask there.
+    pub gate: Arc<Gate>,
+    /// Of what answers there; `None`: in the clear.
+    pub tls: Option<ServerTls>,
     pub writers: usize,
     pub batch: BatchSettings,
     pub tick: TickSettings,
@@ -78,7 +84,7 @@ async fn project(options: ProjectionOptions, stop: CancellationToken) -> Result<
     let listen_error = |cause| ProjectionError::Listen { address: options.listen, cause };
     let listener = TcpListener::bind(options.listen).await.and_then(TcpListener::into_std).map_err(listen_error)?;
     let health = Arc::new(Health::default());
-    let starting = StartingHttp::on(&listener, health.clone()).map_err(listen_error)?;
+    let starting = StartingHttp::on(&listener, options.tls.clone(), health.clone()).map_err(listen_error)?;
     let checked = stop.run_until_cancelled(start_check::run(&start, &inspector, &health)).await;
     starting.end().await;
     let Some(checked) = checked else { return Ok(()) };
@@ -90,6 +96,7 @@ async fn project(options: ProjectionOptions, stop: CancellationToken) -> Result<
     // A child, so that a part that fails stops the others without looking like a stop that was asked for.
     let stop = stop.child_token();
     let sources = Sources {
+        gate: options.gate.clone(),
         shared: Arc::new(Shared::new(partition_count)),
         metrics,
         // The monitor has the database to look at as well, also while Kafka is silent.
@@ -189,7 +196,7 @@ impl Parts {
             monitor.await;
             (Part::Other, Ok(()))
         });
-        let served = serve(listener, sources, stop.clone());
+        let served = serve(listener, options.tls.clone(), sources, stop.clone());
         tasks.spawn(async move { (Part::Other, served.await) });
         Ok(Self { tasks, intakes, shared })
     }
@@ -304,7 +311,12 @@ fn spawn_consumer(consumer: LogConsumer) -> Result<oneshot::Receiver<Result<(), 
     Ok(ended)
 }
 
-async fn serve(listener: TcpListener, sources: Sources, stop: CancellationToken) -> Result<(), ProjectionError> {
-    http::serve(listener, http::router(sources), stop).await;
+async fn serve(
+    listener: TcpListener,
+    tls: Option<ServerTls>,
+    sources: Sources,
+    stop: CancellationToken,
+) -> Result<(), ProjectionError> {
+    http::serve(listener, http::router(sources), tls, stop).await;
     Ok(())
 }

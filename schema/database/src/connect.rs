@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::fault::{Fault, Refusal, UNKNOWN_DATABASE, fault_of, number_of};
 use crate::keepalive;
+use crate::not_secured::not_secured;
 use crate::url::DatabaseUrl;
 use crate::watched::Watched;
 
@@ -83,6 +84,9 @@ pub enum DatabaseError {
          mysql_native_password; give it that by `ALTER USER`, or name another user"
     )]
     Plugin { server: String, user: String, plugin: String },
+    /// The URL asks for TLS, and there is none with whoever answers. Nothing was sent, no password either.
+    #[error("no TLS with the database server at {server}, which its URL asks for: {cause}")]
+    NotSecured { server: String, cause: String },
     #[error("the database server at {server} refuses the session: {cause}")]
     Session { server: String, cause: sqlx::Error },
 }
@@ -93,6 +97,9 @@ impl DatabaseError {
         let server = url.server().to_owned();
         if let Some(plugin) = wanted_plugin(&error) {
             return Self::Plugin { server, user: url.user().to_owned(), plugin };
+        }
+        if let Some(cause) = not_secured(&error) {
+            return Self::NotSecured { server, cause };
         }
         match (number_of(&error), fault_of(&error)) {
             (_, Fault::Refused(Refusal::Denied)) => {
@@ -118,10 +125,10 @@ impl DatabaseError {
     }
 
     /// Whether it may be otherwise a moment later, for whoever was let in before: a password that is refused may just be
-    /// changed on both sides. Whoever starts takes a refusal for what it is, and asks this of nothing.
+    /// changed on both sides, and a certificate that has expired be renewed. Whoever starts takes a refusal for what it is, and asks this of nothing.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Denied { .. } => true,
+            Self::Unreachable { .. } | Self::Denied { .. } | Self::NotSecured { .. } => true,
             Self::UnknownDatabase { .. } | Self::Plugin { .. } => false,
             Self::Session { cause, .. } => fault_of(cause).passes(),
         }

@@ -217,7 +217,8 @@ pub fn fault_of_number(number: u16) -> Fault {
 pub fn fault_of(error: &sqlx::Error) -> Fault {
     match (error, number_of(error)) {
         (_, Some(number)) => fault_of_number(number),
-        (sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed, _) => Fault::ConnectionLost,
+        // TLS that does not come about, too: a server that is begun anew has its certificate again, and one that has expired is renewed.
+        (sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed, _) => Fault::ConnectionLost,
         _ => Fault::Other,
     }
 }

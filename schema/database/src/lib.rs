@@ -12,11 +12,13 @@ mod keepalive;
 mod leaving;
 pub mod literals;
 pub mod migrations;
+mod not_secured;
 pub mod requirements;
 pub mod schema_version;
 pub mod silence;
 pub mod statements;
 pub mod tables;
+mod tls_options;
 pub mod url;
 pub mod watched;
 

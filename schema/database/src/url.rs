@@ -3,9 +3,11 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use url::{Host, Url};
+
+use crate::tls_options::{self, TlsOptions};
 
 /// How many SQL texts a connection keeps prepared. More than this program has, so that none is ever closed: closing one
 /// costs a round trip with Nagle's delay.
@@ -15,19 +17,20 @@ const STATEMENT_CACHE_CAPACITY: usize = 512;
 const REFUSED_OPTIONS: [(&[&str], &str); 4] = [
     (&["charset", "collation"], "every session sets it to utf8mb4, and another one would damage ids: leave it out"),
     (&["timezone", "time-zone"], "every session sets it to UTC: leave it out"),
-    (
-        &["ssl-ca", "sslca", "ssl-cert", "sslcert", "ssl-key", "sslkey"],
-        "this build has no TLS, so it would not be used",
-    ),
+    (&["sslca", "sslcert", "sslkey"], "it is written with a hyphen here: ssl-ca, ssl-cert, ssl-key"),
     (&["statement-cache-capacity"], "the program sets it itself: leave it out"),
 ];
 /// The options that are taken.
-const TAKEN_OPTIONS: &str = "ssl-mode (DISABLED or PREFERRED) and socket (a path)";
+const TAKEN_OPTIONS: &str = "ssl-mode (DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY), ssl-ca, ssl-cert, ssl-key (files), and \
+                             socket (a path)";
 
 /// `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, checked.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     options: MySqlConnectOptions,
+    /// The same without a database: one cannot be taken out again.
+    bare: MySqlConnectOptions,
+    is_secured: bool,
     server: String,
     user: String,
     password: String,
@@ -61,12 +64,11 @@ impl DatabaseUrl {
             .statement_cache_capacity(STATEMENT_CACHE_CAPACITY)
             // Statements may hold passwords (CREATE USER) and are far too many to log.
             .disable_statement_logging();
-        let mut options = with_query(options, &url)?;
-        if !database.is_empty() {
-            options = options.database(&database);
-        }
+        let (bare, is_secured) = with_query(options, &url)?;
+        let options = if database.is_empty() { bare.clone() } else { bare.clone().database(&database) };
         let server = format!("{shown_host}:{port}");
-        Ok(Self { options, server, user, password, database: (!database.is_empty()).then_some(database) })
+        let database = (!database.is_empty()).then_some(database);
+        Ok(Self { options, bare, is_secured, server, user, password, database })
     }
 
     /// `HOST:PORT`.
@@ -76,6 +78,11 @@ impl DatabaseUrl {
 
     pub fn user(&self) -> &str {
         &self.user
+    }
+
+    /// Whether it asks for TLS, and nothing else will do.
+    pub fn is_secured(&self) -> bool {
+        self.is_secured
     }
 
     /// For CREATE USER only.
@@ -92,21 +99,9 @@ impl DatabaseUrl {
     pub fn with_database(&self, database: Option<&str>) -> Self {
         let mut other = self.clone();
         other.database = database.map(str::to_owned);
-        // A database cannot be taken out of the client's options again.
-        let mut fresh = MySqlConnectOptions::new()
-            .host(other.options.get_host())
-            .port(other.options.get_port())
-            .username(&other.user)
-            .password(&other.password)
-            .ssl_mode(other.options.get_ssl_mode())
-            .statement_cache_capacity(STATEMENT_CACHE_CAPACITY)
-            .disable_statement_logging();
-        if let Some(socket) = other.options.get_socket() {
-            fresh = fresh.socket(socket);
-        }
         other.options = match database {
-            Some(database) => fresh.database(database),
-            None => fresh,
+            Some(database) => self.bare.clone().database(database),
+            None => self.bare.clone(),
         };
         other
     }
@@ -117,7 +112,8 @@ impl DatabaseUrl {
     }
 
     pub(crate) async fn open(&self) -> Result<sqlx::MySqlConnection, sqlx::Error> {
-        sqlx::MySqlConnection::connect_with(&self.options).await
+        // The handshake of TLS makes it a large future, and every piece of work has one of them in it.
+        Box::pin(sqlx::MySqlConnection::connect_with(&self.options)).await
     }
 
     /// The port of a connection by TCP.
@@ -140,20 +136,20 @@ fn host(url: &Url, shown: &str) -> String {
     }
 }
 
-/// Takes the URL's options: an option that would not be used is refused, so that nobody believes in it.
-fn with_query(mut options: MySqlConnectOptions, url: &Url) -> Result<MySqlConnectOptions, String> {
+/// Takes the URL's options: an option that would not be used is refused, so that nobody believes in it. Answers whether TLS is asked for.
+fn with_query(mut options: MySqlConnectOptions, url: &Url) -> Result<(MySqlConnectOptions, bool), String> {
+    let mut tls = TlsOptions::default();
     for (name, value) in url.query_pairs() {
         match (&*name, &*value) {
-            ("ssl-mode" | "sslmode", "DISABLED") => options = options.ssl_mode(MySqlSslMode::Disabled),
-            ("ssl-mode" | "sslmode", "PREFERRED") => options = options.ssl_mode(MySqlSslMode::Preferred),
-            ("ssl-mode" | "sslmode", _) => {
-                return Err(format!("option {name}: expected DISABLED or PREFERRED, since this build has no TLS"));
-            }
+            ("ssl-mode" | "sslmode", mode) => tls.mode = Some(tls_options::mode_of(mode)?),
+            ("ssl-ca", file) => tls.ca = Some(file.into()),
+            ("ssl-cert", file) => tls.certificate = Some(file.into()),
+            ("ssl-key", file) => tls.key = Some(file.into()),
             ("socket", path) if !path.is_empty() => options = options.socket(path),
             (known, _) => return Err(refusal(known)),
         }
     }
-    Ok(options)
+    Ok((tls.on(options)?, tls.is_asked_for()))
 }
 
 fn refusal(name: &str) -> String {
@@ -166,6 +162,8 @@ fn refusal(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::mysql::MySqlSslMode;
+
     use super::*;
 
     #[test]
@@ -199,14 +197,12 @@ mod tests {
             ),
             ("collation=x", "option collation: every session sets it"),
             ("timezone=%2B08:00", "option timezone: every session sets it to UTC"),
-            ("ssl-ca=/none", "option ssl-ca: this build has no TLS, so it would not be used"),
-            ("sslkey=/none", "option sslkey: this build has no TLS"),
-            ("ssl-mode=REQUIRED", "option ssl-mode: expected DISABLED or PREFERRED, since this build has no TLS"),
-            ("ssl-mode=preferred", "option ssl-mode: expected DISABLED or PREFERRED"),
+            ("sslkey=/none", "option sslkey: it is written with a hyphen here"),
             ("statement-cache-capacity=7", "option statement-cache-capacity: the program sets it itself"),
             (
                 "nosuch=1",
-                "option nosuch is not known; expected none, or ssl-mode (DISABLED or PREFERRED) and socket (a path)",
+                "option nosuch is not known; expected none, or ssl-mode (DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY), \
+                 ssl-ca, ssl-cert, ssl-key (files), and socket (a path)",
             ),
             ("ssl-mode=DISABLED&Charset=utf8", "option Charset is not known"),
             ("socket=", "option socket is not known"),

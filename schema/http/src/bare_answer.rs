@@ -25,7 +25,12 @@ struct Bare<'a> {
 /// The answer in words, as it goes over the wire, in place of hyper's own.
 pub(crate) fn in_words(written: &[u8], refuse: &Refuse) -> Option<Vec<u8>> {
     let bare = parse(written)?;
-    let response = refuse(Refusal::of_status(bare.status));
+    Some(last_answer(Refusal::of_status(bare.status), bare.date, refuse))
+}
+
+/// The answer to what comes to no route as it goes over the wire, after which the connection is closed.
+pub(crate) fn last_answer(refusal: Refusal, date: Option<&str>, refuse: &Refuse) -> Vec<u8> {
+    let response = refuse(refusal);
     let mut wire = format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status()).into_bytes();
     for (name, value) in response.headers() {
         wire.extend_from_slice(name.as_str().as_bytes());
@@ -33,12 +38,12 @@ pub(crate) fn in_words(written: &[u8], refuse: &Refuse) -> Option<Vec<u8>> {
         wire.extend_from_slice(value.as_bytes());
         wire.extend_from_slice(b"\r\n");
     }
-    if let Some(date) = bare.date {
+    if let Some(date) = date {
         wire.extend_from_slice(format!("date: {date}\r\n").as_bytes());
     }
     wire.extend_from_slice(format!("content-length: {}\r\n\r\n", response.body().len()).as_bytes());
     wire.extend_from_slice(response.body());
-    Some(wire)
+    wire
 }
 
 fn parse(written: &[u8]) -> Option<Bare<'_>> {

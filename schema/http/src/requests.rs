@@ -2,11 +2,13 @@
 //! what becomes of a body that the answer did not wait for.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::header::{CONNECTION, HOST};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Request, Response, Version};
@@ -27,6 +29,8 @@ pub(crate) struct Requests {
     pub(crate) router: Router,
     pub(crate) refuse: Refuse,
     pub(crate) unread: Arc<Unread>,
+    /// Who is connected: a gateway, where there is one.
+    pub(crate) client: SocketAddr,
 }
 
 impl Service<Request<Incoming>> for Requests {
@@ -42,7 +46,8 @@ impl Service<Request<Incoming>> for Requests {
 
 impl Requests {
     async fn answer(self, request: Request<Incoming>) -> Response<Body> {
-        let (request, rest) = apart(request);
+        let (mut request, rest) = apart(request);
+        request.extensions_mut().insert(ConnectInfo(self.client));
         let mut response = match check(&request) {
             Ok(()) => self.router.oneshot(request).await.unwrap_or_else(|never| match never {}),
             Err(refusal) => (self.refuse)(refusal).map(Body::from),

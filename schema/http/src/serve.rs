@@ -1,14 +1,17 @@
-//! Accepts connections and speaks HTTP/1.1 on them, with a limit on each thing that a client could hold on to.
+//! Accepts connections and speaks HTTP/1.1 on them, in the clear or by TLS, with a limit on each thing that a client could hold on to.
 //!
-//! Its own loop instead of `axum::serve`, which limits neither connections nor what a slow client may take.
+//! Its own loop instead of `axum::serve`, which limits neither connections nor what a slow client may take. Where TLS was asked for,
+//! it must never answer in the clear anything but that TLS is spoken here.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use ledger_tls::ServerTls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -17,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::refusal::Refuse;
 use crate::requests::Requests;
 use crate::stream::{ClientStream, Unread};
+use crate::transport::{self, Transport};
 
 /// After an error of `accept`, such as too many open files, which passes.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -42,13 +46,25 @@ pub struct Limits {
     pub stop: Duration,
 }
 
-/// Serves until `stop`, then lets what is in flight finish. `refuse` answers what comes to no route.
+/// Serves until `stop`, then lets what is in flight finish. `refuse` answers what comes to no route. With `tls` nothing is served
+/// without it, and its files are looked at meanwhile. Each request has its client's address as `ConnectInfo`.
 ///
 /// A client may close its half of the connection after its request; it gets its answer. So a client that goes away is
 /// noticed when its answer is written.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, refuse: Refuse, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    tls: Option<ServerTls>,
+    refuse: Refuse,
+    stop: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
+    let serving = Serving { router, limits, tls, refuse };
+    if let Some(tls) = serving.tls.clone() {
+        tokio::spawn(tls.watch(stop.clone()));
+    }
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
@@ -56,11 +72,10 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, refuse
         };
         match stop.run_until_cancelled(next).await {
             None => break,
-            Some((Ok((stream, _)), place)) => {
-                let watched = graceful.watch(connection(stream, router.clone(), limits, refuse.clone()));
+            Some((Ok((stream, client)), place)) => {
+                let connection = serving.clone().connection(stream, client, graceful.watcher());
                 tokio::spawn(async move {
-                    // A client that breaks off is not worth a line.
-                    let _ = watched.await;
+                    connection.await;
                     drop(place);
                 });
             }
@@ -70,8 +85,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, refuse
             }
         }
     }
-    for stream in connected_already(listener) {
-        tokio::spawn(graceful.watch(connection(stream, router.clone(), limits, refuse.clone())));
+    for (stream, client) in connected_already(listener) {
+        tokio::spawn(serving.clone().connection(stream, client, graceful.watcher()));
     }
     if graceful.count() > 0 {
         sleep(LAST_REQUESTS).await;
@@ -82,14 +97,15 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, refuse
 }
 
 /// Closes the listener; those that the kernel has connected already may have sent a request, and would be reset.
-fn connected_already(listener: TcpListener) -> Vec<TcpStream> {
+fn connected_already(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let mut streams = Vec::new();
     match listener.into_std() {
         Ok(listener) => {
             while streams.len() < MOST_AT_ONCE
-                && let Ok((stream, _)) = listener.accept()
+                && let Ok((stream, client)) = listener.accept()
             {
-                streams.extend(stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)));
+                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                streams.extend(stream.map(|stream| (stream, client)));
             }
         }
         Err(error) => tracing::debug!(%error, "connections that were not accepted yet are reset"),
@@ -97,22 +113,40 @@ fn connected_already(listener: TcpListener) -> Vec<TcpStream> {
     streams
 }
 
-fn connection(
-    stream: TcpStream,
+/// What every connection is served with.
+#[derive(Clone)]
+struct Serving {
     router: Router,
     limits: Limits,
+    tls: Option<ServerTls>,
     refuse: Refuse,
-) -> http1::Connection<TokioIo<ClientStream>, Requests> {
-    // Answers are small: Nagle's algorithm would hold them back.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY refused");
+}
+
+impl Serving {
+    /// One client, from the handshake to the end.
+    async fn connection(self, stream: TcpStream, client: SocketAddr, watcher: Watcher) {
+        // Answers are small: Nagle's algorithm would hold them back.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY refused");
+        }
+        let secured = match &self.tls {
+            None => Some(Transport::Clear(stream)),
+            Some(tls) => transport::secured(tls, stream, self.limits.idle, &self.refuse).await,
+        };
+        let Some(stream) = secured else { return };
+        // A client that breaks off is not worth a line.
+        let _ = watcher.watch(self.spoken(stream, client)).await;
     }
-    let unread = Arc::new(Unread::default());
-    let stream = ClientStream::new(stream, limits.write, refuse.clone(), unread.clone());
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle)
-        .max_header_size(MAX_HEAD_BYTES)
-        .half_close(true)
-        .serve_connection(TokioIo::new(stream), Requests { router, refuse, unread })
+
+    fn spoken(self, stream: Transport, client: SocketAddr) -> http1::Connection<TokioIo<ClientStream>, Requests> {
+        let Self { router, limits, refuse, .. } = self;
+        let unread = Arc::new(Unread::default());
+        let stream = ClientStream::new(stream, limits.write, refuse.clone(), unread.clone());
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.idle)
+            .max_header_size(MAX_HEAD_BYTES)
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream), Requests { router, refuse, unread, client })
+    }
 }

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use crate::bare_answer::in_words;
 use crate::refusal::Refuse;
 use crate::rest_of_body::{LONGEST, MOST_BYTES};
+use crate::transport::Transport;
 
 /// Whether the connection ends with something unread.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Unread {
 
 /// A client's socket.
 pub(crate) struct ClientStream {
-    stream: TcpStream,
+    stream: Transport,
     refuse: Refuse,
     unread: Arc<Unread>,
     /// An answer in words that took the place of a bare one, as far as it is not written.
@@ -53,7 +53,7 @@ struct Closing {
 }
 
 impl ClientStream {
-    pub(crate) fn new(stream: TcpStream, write_limit: Duration, refuse: Refuse, unread: Arc<Unread>) -> Self {
+    pub(crate) fn new(stream: Transport, write_limit: Duration, refuse: Refuse, unread: Arc<Unread>) -> Self {
         Self { stream, refuse, unread, in_words: Bytes::new(), write_limit, stalled: None, closing: None }
     }
 
@@ -144,7 +144,9 @@ impl AsyncWrite for ClientStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_in_words(cx))?;
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // TLS takes more than the socket does, and waits here.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        ready!(self.limited(cx, flushed))?;
         // hyper flushes when it has written everything.
         self.stalled = None;
         Poll::Ready(Ok(()))
@@ -153,7 +155,8 @@ impl AsyncWrite for ClientStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing.is_none() {
             ready!(self.poll_in_words(cx))?;
-            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
+            ready!(self.limited(cx, closed))?;
         }
         if self.unread.is_set() {
             ready!(self.poll_unread(cx));

@@ -15,12 +15,15 @@ const fn word(name: &'static str, status: u16, title: &'static str) -> Word {
 }
 
 pub const BAD_REQUEST: Word = word("bad-request", 400, "Bad request");
+pub const UNAUTHENTICATED: Word = word("unauthenticated", 401, "Who you are is not known");
+pub const FORBIDDEN: Word = word("forbidden", 403, "Not allowed");
 pub const NOT_FOUND: Word = word("not-found", 404, "Not found");
 pub const METHOD_NOT_ALLOWED: Word = word("method-not-allowed", 405, "Method not allowed");
 pub const REQUEST_TIMEOUT: Word = word("request-timeout", 408, "Request timeout");
 pub const LENGTH_REQUIRED: Word = word("length-required", 411, "Length required");
 pub const BODY_TOO_LARGE: Word = word("body-too-large", 413, "Body too large");
 pub const URI_TOO_LONG: Word = word("uri-too-long", 414, "Address too long");
+pub const TOO_MANY_REQUESTS: Word = word("too-many-requests", 429, "Too many requests");
 pub const HEADERS_TOO_LARGE: Word = word("headers-too-large", 431, "Headers too large");
 pub const NOT_IMPLEMENTED: Word = word("not-implemented", 501, "Not implemented");
 pub const UNAVAILABLE: Word = word("unavailable", 503, "A server is away, or refuses");

@@ -1,15 +1,17 @@
 //! What clients report beside their answers: their own lines, and that brokers do not let them in. It must never show a
 //! property's value; what a broker says of it is shown. Read next: `inspector.rs`, which tells such a refusal from silence.
 
+use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::faults::is_not_admitted;
+use crate::token::oauth_token;
 
 /// A client that is not let in tries again every second, and reports the same error every 30 s at least.
 const REPORTED_AGAIN_WITHIN: Duration = Duration::from_secs(40);
@@ -61,19 +63,33 @@ pub(crate) fn take_reports(client: &BaseConsumer<QuietContext>) {
 }
 
 impl ClientContext for QuietContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
         log_line(level, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the Kafka client reports an error");
-        if is_not_admitted(&error) {
+        if is_not_admitted(&error) || is_refused_by_tls(&error, reason) {
             *self.kept() = Some(Refused { words: reason.to_owned(), at: Instant::now() });
         }
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(config)
     }
 }
 
 impl ConsumerContext for QuietContext {}
+
+/// A broker that does not take the client's certificate, or misses it, says so after the client's part of the handshake (TLS 1.3): as
+/// the client sees it, the connection broke, and only its words tell of the alert.
+fn is_refused_by_tls(error: &KafkaError, reason: &str) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::BrokerTransportFailure)
+        && reason.contains("SSL routines")
+        && reason.contains(" alert ")
+}
 
 pub fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
@@ -101,5 +117,8 @@ mod tests {
         assert_eq!(context.refusal(), None);
         context.error(KafkaError::Global(Code::BrokerTransportFailure), "Connection refused");
         assert_eq!(context.refusal(), None, "an outage is none");
+        let alert = "Receive failed: error:0A000412:SSL routines::sslv3 alert bad certificate: SSL alert number 42";
+        context.error(KafkaError::Global(Code::BrokerTransportFailure), alert);
+        assert_eq!(context.refusal().as_deref(), Some(alert));
     }
 }

@@ -193,7 +193,12 @@ impl LogInspector {
 
 fn asker(kafka: &KafkaSettings, isolation: &str) -> Result<Asker, KafkaUseError> {
     let client = kafka.inspector(isolation).create_with_context(QuietContext::default());
-    client.map(Arc::new).map_err(settings_refused)
+    let client = client.map(Arc::new).map_err(settings_refused)?;
+    if kafka.logs_in_by_token() {
+        // It asks for its first token when it is polled, and a question does not poll.
+        take_reports(&client);
+    }
+    Ok(client)
 }
 
 /// Calls a blocking question on a thread for such.

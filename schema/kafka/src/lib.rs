@@ -1,7 +1,7 @@
 //! Kafka, as the projector, the operator's commands and the order services use it: settings of clients, one classification
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
-//! Reading order: [`properties`] (as operators write them), [`settings`], [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], `context` (what clients report beside their answers), [`inspector`] (facts about topics; `ends` has where they end), [`record`],
+//! Reading order: [`properties`] (as operators write them), `property_files` (the files that they name), [`settings`], `token` (how OAUTHBEARER logs in), [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], `context` (what clients report beside their answers), [`inspector`] (facts about topics; `ends` has where they end), [`record`],
 //! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one folder with unsafe code.
 
 mod code_table;
@@ -14,11 +14,13 @@ pub mod faults;
 pub mod inspector;
 mod native;
 pub mod properties;
+mod property_files;
 pub mod record;
 pub mod replay;
 pub mod service_clients;
 pub mod settings;
 pub mod tail;
+mod token;
 pub mod topics;
 
 pub use context::{QuietContext, log_line};
@@ -33,4 +35,5 @@ pub use inspector::{LogInspector, PartitionState, ask};
 pub use properties::PropertiesError;
 pub use service_clients::ProducerLimits;
 pub use settings::{KAFKA_TIMEOUT, KafkaSettings};
+pub use token::oauth_token;
 pub use topics::{TopicCheck, TopicOutcome, TopicsError, check_topics, ensure_topics};

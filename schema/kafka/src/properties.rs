@@ -33,7 +33,7 @@ const PINNED: &[&str] = &[
 ];
 
 /// A property and its value.
-type Property = (String, String);
+pub(crate) type Property = (String, String);
 
 /// Properties that are not taken. It never repeats a value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -56,6 +56,17 @@ pub enum PropertiesError {
     Line { file: String, line: usize },
     #[error("--kafka-properties-file: {file} cannot be read: {problem}")]
     File { file: String, problem: String },
+    /// It holds a secret, and others may read it.
+    #[error("--kafka-properties-file: {file} {problem}")]
+    OpenFile { file: String, problem: String },
+    /// librdkafka's own ways to a token need an HTTP client, which is not built in.
+    #[error(
+        "OAUTHBEARER of the Kafka properties: expected sasl.oauthbearer.config=token-file=FILE, a file with the token, which somebody renews"
+    )]
+    NoTokenFile,
+    /// A file that a property names.
+    #[error("{property} of the Kafka properties: {file} {problem}")]
+    Named { property: &'static str, file: String, problem: String },
 }
 
 fn pinned(key: &str) -> Option<&'static str> {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::properties::{self, PropertiesError};
+use crate::properties::{self, PropertiesError, Property};
+use crate::property_files::{self, OAUTH_CONFIG};
 
 /// How long a question to the cluster may take before it counts as unreachable.
 pub const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,9 +25,9 @@ impl KafkaSettings {
     /// `properties`: `key=value`, comma separated; a value in double quotes may hold commas ([`crate::properties`]).
     ///
     /// # Errors
-    /// [`PropertiesError`] for what is not `key=value`, or names a pinned property.
+    /// [`PropertiesError`] for what is not `key=value`, names a pinned property, or a file that cannot be used.
     pub fn new(brokers: &str, properties: &str) -> Result<Self, PropertiesError> {
-        Ok(Self { brokers: brokers.to_owned(), properties: properties::of_list(properties)? })
+        Self::of(brokers, properties::of_list(properties)?)
     }
 
     /// As [`Self::new`], with more properties from a file, one `key=value` a line. Those of `properties` win over them.
@@ -34,15 +35,33 @@ impl KafkaSettings {
     /// # Errors
     /// [`PropertiesError`], which names the file and the line of it.
     pub fn with_file(brokers: &str, properties: &str, file: Option<&Path>) -> Result<Self, PropertiesError> {
-        let mut settings = Self::new(brokers, properties)?;
-        if let Some(file) = file {
-            settings.properties.splice(0..0, properties::of_file(file)?);
-        }
-        Ok(settings)
+        let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
+            return Self::new(brokers, properties);
+        };
+        let mut all = properties::of_file(file)?;
+        property_files::check_secrets_in(file, &all)?;
+        all.extend(properties::of_list(properties)?);
+        Self::of(brokers, all)
+    }
+
+    /// The later one of two of a name counts.
+    fn of(brokers: &str, properties: Vec<Property>) -> Result<Self, PropertiesError> {
+        property_files::check_named(&properties)?;
+        Ok(Self { brokers: brokers.to_owned(), properties })
     }
 
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// Whether clients need a token, and where it is.
+    pub(crate) fn token_config(&self) -> Option<&str> {
+        let found = self.properties.iter().rev().find(|(key, _)| key == OAUTH_CONFIG);
+        found.map(|(_, value)| value.as_str()).filter(|config| !config.is_empty())
+    }
+
+    pub(crate) fn logs_in_by_token(&self) -> bool {
+        self.token_config().is_some()
     }
 
     /// What every client has. The properties of `--kafka-properties` are in it: what is set afterwards wins over them.
@@ -109,12 +128,15 @@ impl fmt::Debug for KafkaSettings {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
     fn a_value_does_not_show_and_the_list_wins_over_the_file() {
         let folder = std::env::temp_dir().join(format!("ledger-kafka-settings-{}", std::process::id()));
         std::fs::write(&folder, "sasl.password=from,file\nlinger.ms=7\n").expect("a file");
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o600)).expect("ours");
         let settings = KafkaSettings::with_file("b:1", "linger.ms=2", Some(&folder)).expect("valid");
         std::fs::remove_file(&folder).expect("it was there");
         assert_eq!(settings.client("x").get("sasl.password"), Some("from,file"));

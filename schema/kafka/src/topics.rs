@@ -12,7 +12,9 @@ use thiserror::Error;
 
 use crate::error::{KafkaUseError, use_error};
 use crate::inspector::{LogInspector, ask};
+use crate::native;
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
+use crate::token::oauth_token;
 
 const SERVED_POLL: Duration = Duration::from_millis(50);
 
@@ -90,6 +92,12 @@ pub async fn ensure_topics(
     let checked = check_topics(inspector, specs).await?;
     let failed = |cause| use_error(settings.brokers(), "Kafka's administration", cause);
     let admin: AdminClient<DefaultClientContext> = settings.client("ledger-migrate").create().map_err(failed)?;
+    if let Some(config) = settings.token_config() {
+        let action = "a token for Kafka's administration";
+        let unusable = |cause| KafkaUseError::Native { action, cause };
+        let token = oauth_token(Some(config)).map_err(|error| unusable(error.to_string()))?;
+        native::set_token(admin.inner(), &token).map_err(unusable)?;
+    }
     let mut outcomes = Vec::new();
     for (spec, found) in specs.iter().zip(checked) {
         outcomes.push(match found {

@@ -99,6 +99,11 @@ impl OrderId {
     pub fn from_key(user_id: &UserId, key: &IdempotencyKey) -> Self {
         Self(derived("order", user_id.as_str(), key))
     }
+
+    /// Whether it is of the kind that keys give (UUID version 5): anybody can compute such an id of any user and key.
+    pub fn may_be_of_a_key(self) -> bool {
+        self.0.get_version_num() == 5
+    }
 }
 
 impl MovementId {
@@ -124,6 +129,8 @@ mod tests {
     fn a_key_gives_one_id_for_ever() {
         // Golden: if this changes, retries of running clients become new orders.
         assert_eq!(OrderId::from_key(&user("alice"), &key("k1")).to_string(), "9f2631d6-3c2e-53af-beb2-a3cf56829356");
+        assert!(OrderId::from_key(&user("alice"), &key("k1")).may_be_of_a_key());
+        assert!(!OrderId::parse("77a436fd-64f9-4d35-999b-a957195f5d23").expect("valid").may_be_of_a_key());
         let product = ProductId::parse("alice").expect("valid");
         assert_ne!(
             MovementId::from_key(&product, &key("k1")).as_uuid(),

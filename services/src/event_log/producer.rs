@@ -1,10 +1,12 @@
 //! What librdkafka calls back for the producer of the log: its brokers' states, and what became of each record. It must never
 //! wait, nor leave a report out: those who wait for a record, and readiness, rest on it.
 
+use std::error::Error;
 use std::sync::Arc;
 
-use ledger_kafka::{Reported, log_line, reported};
+use ledger_kafka::{Reported, log_line, oauth_token, reported};
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
@@ -20,6 +22,8 @@ pub(super) struct LogProducer {
 }
 
 impl ClientContext for LogProducer {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
     }
@@ -30,6 +34,10 @@ impl ClientContext for LogProducer {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.health.error(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(config)
     }
 }
 

@@ -2,6 +2,7 @@
 //! headers that stand on every answer. The types here describe; they are never parsed into.
 
 mod bodies;
+mod security;
 
 pub use bodies::{
     AdjustmentBody, CancelBody, ConfirmBody, HoldBody, LineBody, OrderBody, OrderOfLines, OrderOfLinesOfUser,
@@ -228,12 +229,13 @@ pub(crate) fn frame() -> OpenApi {
 /// (An `Option` in the attribute would say that it may be null.)
 const BODY_MAY_BE_LEFT_OUT: [&str; 2] = ["/orders/{orderId}/confirm", "/orders/{orderId}/cancel"];
 
-/// Adds what all routes share.
-pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
+/// Adds what all routes share. `asks_who`: whether callers of this service have to say who they are.
+pub(crate) fn finish(mut api: OpenApi, asks_who: bool) -> OpenApi {
     let components = api.components.get_or_insert_default();
     let mut schemas = vec![("ProblemDocument".to_owned(), ProblemDocument::schema())];
     ProblemDocument::schemas(&mut schemas);
     components.schemas.extend(schemas);
+    security::scheme(components);
     api.paths.paths.extend(documents());
     for address in BODY_MAY_BE_LEFT_OUT {
         let operation = api.paths.paths.get_mut(address).and_then(|item| item.post.as_mut());
@@ -241,7 +243,8 @@ pub(crate) fn finish(mut api: OpenApi) -> OpenApi {
         let Some(RefOr::T(body)) = body else { unreachable!("{address} takes a POST with a body of its own") };
         body.required = Some(Required::False);
     }
-    for item in api.paths.paths.values_mut() {
+    for (path, item) in &mut api.paths.paths {
+        security::describe(path, item, asks_who);
         for operation in operations(item) {
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {

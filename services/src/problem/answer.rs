@@ -11,6 +11,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use ledger_auth::Denied;
 use ledger_http::Refusal;
 use ledger_schema::{MovementId, OrderId, ParkReason, Position, ProductId};
 
@@ -46,6 +47,10 @@ pub(crate) enum Problem {
     InvalidRequest(Vec<FieldError>),
     /// 422: the body is a JSON object, and these fields of it are wrong.
     InvalidFields(Vec<FieldError>),
+    /// 400, 401, 403, 429, 503: it was not let in.
+    Denied(Denied),
+    /// 403: the role may do such things, but not this one.
+    NotAllowed(&'static str),
     /// 404: nothing there, said by `what`.
     NotFound(String),
     /// 405 of the router, which has set `Allow`.
@@ -98,6 +103,11 @@ impl Problem {
         Self::NotFound(format!("no order {order_id} has been projected; add ?after=POSITION to wait for one"))
     }
 
+    /// What a customer is answered of another user, whether there is such a one or not.
+    pub(crate) fn user_not_found() -> Self {
+        Self::NotFound("a customer sees its own orders alone".to_owned())
+    }
+
     pub(crate) fn movement_not_found(movement_id: MovementId, product_id: &ProductId) -> Self {
         Self::NotFound(format!(
             "no movement {movement_id} of the product {product_id} has been projected; add ?after=POSITION to wait for one"
@@ -112,6 +122,10 @@ impl Problem {
             Self::InvalidFields(_) | Self::IdempotencyConflict(_) | Self::KeyOfAnotherId { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::Denied(denied) => {
+                StatusCode::from_u16(denied.word().status).expect("words have statuses of the standard")
+            }
+            Self::NotAllowed(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -137,6 +151,8 @@ impl Problem {
             Self::NotRouted(refusal) => refusal.word().name,
             Self::InvalidRequest(_) => words::INVALID_REQUEST,
             Self::InvalidFields(_) => words::INVALID_FIELD,
+            Self::Denied(denied) => denied.word().name,
+            Self::NotAllowed(_) => words::FORBIDDEN,
             Self::NotFound(_) => words::NOT_FOUND,
             Self::MethodNotAllowed => words::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => words::REQUEST_TIMEOUT,
@@ -158,6 +174,7 @@ impl Problem {
     /// What the log should say beside the answer, for answers of 500 and above.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
+            Self::Denied(denied) => denied.cause(),
             Self::Unavailable { cause, .. }
             | Self::Refused { cause }
             | Self::RecordTooLarge { cause, .. }
@@ -237,7 +254,9 @@ impl Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Self::Denied(denied) = &self {
+            denied.mark(headers);
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         // For the one place that logs (`answer_marks`), which knows the request's id.
@@ -264,6 +283,7 @@ pub(crate) fn parked(case: Case, reason: String) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger_auth::Unproven;
     use ledger_schema::{OrderReason, RejectionReason};
 
     fn case() -> Box<Case> {
@@ -300,6 +320,10 @@ mod tests {
             (Problem::NotRouted(Refusal::HeadersTooLarge), 431, "headers-too-large"),
             (Problem::invalid("cursor", "is bad"), 400, "invalid-request"),
             (Problem::InvalidFields(vec![]), 422, "invalid-field"),
+            (Problem::Denied(Denied::Unauthenticated(Unproven::Missing)), 401, "unauthenticated"),
+            (Problem::Denied(Denied::NoRole), 403, "forbidden"),
+            (Problem::NotAllowed("x"), 403, "forbidden"),
+            (Problem::Denied(Denied::Host), 400, "bad-request"),
             (Problem::NotFound("x".into()), 404, "not-found"),
             (Problem::MethodNotAllowed, 405, "method-not-allowed"),
             (Problem::RequestTimeout, 408, "request-timeout"),

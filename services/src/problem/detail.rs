@@ -15,6 +15,8 @@ impl Problem {
                 errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
             }
             Self::NotRouted(refusal) => refusal.detail(),
+            Self::Denied(denied) => denied.detail(),
+            Self::NotAllowed(what) => (*what).to_owned(),
             Self::NotFound(what) => what.clone(),
             Self::MethodNotAllowed => "the header Allow names the methods of this address".to_owned(),
             Self::RequestTimeout => "the body did not arrive in time".to_owned(),

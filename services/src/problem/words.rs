@@ -14,6 +14,7 @@ pub(crate) const PREFIX: &str = "/problems/";
 pub(crate) const INVALID_REQUEST: &str = "invalid-request";
 pub(crate) const INVALID_FIELD: &str = "invalid-field";
 pub(crate) const NOT_FOUND: &str = words::NOT_FOUND.name;
+pub(crate) const FORBIDDEN: &str = words::FORBIDDEN.name;
 pub(crate) const METHOD_NOT_ALLOWED: &str = words::METHOD_NOT_ALLOWED.name;
 pub(crate) const REQUEST_TIMEOUT: &str = words::REQUEST_TIMEOUT.name;
 pub(crate) const BODY_TOO_LARGE: &str = words::BODY_TOO_LARGE.name;
@@ -80,6 +81,21 @@ const PAGES: &[ProblemPage] = &[
         "A field is wrong",
         "Fields are missing, unknown, of the wrong type, out of range, or disagree; `errors` names all of them. Nothing was appended.",
         "Mend the fields; the same request is refused again.",
+    ),
+    shared(
+        words::UNAUTHENTICATED,
+        "The caller must say who it is, and what it showed does not hold: there is no key or token, the key is not known, has expired or was revoked, or the token is not of this service's issuer and audience. `detail` says which. Nothing was appended.",
+        "Send Authorization: Bearer KEY-OR-JWT. Whoever operates the ledger makes keys with `ledger keys create`.",
+    ),
+    shared(
+        words::FORBIDDEN,
+        "The caller is known, and its role does not allow this; or a customer orders for somebody else, or under an id that is not its to choose. Nothing was appended.",
+        "Use a key or a token of the role that `detail` names; order under your own user, and let an Idempotency-Key give the id.",
+    ),
+    shared(
+        words::TOO_MANY_REQUESTS,
+        "This client (its key, its token's subject, or without either its address) sends more requests than one client may. Nothing was appended. Other clients are served.",
+        "Send again after Retry-After seconds, more slowly; a write with the same Idempotency-Key.",
     ),
     shared(
         words::NOT_FOUND,

@@ -1,4 +1,4 @@
-//! Reads of the projection (MariaDB), as the user that may only read.
+//! Reads of the projection (MariaDB), as the user that may only read (and say that a key was used).
 //!
 //! It must never open a transaction, never race a query against a timer outside [`Reader::run`], and never decide whether what
 //! it read may be shown: that is for `crate::reads`, which everything but the poller and the start goes through. Reading
@@ -8,6 +8,7 @@ mod connections;
 mod decisions;
 mod error;
 mod gathered;
+mod keys;
 mod movements;
 mod orders;
 mod pool;

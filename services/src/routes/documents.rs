@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -27,6 +30,17 @@ use crate::state::Shared;
 /// It may be kept, and must be asked for every time: by its hash, which costs no body.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Swagger UI sets styles by script, and has its pictures in them; it loads and asks nothing but this address.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
+/// On every page: no guessing of what a file is, no address of ours to others, no frame of a stranger around it.
+pub(super) const GUARDED: [(HeaderName, HeaderValue); 3] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+];
 /// How much of a hash tells two versions apart.
 const HASH_BYTES: usize = 16;
 
@@ -97,7 +111,8 @@ impl Pages {
     }
 
     fn answer(&self, path: &str, request: &HeaderMap) -> Response {
-        self.find(path).map_or_else(Problem::into_response, |document| document.answer(request))
+        let answer = self.find(path).map_or_else(Problem::into_response, |document| document.answer(request));
+        (GUARDED, [(CONTENT_SECURITY_POLICY, POLICY)], answer).into_response()
     }
 }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
+use ledger_auth::Caller;
 use ledger_schema::domain::to_microseconds;
 use ledger_schema::{OrderId, Position, UserId};
 
@@ -38,11 +39,12 @@ use crate::views::{OrderAnswer, OrderPage, OrderView};
 ))]
 pub(crate) async fn place_order(
     State(app): State<Shared>,
+    caller: Caller,
     _: NoQuery,
     headers: WriteHeaders,
     JsonBody(body): JsonBody,
 ) -> Response {
-    preferring(headers.preference, place(&app, headers, &body, None).await)
+    preferring(headers.preference, place(&app, &caller, headers, &body, None).await)
 }
 
 /// Places an order of the user in the path
@@ -56,16 +58,28 @@ params(("userId" = String, Path, description = "1 to 64 printable characters wit
 ))]
 pub(crate) async fn place_order_of_user(
     State(app): State<Shared>,
+    caller: Caller,
     PathId(NewUser(user_id)): PathId<NewUser>,
     _: NoQuery,
     headers: WriteHeaders,
     JsonBody(body): JsonBody,
 ) -> Response {
-    preferring(headers.preference, place(&app, headers, &body, Some(user_id)).await)
+    preferring(headers.preference, place(&app, &caller, headers, &body, Some(user_id)).await)
 }
 
-async fn place(app: &App, headers: WriteHeaders, body: &[u8], user: Option<UserId>) -> Result<Response, Problem> {
+async fn place(
+    app: &App,
+    caller: &Caller,
+    headers: WriteHeaders,
+    body: &[u8],
+    user: Option<UserId>,
+) -> Result<Response, Problem> {
     let command = PlaceOrder::parse(body, user)?;
+    if !caller.is_or_sees(command.user_id.as_str()) {
+        return Err(Problem::NotAllowed(
+            "a customer orders for itself alone: userId must be the user of the key or the token",
+        ));
+    }
     let is_identified = command.order_id.is_some() || headers.idempotency_key.is_some();
     let by_key = headers.idempotency_key.as_ref().map(|key| OrderId::from_key(&command.user_id, key));
     // A key decides the id: under another one, each retry could be another order.
@@ -73,6 +87,12 @@ async fn place(app: &App, headers: WriteHeaders, body: &[u8], user: Option<UserI
         && stated != by_key
     {
         return Err(Problem::KeyOfAnotherId { stated, by_key });
+    }
+    // Ids of keys can be computed by anybody: a customer could take that of another user's next order before it is placed.
+    if caller.only_user().is_some() && by_key.is_none() && command.order_id.is_some_and(OrderId::may_be_of_a_key) {
+        return Err(Problem::NotAllowed(
+            "a customer may not state an orderId of UUID version 5: an Idempotency-Key gives those",
+        ));
     }
     let order_id = by_key.or(command.order_id).unwrap_or_else(|| OrderId::from_uuid(new_id()));
     let order = command.order(order_id, to_microseconds(Utc::now()))?;
@@ -95,11 +115,14 @@ responses(
 ))]
 pub(crate) async fn show_order(
     State(app): State<Shared>,
+    caller: Caller,
     PathId(order_id): PathId<OrderId>,
     After(after): After,
     preference: Preference,
 ) -> Result<Response, Problem> {
-    let orders = app.reads.order(order_id, terms(&app, after, preference)).await?;
+    let mut orders = app.reads.order(order_id, terms(&app, after, preference)).await?;
+    // An order of somebody else is as none.
+    orders.retain(|order| caller.is_or_sees(&order.user_id));
     let (order, others) = StoredOrder::meant(orders, after).ok_or_else(|| Problem::order_not_found(order_id))?;
     let others = (!others.is_empty()).then(|| others.into_iter().map(OrderView::from).collect());
     Ok(Json(OrderAnswer { order: OrderView::from(order), others }).into_response())
@@ -124,13 +147,14 @@ responses(
 ))]
 pub(crate) async fn confirm_order(
     State(app): State<Shared>,
+    caller: Caller,
     PathId(order_id): PathId<OrderId>,
     After(after): After,
     headers: ChangeHeaders,
     OptionalBody(body): OptionalBody,
 ) -> Response {
     let asked = ConfirmOrder::parse(&body).map(|ConfirmOrder| Asked::Confirm);
-    preferring(headers.preference, change(&app, order_id, after, headers, asked).await)
+    preferring(headers.preference, change(&app, caller, order_id, after, headers, asked).await)
 }
 
 /// Cancels an order
@@ -152,24 +176,26 @@ responses(
 ))]
 pub(crate) async fn cancel_order(
     State(app): State<Shared>,
+    caller: Caller,
     PathId(order_id): PathId<OrderId>,
     After(after): After,
     headers: ChangeHeaders,
     OptionalBody(body): OptionalBody,
 ) -> Response {
     let asked = CancelOrder::parse(&body).map(|command| Asked::Cancel(command.note));
-    preferring(headers.preference, change(&app, order_id, after, headers, asked).await)
+    preferring(headers.preference, change(&app, caller, order_id, after, headers, asked).await)
 }
 
 async fn change(
     app: &App,
+    caller: Caller,
     order_id: OrderId,
     after: Option<Position>,
     headers: ChangeHeaders,
     asked: Result<Asked, Problem>,
 ) -> Result<Response, Problem> {
     let ChangeHeaders { preference, trace } = headers;
-    let changed = OrderChange { order_id, asked: asked?, after, preference, trace }.run(app).await?;
+    let changed = OrderChange { caller, order_id, asked: asked?, after, preference, trace }.run(app).await?;
     Ok(changed_order(order_id, changed))
 }
 
@@ -179,10 +205,14 @@ params(("userId" = String, Path, description = "1 to 64 printable characters wit
 responses((status = 200, description = "A page", body = OrderPage), ReadProblems))]
 pub(crate) async fn list_orders_of_user(
     State(app): State<Shared>,
+    caller: Caller,
     PathId(user_id): PathId<UserId>,
     Page { limit, cursor }: Page<OrderCursor>,
     preference: Preference,
 ) -> Result<Response, Problem> {
+    if !caller.is_or_sees(user_id.as_str()) {
+        return Err(Problem::user_not_found());
+    }
     let mut orders = app.reads.orders_of(user_id, cursor, limit + 1, terms(&app, None, preference)).await?;
     let limit = usize::from(limit);
     let has_more = orders.len() > limit;

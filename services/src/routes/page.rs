@@ -9,12 +9,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::documents::Document;
+use super::documents::{Document, GUARDED};
 use crate::problem::Problem;
 use crate::state::Shared;
 
@@ -22,8 +22,6 @@ use crate::state::Shared;
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
-const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -42,9 +40,11 @@ macro_rules! files {
 /// Name, media type, text.
 const FILES: &[(&str, &str, &str)] = files![
     "api.js" is SCRIPT,
+    "caller.js" is SCRIPT,
     "chocolate.js" is SCRIPT,
     "dom.js" is SCRIPT,
     "icon.svg" is PICTURE,
+    "key.js" is SCRIPT,
     "ledger.js" is SCRIPT,
     "main.js" is SCRIPT,
     "orders.js" is SCRIPT,
@@ -82,6 +82,5 @@ async fn file(
 }
 
 fn answer(document: &Document, request: &HeaderMap) -> Response {
-    let marks = [(CONTENT_SECURITY_POLICY, POLICY), (X_CONTENT_TYPE_OPTIONS, NO_SNIFF), (REFERRER_POLICY, NO_REFERRER)];
-    (marks, document.clone().answer(request)).into_response()
+    (GUARDED, [(CONTENT_SECURITY_POLICY, POLICY)], document.clone().answer(request)).into_response()
 }

@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{documents, events, movements, operations, orders, page, status, stock};
+use crate::admission;
 use crate::answer_marks;
 use crate::openapi;
 use crate::problem::Problem;
@@ -63,7 +64,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .routes(routes!(operations::metrics))
         .split_for_parts();
     let router = router
-        .merge(documents::pages(&openapi::finish(api)))
+        .merge(documents::pages(&openapi::finish(api, app.gate.asks_who())))
         .merge(page::page())
         .fallback(async || Problem::NotFound("no such address".to_owned()))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed);
@@ -73,8 +74,14 @@ pub(crate) fn router(app: Shared) -> Router {
 /// Answers of this size and above are compressed, for clients that take it. An order's or a product's is smaller.
 const COMPRESSED_FROM_BYTES: u64 = 1024;
 
-/// The layers around every route: panics become problems, long answers are compressed, every answer is marked and counted.
+/// The layers around every route: only who is let in gets to a handler, panics become problems, long answers are compressed, every answer is marked and counted.
 fn layered(router: Router<Shared>, app: Shared) -> Router {
+    let router = router.layer(from_fn_with_state(app.clone(), admission::admit));
+    // Outside of the door: a browser asks what it may send before it sends the key.
+    let router = match admission::cross_origin(&app.cross_origins) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
     router
         .layer(answer_marks::catch_panics(app.metrics.clone()))
         .layer(compression())
@@ -86,4 +93,20 @@ fn compression() -> CompressionLayer<impl Predicate> {
     // What compresses a stream holds its events back.
     let worth_it = SizeAbove::new(COMPRESSED_FROM_BYTES).and(NotForContentType::IMAGES).and(NotForContentType::SSE);
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access;
+
+    #[test]
+    fn every_route_has_a_row_and_every_row_a_route() {
+        for route in ROUTES {
+            assert!(access::routes().any(|row| row == *route), "{route} has no row");
+        }
+        for row in access::routes() {
+            assert!(ROUTES.contains(&row), "{row} is no route");
+        }
+    }
 }

@@ -149,6 +149,9 @@ async fn every_problem_type_has_its_page() {
     for word in [
         "bad-request",
         "invalid-request",
+        "unauthenticated",
+        "forbidden",
+        "too-many-requests",
         "not-found",
         "method-not-allowed",
         "request-timeout",

@@ -4,6 +4,7 @@
 mod another_log;
 mod bad_input;
 mod caching;
+mod callers;
 mod changes;
 mod documents;
 mod events;
@@ -11,6 +12,8 @@ mod keys;
 mod lines;
 mod lists;
 mod manners;
+#[path = "../../../schema/auth/tests/minting/mod.rs"]
+mod minting;
 mod movements;
 mod never_back;
 mod outages;

@@ -168,6 +168,23 @@ fn the_address_passes_unchanged_and_so_do_a_services_own_errors() {
 }
 
 #[test]
+fn who_calls_is_passed_on_and_so_is_that_it_is_not_let_in() {
+    let service = Service::start("a", Behaviour::Answer);
+    let gateway = Gateway::before(&[service.address]);
+    for (path, status) in [("/stock", 200), ("/asks", 401), ("/forbids", 403), ("/limits", 429)] {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer a.b.c\r\n\r\n");
+        let answer = gateway.raw(request.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\r\nX-Order-Service: a\r\n"), "{answer}");
+        assert_eq!(answer.contains("/problems/own"), status != 200, "{answer}");
+        assert_eq!(answer.contains("\r\nWWW-Authenticate: Bearer realm=\"ledger\"\r\n"), status == 401, "{answer}");
+        assert_eq!(answer.contains("\r\nRetry-After: 7\r\n"), status == 429, "{answer}");
+    }
+    assert_eq!(service.authorizations(), ["Bearer a.b.c"; 4]);
+}
+
+#[test]
 fn a_body_of_64_kib_passes_and_one_byte_more_does_not() {
     let service = Service::start("a", Behaviour::Answer);
     let gateway = Gateway::before(&[service.address]);

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How a service behaves.
 #[derive(Clone, Copy)]
 pub(crate) enum Behaviour {
-    /// Answers 200 with its name; `/missing` with 404 and `/broken` with 502, both its own problems; `/slow` after a
+    /// Answers 200 with its name; `/missing` with 404 and `/broken` with 502, `/asks` with 401, `/forbids` with 403 and `/limits` with 429, all its own problems; `/slow` after a
     /// quarter of a second; `/refused` before it has read the body, and then breaks the connection off; `/events` with a stream
     /// of one event, which stays open.
     Answer,
@@ -26,6 +26,7 @@ pub(crate) enum Behaviour {
 struct Request {
     line: String,
     id: String,
+    authorization: String,
 }
 
 /// A service of a few lines that remembers the requests it got.
@@ -60,6 +61,11 @@ impl Service {
         self.seen.lock().unwrap().iter().map(|request| request.line.clone()).collect()
     }
 
+    /// What `Authorization` was, in the order in which they came.
+    pub(crate) fn authorizations(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|request| request.authorization.clone()).collect()
+    }
+
     /// What `X-Request-Id` was, in the order in which they came.
     pub(crate) fn request_ids(&self) -> Vec<String> {
         self.seen.lock().unwrap().iter().map(|request| request.id.clone()).collect()
@@ -81,7 +87,7 @@ fn serve(
         if reader.read_line(&mut request_line).ok()? == 0 {
             return None;
         }
-        let (mut length, mut id) = (0, String::new());
+        let (mut length, mut id, mut authorization) = (0, String::new(), String::new());
         loop {
             let mut header = String::new();
             reader.read_line(&mut header).ok()?;
@@ -94,6 +100,10 @@ fn serve(
                 && name.eq_ignore_ascii_case("x-request-id")
             {
                 value.trim().clone_into(&mut id);
+            } else if let Some((name, value)) = header.split_once(':')
+                && name.eq_ignore_ascii_case("authorization")
+            {
+                value.trim().clone_into(&mut authorization);
             }
         }
         let path = request_line.split(' ').nth(1)?.to_owned();
@@ -103,7 +113,7 @@ fn serve(
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        seen.lock().unwrap().push(Request { line: request_line.trim().to_owned(), id });
+        seen.lock().unwrap().push(Request { line: request_line.trim().to_owned(), id, authorization });
         if path == "/slow" {
             thread::sleep(Duration::from_millis(250));
         }
@@ -124,12 +134,22 @@ fn serve(
             (Behaviour::Answer, "/broken") => {
                 (502, "application/problem+json", r#"{"type":"/problems/own"}"#.to_owned())
             }
+            (Behaviour::Answer, "/asks" | "/forbids" | "/limits") => {
+                let status = [("/asks", 401), ("/forbids", 403)].into_iter().find(|(asked, _)| *asked == path);
+                let status = status.map_or(429, |(_, status)| status);
+                (status, "application/problem+json", r#"{"type":"/problems/own"}"#.to_owned())
+            }
             (Behaviour::Answer, _) => (200, "text/plain", length.to_string()),
+        };
+        let more = match status {
+            401 => "WWW-Authenticate: Bearer realm=\"ledger\"\r\n",
+            429 => "Retry-After: 7\r\n",
+            _ => "",
         };
         let length = body.len();
         write!(
             writer,
-            "HTTP/1.1 {status} X\r\nX-Order-Service: {name}\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+            "HTTP/1.1 {status} X\r\nX-Order-Service: {name}\r\nContent-Type: {media_type}\r\n{more}Content-Length: {length}\r\n\r\n{body}"
         )
         .ok()?;
     }

@@ -6,7 +6,7 @@ A flag with a variable may also stand in a configuration file (`ledger config sh
 
 pub const PROJECT: &str = "Examples:
   ledger project
-  ledger project --listen 0.0.0.0:8090 --writers 4
+  ledger project --listen 0.0.0.0:8090 --auth on --writers 4
   ledger --profile production project";
 
 pub const MIGRATE: &str = "Examples:
@@ -56,6 +56,14 @@ pub const REDRIVE: &str = "Examples:
 
 A run that died, or is repeated, appends nothing twice: each record has a mark of its own.";
 
+pub const KEYS: &str = "Examples:
+  ledger keys create --role operator
+  ledger keys create --role customer --user ann --expires 30d
+  ledger keys list
+  ledger keys revoke 0123456789abcdef
+
+A key is shown once, when it is made; only its hash is stored. A revoked one is refused within 5 seconds.";
+
 pub const STOCK: &str = "Examples:
   ledger stock get chocolate
   ledger stock --explain chocolate
@@ -71,11 +79,11 @@ pub const STOCK_LIST: &str = "Examples:
 
 pub const STOCK_RECEIVE: &str = "Examples:
   ledger stock receive chocolate 20
-  ledger stock receive chocolate 20 --key delivery-4711";
+  ledger stock receive chocolate 20 --idempotency-key delivery-4711";
 
 pub const STOCK_ADJUST: &str = "Examples:
   ledger stock adjust chocolate -2 --reason 'two bars melted'
-  ledger stock adjust chocolate 1 --reason counted --key count-2026-11";
+  ledger stock adjust chocolate 1 --reason counted --idempotency-key count-2026-11";
 
 pub const STOCK_WATCH: &str = "Examples:
   ledger stock watch
@@ -86,11 +94,11 @@ pub const ORDER: &str = "Examples:
   ledger order watch 2ae1c95a-9f0d-5ff3-a917-096e8b54f8fa";
 
 pub const ORDER_PLACE: &str = "Examples:
-  ledger order place --user ann --product chocolate --quantity 2 --unit-price 250 --key basket-17
+  ledger order place --user ann --product chocolate --quantity 2 --unit-price 250 --idempotency-key basket-17
   ledger order place --user ann --line chocolate:1:250 --line CATALOG-001:1:11000 --currency EUR --hold 900
   ledger order place --file order.json --wait 0
 
-The same again under the same key is the same order. Without --key a new one is made, which retries of this run share.";
+The same again under the same key is the same order. Without --idempotency-key a new one is made, which retries of this run share.";
 
 pub const ORDER_GET: &str = "Examples:
   ledger order get 2ae1c95a-9f0d-5ff3-a917-096e8b54f8fa

@@ -7,6 +7,7 @@ pub mod dead_letters;
 pub mod examples;
 pub mod generations;
 pub mod import;
+pub mod keys;
 pub mod man;
 pub mod migrate;
 pub mod order;

@@ -66,7 +66,7 @@ pub struct PlaceArgs {
     #[arg(long, value_name = "SECONDS", conflicts_with = "file")]
     pub hold: Option<u32>,
     /// The order's id, in place of one that the key gives
-    #[arg(long, value_name = "UUID", value_parser = order_id, conflicts_with_all = ["key", "file"])]
+    #[arg(long, value_name = "UUID", value_parser = order_id, conflicts_with_all = ["idempotency_key", "file"])]
     pub order_id: Option<OrderId>,
     /// The order as JSON, as `POST /orders` takes it; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
@@ -220,7 +220,7 @@ fn placing(args: PlaceArgs) -> Result<Placing, CommandError> {
             return Err(UsageError::SaidTwice { flag: "--user", member: member.to_owned() }.into());
         }
     }
-    let key = if body.contains_key("orderId") { key.key } else { Some(key.or_new()) };
+    let key = if body.contains_key("orderId") { key.idempotency_key } else { Some(key.or_new()) };
     Ok(Placing { body: Value::Object(body), key })
 }
 

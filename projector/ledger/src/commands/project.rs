@@ -1,12 +1,16 @@
 //! `ledger project`: folds the log into the tables until SIGTERM or SIGINT.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use ledger_auth::AuthArgs;
+use ledger_auth::settings::Built;
 use ledger_store::MixedFolds;
 use projector::intake::Limits;
+use projector::keys::KeysOfDatabase;
 use projector::projection::{self, ProjectionOptions};
 use projector::relay::Compression;
 use projector::ticker::TickSettings;
@@ -17,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::{CommandError, Done};
 use crate::flags;
 use crate::flags::{Hidden, KafkaArgs, OutputTopicsArgs, bounded};
+use crate::tls_flags::TlsArgs;
+use crate::usage::UsageError;
 
 #[derive(Debug, Args)]
 pub struct ProjectArgs {
@@ -30,6 +36,10 @@ pub struct ProjectArgs {
     /// Where health, metrics and status are answered
     #[arg(long, env = "LEDGER_PROJECTOR_LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    #[command(flatten)]
+    pub auth: AuthArgs,
     /// How outcomes and dead letters are packed: none, gzip, snappy, lz4, zstd. Not every client reads the last three
     #[arg(long, env = "LEDGER_OUTCOMES_COMPRESSION", value_name = "CODEC", default_value_t)]
     pub outcomes_compression: Compression,
@@ -75,6 +85,9 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         "LEDGER_PROJECTOR_DATABASE_URL",
         args.projector_database_url.as_ref(),
     )?;
+    args.auth.check_listener("--listen", args.listen).map_err(UsageError::from)?;
+    let keys = Arc::new(KeysOfDatabase::new(database.clone()));
+    let Built { gate, jwks } = args.auth.build(keys).await.map_err(UsageError::from)?;
     let limits = Limits { records: bounded(args.batch_max_records), bytes: bounded(args.batch_max_bytes) };
     let options = ProjectionOptions {
         kafka: args.kafka.settings()?,
@@ -83,6 +96,8 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         compression: args.outcomes_compression,
         group_id: args.consumer_group,
         listen: args.listen,
+        gate: Arc::new(gate),
+        tls: args.tls.load()?,
         writers: usize::from(args.writers),
         batch: BatchSettings { limits, linger: Duration::from_millis(args.batch_linger_ms) },
         tick: TickSettings {
@@ -94,6 +109,10 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
     };
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
+    if let Some(jwks) = jwks {
+        let stop = stop.clone();
+        tokio::spawn(async move { jwks.watch(stop).await });
+    }
     projection::run(options, stop).await?;
     Ok(Done::Ok)
 }

@@ -2,7 +2,7 @@
 //! otherwise, a server with other settings. Each is named before anything is changed, or made good.
 
 mod lost;
-mod server;
+pub(crate) mod server;
 mod users;
 
 use std::process::Output;

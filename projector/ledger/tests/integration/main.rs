@@ -3,6 +3,7 @@
 mod another_log;
 mod as_of;
 mod basket;
+mod callers;
 mod configuration;
 mod dead_letters;
 mod explained;
@@ -14,6 +15,9 @@ mod kafka_away;
 mod lines;
 mod log_end;
 mod migrate;
+#[expect(dead_code, reason = "the projector is asked with tokens of a secret alone")]
+#[path = "../../../../schema/auth/tests/minting/mod.rs"]
+mod minting;
 mod project;
 mod published;
 mod rebuild;
@@ -25,6 +29,7 @@ mod relay;
 mod relay_look;
 mod replay;
 mod scripted_service;
+mod secured_database;
 mod services;
 mod setting;
 mod shown;

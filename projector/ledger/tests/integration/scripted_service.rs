@@ -134,11 +134,12 @@ fn a_doubt_that_stays_names_the_key_that_makes_a_repeat_safe() {
     let lost = || vec![String::new()];
     let once = |key: &[&'static str]| [PLACE, &["--retry-seconds", "0"], key].concat();
     let (url, played) = play(lost());
-    let output = ledger(&url, &once(&["--key", "k-1"]));
+    let output = ledger(&url, &once(&["--idempotency-key", "k-1"]));
     played.join().expect("it was played");
     assert_eq!(code(&output), 3, "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("it is not known whether the request was accepted; sent again with `--key 'k-1'`"),
+        stderr(&output)
+            .contains("it is not known whether the request was accepted; sent again with `--idempotency-key 'k-1'`"),
         "{}",
         stderr(&output)
     );

@@ -102,13 +102,13 @@ async fn orders_are_placed_shown_confirmed_and_cancelled() {
         shop.answer(&[&args, more].concat())
     };
     // The same key is the same order; without one each is its own.
-    let placed = place(&["--key", "basket 17"]);
+    let placed = place(&["--idempotency-key", "basket 17"]);
     assert_eq!((&placed["status"], &placed["idempotencyKey"]), (&json!("confirmed"), &json!("basket 17")));
-    assert_eq!(place(&["--key", "basket 17"])["orderId"], placed["orderId"]);
+    assert_eq!(place(&["--idempotency-key", "basket 17"])["orderId"], placed["orderId"]);
     let other = place(&[]);
     assert_ne!(other["orderId"], placed["orderId"]);
     let made = other["idempotencyKey"].as_str().expect("a key is made");
-    assert_eq!(place(&["--key", made])["orderId"], other["orderId"]);
+    assert_eq!(place(&["--idempotency-key", made])["orderId"], other["orderId"]);
     let stated = uuid::Uuid::from_u128(77).to_string();
     let by_id = place(&["--order-id", &stated]);
     assert_eq!((&by_id["orderId"], &by_id["idempotencyKey"]), (&json!(stated), &Value::Null));
@@ -192,7 +192,7 @@ async fn what_the_services_refuse_is_said_with_every_field() {
         (&["order", "get", "no-uuid"][..], "ORDER"),
         (&["order", "place", "--user", "ann"], "--product"),
         (&["order", "place", "--user", "ann", "--line", "bar:1"], "PRODUCT:QUANTITY:UNIT_PRICE"),
-        (&["order", "place", "--user", "ann", "--line", "bar:1:1", "--key", " k"], "blank"),
+        (&["order", "place", "--user", "ann", "--line", "bar:1:1", "--idempotency-key", " k"], "blank"),
         (&["stock", "get", "bar", "--url", "https://h"], "must begin with http://"),
         (&["stock", "--explain", "bar", "get", "bar"], "get"),
     ] {
@@ -211,9 +211,9 @@ async fn stock_is_received_adjusted_and_listed() {
     let shop = Shop::open("rest_stock");
     // Names that a path has to escape.
     for product in ["a/b?c", "50%", "チョコ", "-dash"] {
-        let received = shop.answer(&["stock", "receive", "--key", "delivery-1", "--", product, "7"]);
+        let received = shop.answer(&["stock", "receive", "--idempotency-key", "delivery-1", "--", product, "7"]);
         assert_eq!(received["status"], "confirmed", "{product}");
-        let again = shop.answer(&["stock", "receive", "--key", "delivery-1", "--", product, "7"]);
+        let again = shop.answer(&["stock", "receive", "--idempotency-key", "delivery-1", "--", product, "7"]);
         assert_eq!(again["movementId"], received["movementId"], "{product}");
         assert_eq!(
             shop.answer(&["stock", "adjust", "--reason", "two melted", "--", product, "-2"])["status"],

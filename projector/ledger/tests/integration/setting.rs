@@ -212,7 +212,7 @@ impl Setting {
 
     /// A connection as the administrator.
     pub(crate) async fn database(&self) -> MySqlConnection {
-        MySqlConnection::connect(&format!("{}{}", self.admin_url, self.name)).await.expect("MariaDB answers")
+        Box::pin(MySqlConnection::connect(&format!("{}{}", self.admin_url, self.name))).await.expect("MariaDB answers")
     }
 
     /// The administrator's URL of this setting's database.
@@ -222,7 +222,7 @@ impl Setting {
 
     /// A connection as the user of a role.
     pub(crate) async fn database_as(&self, variable: &str) -> MySqlConnection {
-        MySqlConnection::connect(&self.variable(variable)).await.expect("MariaDB answers")
+        Box::pin(MySqlConnection::connect(&self.variable(variable))).await.expect("MariaDB answers")
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
@@ -363,7 +363,7 @@ impl Setting {
             format!("DROP DATABASE IF EXISTS `{name}`"),
             format!("DROP USER IF EXISTS `own_{name}`, `prj_{name}`, `rdr_{name}`"),
         ];
-        let mut database = MySqlConnection::connect(&self.admin_url).await.expect("MariaDB answers");
+        let mut database = Box::pin(MySqlConnection::connect(&self.admin_url)).await.expect("MariaDB answers");
         // Behind a proxy that swallows a leave, a session lives on, and holds its tables.
         let sessions: Vec<i64> = sqlx::query_scalar("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = ?")
             .bind(name)

@@ -56,7 +56,11 @@ const RECEIVED: u32 = 1 << 16;
 impl SilentProxy {
     pub(crate) async fn start(setting: &Setting) -> Arc<Self> {
         let url = setting.variable("LEDGER_PROJECTOR_DATABASE_URL");
-        let server = url.split(['@', '/']).nth(3).expect("host:port").to_owned();
+        Self::before(url.split(['@', '/']).nth(3).expect("host:port").to_owned()).await
+    }
+
+    /// In front of `server`, `host:port`.
+    pub(crate) async fn before(server: String) -> Arc<Self> {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(RECEIVED).expect("a socket");
         socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
@@ -82,6 +86,11 @@ impl SilentProxy {
             }
         });
         proxy
+    }
+
+    /// `host:port` of its own.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) fn url(&self, setting: &Setting) -> String {

@@ -8,15 +8,17 @@
 //!
 //! It must never say that a record is in the log before its delivery report says so. Next: [`super::run`].
 
+use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ledger_failpoints::FailPoint;
-use ledger_kafka::{KafkaSettings, KafkaUseError, log_line, use_error};
+use ledger_kafka::{KafkaSettings, KafkaUseError, log_line, oauth_token, use_error};
 use ledger_schema::wire::{Event, encode_into};
 use ledger_schema::{cloudevents, partitioner};
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
@@ -50,12 +52,18 @@ struct Deliveries {
 struct Reports(Arc<Deliveries>);
 
 impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log_line(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(%error, reason, "the producer reports an error");
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(config)
     }
 }
 

@@ -8,16 +8,16 @@ use thiserror::Error;
 
 use super::error::RestError;
 
-/// `http://HOST:PORT`, with a path where a proxy puts the services below one.
+/// `http://HOST:PORT` or `https://HOST:PORT`, with a path where a proxy puts the services below one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceUrl(Url);
 
 /// Why a text is no address of services.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidAddress {
-    #[error("must be of the form http://HOST:PORT: {0}")]
+    #[error("must be of the form http://HOST:PORT or https://HOST:PORT: {0}")]
     NotAUrl(String),
-    #[error("must begin with http://, found {0}:// (this program speaks no TLS: let a proxy on this host do it)")]
+    #[error("must begin with http:// or https://, found {0}://")]
     Scheme(String),
     #[error("must hold no user, password, query or fragment")]
     More,
@@ -30,7 +30,7 @@ impl FromStr for ServiceUrl {
         // `127.0.0.1:8080` is what people type.
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&whole).map_err(|error| InvalidAddress::NotAUrl(error.to_string()))?;
-        if url.scheme() != "http" {
+        if !matches!(url.scheme(), "http" | "https") {
             return Err(InvalidAddress::Scheme(url.scheme().to_owned()));
         }
         let bare =
@@ -46,6 +46,17 @@ impl fmt::Display for ServiceUrl {
 }
 
 impl ServiceUrl {
+    /// Whether it is reached by TLS.
+    pub fn is_secured(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether what is sent there leaves this machine.
+    pub(super) fn is_this_machine(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
     /// The address of a resource; each segment is escaped.
     ///
     /// # Errors
@@ -78,6 +89,7 @@ mod tests {
     #[test]
     fn segments_are_escaped_and_a_path_stays() {
         assert_eq!(at("127.0.0.1:8080", &["orders"], &[]), Ok("http://127.0.0.1:8080/orders".to_owned()));
+        assert_eq!(at("https://h", &["orders"], &[]), Ok("https://h/orders".to_owned()));
         let query = [("after", "1:2".to_owned())];
         assert_eq!(
             at("http://h/shop/", &["stock", "a/b?c#d%é"], &query),
@@ -88,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_named() {
         for (url, says) in [
-            ("https://h", "must begin with http://, found https://"),
+            ("ftp://h", "must begin with http:// or https://, found ftp://"),
             ("http://u:secret@h", "must hold no user"),
             ("http://h/?x=1", "must hold no user"),
             ("http://", "must be of the form"),

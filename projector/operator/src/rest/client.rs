@@ -4,13 +4,16 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use ledger_tls::ClientFiles;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, Url};
 use serde_json::Value;
 
 use super::address::ServiceUrl;
+use super::bearer::Bearer;
 use super::error::{Doubt, RestError};
 use super::problem::{Problem, is_passing};
+use super::secured::{not_secured, tls_of};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// What an answer may take beside what the request itself asks to wait for. More than a service takes to say that it does not know.
@@ -38,6 +41,7 @@ pub struct Client {
     pub(super) url: ServiceUrl,
     pub(super) http: reqwest::Client,
     pub(super) waits: Waits,
+    pub(super) bearer: Option<Bearer>,
 }
 
 /// A request.
@@ -87,12 +91,13 @@ impl<'a> Request<'a> {
 }
 
 impl Client {
-    /// It does not connect yet.
+    /// It does not connect yet. `files` say whom it trusts at an `https://` address.
     ///
     /// # Errors
-    /// [`RestError::Client`].
-    pub fn new(url: ServiceUrl, waits: Waits) -> Result<Self, RestError> {
+    /// [`RestError`], where the files cannot be used, or would not be.
+    pub fn new(url: ServiceUrl, files: &ClientFiles, waits: Waits) -> Result<Self, RestError> {
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls_of(&url, files)?)
             .connect_timeout(CONNECT_LIMIT)
             .redirect(reqwest::redirect::Policy::none())
             // The address is what was asked for, whatever the environment says of the web.
@@ -100,7 +105,16 @@ impl Client {
             .user_agent(concat!("ledger/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| RestError::Client(words(&error)))?;
-        Ok(Self { url, http, waits })
+        Ok(Self { url, http, waits, bearer: None })
+    }
+
+    /// The same client, which says who calls.
+    #[must_use]
+    pub fn showing(self, bearer: Option<Bearer>) -> Self {
+        if bearer.is_some() && !self.url.is_secured() && !self.url.is_this_machine() {
+            tracing::warn!(url = %self.url, "the key goes over the network in the clear, where others can read it: use https://");
+        }
+        Self { bearer, ..self }
     }
 
     /// Sends it until it succeeds, is refused, or the time for retries is over.
@@ -137,6 +151,7 @@ impl Client {
         let url = self.url.of(request.segments, &request.query).map_err(final_)?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
+        headers.extend(self.bearer.as_ref().map(|bearer| (AUTHORIZATION, bearer.header())));
         let mut limit = ANSWER_LIMIT;
         if request.waits && !self.waits.decision.is_zero() {
             limit += self.waits.decision;
@@ -151,12 +166,16 @@ impl Client {
         if let Some(body) = request.body {
             sent = sent.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        let lost = |error: reqwest::Error| Failure {
-            // Who was not connected has sent nothing.
-            doubtful: !error.is_connect(),
-            passes: true,
-            retry_after: None,
-            error: RestError::Unreachable { url: self.url.to_string(), cause: words(&error), doubt: Doubt::None },
+        let lost = |error: reqwest::Error| match not_secured(&error) {
+            // Before the request was read.
+            Some(cause) => final_(RestError::NotSecured { url: self.url.to_string(), cause }),
+            None => Failure {
+                // Who was not connected has sent nothing.
+                doubtful: !error.is_connect(),
+                passes: true,
+                retry_after: None,
+                error: RestError::Unreachable { url: self.url.to_string(), cause: words(&error), doubt: Doubt::None },
+            },
         };
         let response = sent.send().await.map_err(lost)?;
         let (status, retry_after) = (response.status(), retry_after(&response));
@@ -185,7 +204,13 @@ impl RestError {
             Self::Unreachable { doubt, .. } | Self::Refused { doubt, .. } | Self::NotTheLedger { doubt, .. } => {
                 *doubt = said;
             }
-            Self::NotAddressable { .. } | Self::Client(_) | Self::Output(_) => {}
+            Self::NotAddressable { .. }
+            | Self::NotSecured { .. }
+            | Self::Tls(_)
+            | Self::NoUseOfTls(..)
+            | Self::Bearer(_)
+            | Self::Client(_)
+            | Self::Output(_) => {}
         }
         self
     }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use ledger_tls::TlsError;
 use thiserror::Error;
 
+use super::bearer::InvalidBearer;
 use super::problem::Problem;
 
 #[derive(Debug, Error)]
@@ -23,6 +25,16 @@ pub enum RestError {
     NotTheLedger { url: String, expected: &'static str, found: String, doubt: Doubt },
     #[error("`{name}` cannot be addressed: a path resolves it away (`curl --path-as-is` can ask for it as %2E)")]
     NotAddressable { name: String },
+    /// TLS was asked for, and did not come about: somebody has to mend that.
+    #[error("no TLS with {url}: {cause}")]
+    NotSecured { url: String, cause: String },
+    /// What was named for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("{0} are for addresses that begin with https://, found {1}")]
+    NoUseOfTls(&'static str, String),
+    #[error("--key (LEDGER_KEY) {0}")]
+    Bearer(#[from] InvalidBearer),
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
     #[error("{0}")]
@@ -49,7 +61,7 @@ impl fmt::Display for Doubt {
             Self::Unknown { key: Some(key) } => {
                 write!(
                     f,
-                    "\nit is not known whether the request was accepted; sent again with `--key '{key}'` it counts once"
+                    "\nit is not known whether the request was accepted; sent again with `--idempotency-key '{key}'` it counts once"
                 )
             }
             Self::Unknown { key: None } => {
@@ -65,8 +77,20 @@ impl RestError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { problem, .. } => problem.passes(),
-            Self::NotTheLedger { .. } | Self::NotAddressable { .. } | Self::Client(_) | Self::Output(_) => false,
+            Self::NotTheLedger { .. }
+            | Self::NotAddressable { .. }
+            | Self::NotSecured { .. }
+            | Self::Tls(_)
+            | Self::NoUseOfTls(..)
+            | Self::Bearer(_)
+            | Self::Client(_)
+            | Self::Output(_) => false,
         }
+    }
+
+    /// Whether what was asked for cannot be done as it was said: wrong usage.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Tls(_) | Self::NoUseOfTls(..) | Self::Bearer(_))
     }
 
     /// The problem's document, where it is one.

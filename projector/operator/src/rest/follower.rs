@@ -6,13 +6,14 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use reqwest::Response;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use tokio::time::timeout;
 
 use super::client::{Client, header, not_the_ledger, read, words};
 use super::error::{Doubt, RestError};
 use super::event_stream::{Event, Parser};
 use super::problem::{Problem, is_passing};
+use super::secured::not_secured;
 
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
 /// Until the headers of a stream are there.
@@ -108,13 +109,19 @@ impl<'a> Follower<'a> {
     async fn open(&self) -> Result<Response, RestError> {
         let url = self.client.url.of(&self.path, &self.query)?;
         let mut request = self.client.http.get(url.clone()).header(ACCEPT, "text/event-stream");
+        if let Some(bearer) = &self.client.bearer {
+            request = request.header(AUTHORIZATION, bearer.header());
+        }
         if let Some(id) = self.parser.last_id() {
             request = request.header("last-event-id", id);
         }
         let lost =
             |cause: String| RestError::Unreachable { url: self.client.url.to_string(), cause, doubt: Doubt::None };
         let response = match timeout(OPENING_LIMIT, request.send()).await {
-            Ok(sent) => sent.map_err(|error| lost(words(&error)))?,
+            Ok(sent) => sent.map_err(|error| match not_secured(&error) {
+                Some(cause) => RestError::NotSecured { url: self.client.url.to_string(), cause },
+                None => lost(words(&error)),
+            })?,
             Err(_) => return Err(lost("nothing came in time".to_owned())),
         };
         let status = response.status().as_u16();

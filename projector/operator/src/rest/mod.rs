@@ -5,21 +5,24 @@
 //! the same when they are repeated. So whatever passes (no answer, 502, 503, 504, 408, 429) is tried again, with the same key, for as long as
 //! the caller gives.
 //!
-//! Reading order: [`address`], [`client`] (one request, tried again), [`problem`] and [`error`] (what was answered instead), [`calls`] (the
+//! Reading order: [`address`], [`client`] (one request, tried again), [`secured`] (TLS), [`bearer`] (who calls), [`problem`] and [`error`] (what was answered instead), [`calls`] (the
 //! requests there are), [`shown`] (how answers look), [`event_stream`] (the grammar of SSE), [`follower`] (a stream that reconnects),
 //! [`watch`].
 
 mod address;
+mod bearer;
 mod calls;
 mod client;
 mod error;
 mod event_stream;
 mod follower;
 mod problem;
+mod secured;
 mod shown;
 mod watch;
 
 pub use address::{InvalidAddress, ServiceUrl};
+pub use bearer::{Bearer, InvalidBearer};
 pub use calls::{
     Adjustment, Cancellation, Placing, adjust, cancel, confirm, get_order, get_stock, list_stock, place, receive,
 };

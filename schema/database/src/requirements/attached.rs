@@ -8,7 +8,8 @@ use crate::statements::placeholders;
 use crate::watched::Watched;
 
 /// These are never swapped, nor written in the transaction of a batch.
-const BOOKKEEPING: [&str; 4] = ["generation_guard", "generation_numbers", "generations", "redrives"];
+const BOOKKEEPING: [&str; 6] =
+    ["api_key_uses", "api_keys", "generation_guard", "generation_numbers", "generations", "redrives"];
 
 /// Finds them on those of `tables` that are folded into.
 ///

@@ -19,7 +19,7 @@ impl Role {
     pub(super) fn tables(self) -> impl Iterator<Item = (&'static str, &'static TableShape)> {
         let uses = move |table: &str| match self {
             Self::Owner => true,
-            Self::Projector => table != "redrives",
+            Self::Projector => !["api_key_uses", "api_keys", "redrives"].contains(&table),
             Self::Reader => READ.contains(&table),
         };
         TABLES.iter().map(|(name, shape)| (name.as_str(), shape)).filter(move |(name, _)| uses(name))

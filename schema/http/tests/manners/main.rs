@@ -2,5 +2,7 @@
 
 mod bodies;
 mod refusals;
+mod rotation;
 mod slow;
+mod tls;
 mod world;

@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::http::{Response, StatusCode};
 use axum::routing::{get, post};
 use ledger_http::{Limits, Refusal, serve};
+use ledger_tls::ServerTls;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -36,6 +37,11 @@ impl Drop for Server {
 
 impl Server {
     pub(crate) async fn start(limits: Limits) -> Self {
+        Self::start_with(limits, None).await
+    }
+
+    /// By TLS.
+    pub(crate) async fn start_with(limits: Limits, tls: Option<ServerTls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (refused, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
@@ -52,7 +58,7 @@ impl Server {
             .route("/echo", post(async |body: Bytes| body.len().to_string()))
             .route("/long", get(async || vec![b'x'; LONG_ANSWER]))
             .route("/", get(async || "here"));
-        tokio::spawn(serve(listener, router, limits, Arc::new(refuse), stop.clone()));
+        tokio::spawn(serve(listener, router, limits, tls, Arc::new(refuse), stop.clone()));
         Self { address, refused, stop }
     }
 

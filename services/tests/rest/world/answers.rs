@@ -32,7 +32,7 @@ impl Answer {
         assert_eq!(json["status"], self.status);
         assert!(!json["title"].as_str().expect("a title").is_empty());
         assert!(!json["detail"].as_str().expect("a detail").is_empty());
-        assert_eq!(self.headers.contains_key("retry-after"), self.status == 503);
+        assert_eq!(self.headers.contains_key("retry-after"), matches!(self.status, 429 | 503));
         json["type"].as_str().and_then(|text| text.strip_prefix("/problems/")).expect("a type").to_owned()
     }
 

@@ -80,14 +80,11 @@ impl World {
         let admin_url = variable("LEDGER_TEST_ADMIN_DATABASE_URL");
         let database = format!("rest_{}", Uuid::now_v7().simple());
         let options: MySqlConnectOptions = admin_url.parse().expect("a database URL");
-        let admin = MySqlPool::connect_with(options.clone()).await.expect("MariaDB is up");
+        let admin = Box::pin(MySqlPool::connect_with(options.clone())).await.expect("MariaDB is up");
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&admin).await.expect("created");
         admin.close().await;
-        let sql = MySqlPoolOptions::new()
-            .max_connections(3)
-            .connect_with(options.database(&database))
-            .await
-            .expect("the new database");
+        let opened = MySqlPoolOptions::new().max_connections(3).connect_with(options.database(&database));
+        let sql = Box::pin(opened).await.expect("the new database");
         let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../schema/migrations");
         let mut files: Vec<_> =
             std::fs::read_dir(migrations).expect("migrations").map(|entry| entry.expect("an entry").path()).collect();
@@ -153,7 +150,7 @@ impl Drop for World {
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let pool = MySqlPool::connect(&url).await?;
+                let pool = Box::pin(MySqlPool::connect(&url)).await?;
                 sqlx::raw_sql(AssertSqlSafe(statement)).execute(&pool).await
             })
         });

@@ -18,8 +18,8 @@ use crate::setting::{LIMIT, PAUSE, Setting, free_address};
 const ADMIN: &str = "boss";
 const PASSWORD: &str = "only-for-this-test";
 
-/// A MariaDB with a binary log, in a folder of its own.
-struct Server {
+/// A MariaDB in a folder of its own.
+pub(crate) struct Server {
     process: Child,
     folder: PathBuf,
     address: SocketAddr,
@@ -30,6 +30,11 @@ struct Server {
 impl Server {
     /// The installed server, or that of `LEDGER_TEST_MARIADB_ROOT` (`bin/`, `sbin/`).
     fn start() -> Self {
+        Self::with(&["--log-bin=binlog", "--server-id=1"])
+    }
+
+    /// With these options.
+    pub(crate) fn with(options: &[&str]) -> Self {
         let program = |folder: &str, name: &str| match std::env::var("LEDGER_TEST_MARIADB_ROOT") {
             Ok(root) => format!("{root}/{folder}/{name}"),
             Err(_) => format!("/usr/{folder}/{name}"),
@@ -67,7 +72,8 @@ impl Server {
             .arg(format!("--bind-address=127.0.0.1{}", if has_ipv6 { ",::1" } else { "" }))
             .arg(format!("--port={}", address.port()))
             .arg(format!("--init-file={}", init.display()))
-            .args(["--log-bin=binlog", "--server-id=1", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"])
+            .args(["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M"])
+            .args(options)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(folder.join("log")).expect("a log"))
             .spawn()
@@ -75,15 +81,15 @@ impl Server {
         Self { process, folder, address, has_ipv6 }
     }
 
-    fn admin_url(&self) -> String {
+    pub(crate) fn admin_url(&self) -> String {
         format!("mysql://{ADMIN}:{PASSWORD}@{}/", self.address)
     }
 
     /// A connection whose session is as the server's defaults were when it began.
-    async fn connect(&self) -> MySqlConnection {
+    pub(crate) async fn connect(&self) -> MySqlConnection {
         let started = Instant::now();
         loop {
-            match MySqlConnection::connect(&self.admin_url()).await {
+            match Box::pin(MySqlConnection::connect(&self.admin_url())).await {
                 Ok(connection) => return connection,
                 Err(error) => assert!(started.elapsed() < LIMIT, "{error}: {}", self.folder.display()),
             }

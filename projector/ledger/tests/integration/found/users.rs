@@ -5,12 +5,12 @@ use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 use super::{check, told};
 use crate::setting::Setting;
 
-/// Where a package with it is installed.
-async fn has_ed25519(database: &mut MySqlConnection) -> bool {
+/// Where a package with it is installed, and the server is new enough.
+async fn has_plugin(database: &mut MySqlConnection, library: &str, plugin: &str) -> bool {
     // It may be there already.
-    let _ = database.execute("INSTALL SONAME 'auth_ed25519'").await;
-    let found = "SELECT EXISTS (SELECT 1 FROM information_schema.plugins WHERE plugin_name = 'ed25519')";
-    sqlx::query_scalar(found).fetch_one(database).await.expect("the plugins")
+    let _ = database.execute(AssertSqlSafe(format!("INSTALL SONAME '{library}'"))).await;
+    let found = "SELECT EXISTS (SELECT 1 FROM information_schema.plugins WHERE plugin_name = ?)";
+    sqlx::query_scalar(found).bind(plugin).fetch_one(database).await.expect("the plugins")
 }
 
 #[tokio::test]
@@ -22,9 +22,14 @@ async fn a_user_that_logs_in_otherwise_is_named_and_left_alone() {
         "SELECT CAST(JSON_VALUE(Priv, '$.plugin') AS CHAR) FROM mysql.global_priv WHERE user = '{reader}' AND host = '%'"
     );
     let mut ways = vec![("unix_socket", "VIA unix_socket", format!("refuses user {reader}"))];
-    if has_ed25519(&mut database).await {
-        let says = format!("wants user {reader} to log in by client_ed25519, which this program cannot");
-        ways.push(("ed25519", "VIA ed25519 USING PASSWORD('x')", says));
+    for (library, plugin, identified, asked_for) in [
+        ("auth_ed25519", "ed25519", "VIA ed25519 USING PASSWORD('x')", "client_ed25519"),
+        ("auth_parsec", "parsec", "VIA parsec USING PASSWORD('x')", "parsec"),
+    ] {
+        if has_plugin(&mut database, library, plugin).await {
+            let says = format!("wants user {reader} to log in by {asked_for}, which this program cannot");
+            ways.push((plugin, identified, says));
+        }
     }
     for (plugin, identified, refused) in ways {
         let change = format!("ALTER USER `{reader}` IDENTIFIED {identified}");

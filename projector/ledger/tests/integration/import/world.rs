@@ -197,7 +197,7 @@ impl World {
     }
 
     pub(super) async fn database(&self) -> MySqlConnection {
-        MySqlConnection::connect(&format!("{}{}", self.admin_url, self.name)).await.expect("MariaDB answers")
+        Box::pin(MySqlConnection::connect(&format!("{}{}", self.admin_url, self.name))).await.expect("MariaDB answers")
     }
 
     pub(super) async fn execute(&self, sql: &'static str) {
