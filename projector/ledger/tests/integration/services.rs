@@ -193,7 +193,7 @@ async fn what_the_services_refuse_is_said_with_every_field() {
         (&["order", "place", "--user", "ann"], "--product"),
         (&["order", "place", "--user", "ann", "--line", "bar:1"], "PRODUCT:QUANTITY:UNIT_PRICE"),
         (&["order", "place", "--user", "ann", "--line", "bar:1:1", "--idempotency-key", " k"], "blank"),
-        (&["stock", "get", "bar", "--url", "https://h"], "must begin with http://"),
+        (&["stock", "get", "bar", "--url", "ftp://h"], "must begin with http:// or https://"),
         (&["stock", "--explain", "bar", "get", "bar"], "get"),
     ] {
         let output = shop.run(args);
