@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ledger_test_certificates::{Authority, Folder, Identity};
+use xtask::jars::KafkaRelease;
 use xtask::kafka::{self, ClusterId, KafkaSettings, Node};
 use xtask::process::{OwnedProcess, ProcessCommand};
 use xtask::state_dir::{StateDir, TemporaryFolder, temporary_folder};
-use xtask::{install, jars, ports};
+use xtask::{install, ports};
 
 const START_LIMIT: Duration = Duration::from_secs(150);
 const HEAP_MIB: u32 = 256;
