@@ -62,7 +62,7 @@ impl OwnKafka {
         for (listener, ..) in LISTENERS {
             addresses.push((listener, ports::free_address()?));
         }
-        let lib = jars::KafkaRelease::default().fetch()?;
+        let lib = KafkaRelease::default().fetch()?;
         format_with_user(&state, controller_address, &lib)?;
         let command = kafka::prepare(&state, settings, &ClusterId::random()?, &lib)?;
         let text = properties(settings, &addresses, authority, files);
