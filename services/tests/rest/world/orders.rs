@@ -45,7 +45,7 @@ impl Default for Basket<'_> {
 impl World {
     /// The order's rows are these from now on.
     pub(crate) async fn write(&self, order: &Basket<'_>) {
-        let mut transaction = self.sql.begin().await.expect("a transaction");
+        let mut transaction = Box::pin(self.sql.begin()).await.expect("a transaction");
         for (line_no, (product_id, quantity, unit_price, line_status, reason)) in (1_i16..).zip(order.lines) {
             sqlx::query(
                 "REPLACE INTO orders (order_id, kafka_partition, line_no, kafka_offset, user_id, product_id, quantity, \
