@@ -17,7 +17,8 @@ async fn each_algorithm_is_taken_with_its_own_key() {
     let secret = File::new(SECRET, 0o600);
     let gate = built(&["--jwt-jwks", set.path(), "--jwt-secret-file", secret.path()]).await.expect("good settings");
     for key in &keys {
-        let caller = shown(&gate, &key.token(&claims("ann", "customer"))).await.expect(key.algorithm());
+        let algorithm = key.algorithm();
+        let caller = shown(&gate, &key.token(&claims("ann", "customer"))).await.expect(algorithm);
         assert_eq!((caller.role(), caller.only_user().map(|user| user.as_str())), (Role::Customer, Some("ann")));
     }
     let caller = shown(&gate, &by_secret(SECRET, &claims("boss", "operator"))).await.expect("HS256");
