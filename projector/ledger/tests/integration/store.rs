@@ -133,8 +133,10 @@ async fn what_strangers_write_is_stored_as_it_is() {
     let setting = Setting::with_positions("strangers").await;
     let product = (0..).map(|nth| format!("it's\\\"`{nth};--é%_")).find(|id| partition_of(id) == 3).expect("one");
     let user = "o'neil\\'\"/*é";
-    let event = order(7, &product, 2).replace("\"alice\"", &serde_json::Value::from(user).to_string());
-    let values = [receipt(1, &product, 5), event, "no event \\' \"".to_owned()];
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let of_product = |event: String| event.replace("\"stranger\"", &quoted(&product));
+    let ordered = of_product(order(7, "stranger", 2)).replace("\"alice\"", &quoted(user));
+    let values = [of_product(receipt(1, "stranger", 5)), ordered, "no event \\' \"".to_owned()];
     let found = records(3, 0, &product, &values);
     let effects = fold(3, &PartitionState::default(), &Prior::default(), 0, &found);
     let mut store = LiveStore::new(setting.projector_url(), &setting.topic("orders"), MixedFolds::Refused);
