@@ -72,7 +72,7 @@ impl Service {
         facts: Option<Arc<dyn LogFacts>>,
     ) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(ROUTES));
-        let tls = settings.tls()?;
+        let tls = settings.tls.load()?;
         settings.auth.check_listener("--listen", settings.listen)?;
         let kafka = Kafka::new(&settings, facts)?;
         let (reader, tables) = open_reader(&settings, &metrics).await?;

@@ -7,11 +7,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use ledger_auth::AuthArgs;
 use ledger_kafka::{KafkaSettings, PropertiesError};
-use ledger_tls::{ServerFiles, ServerTls, TlsError};
+use ledger_tls::TlsArgs;
 use tracing_subscriber::EnvFilter;
 
 /// REST for orders and stock over the ledger's log. Stateless: run any number of them behind a gateway.
@@ -39,15 +38,8 @@ pub struct Settings {
     /// Address to serve on
     #[arg(long, env = "LEDGER_SERVICE_LISTEN", default_value = "127.0.0.1:8081")]
     pub listen: SocketAddr,
-    /// Certificate of this service with its chain (PEM): with it nothing is served but HTTPS. New files are taken while it runs
-    #[arg(long, env = "LEDGER_TLS_CERT", value_name = "FILE", value_parser = file())]
-    pub tls_cert: Option<PathBuf>,
-    /// Its private key (PEM, without a password), which nobody else may read
-    #[arg(long, env = "LEDGER_TLS_KEY", value_name = "FILE", value_parser = file())]
-    pub tls_key: Option<PathBuf>,
-    /// Authorities of clients (PEM): who shows no certificate of theirs is not let in, probes neither
-    #[arg(long, env = "LEDGER_TLS_CLIENT_CA", value_name = "FILE", value_parser = file())]
-    pub tls_client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub tls: TlsArgs,
     #[command(flatten)]
     pub auth: AuthArgs,
     /// Origins whose pages may call this service from a browser (https://shop.example), comma separated; none: no page of elsewhere
@@ -133,12 +125,6 @@ impl Settings {
         KafkaSettings::with_file(&self.kafka_brokers, properties, file)
     }
 
-    /// `None`: it serves in the clear.
-    pub(crate) fn tls(&self) -> Result<Option<ServerTls>, TlsError> {
-        let files = ServerFiles::of(self.tls_cert.clone(), self.tls_key.clone(), self.tls_client_ca.clone())?;
-        files.map(ServerTls::load).transpose()
-    }
-
     pub(crate) fn database_timeout(&self) -> Duration {
         Duration::from_millis(self.database_timeout_ms)
     }
@@ -174,11 +160,6 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
     }
-}
-
-/// Also an empty name, which is none: so compose files write what is not set.
-fn file() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
 }
 
 fn parse_name(text: &str) -> Result<String, &'static str> {

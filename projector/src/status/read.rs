@@ -35,11 +35,10 @@ impl StatusReader {
     /// [`StatusError`].
     pub async fn read(&self) -> Result<Status, StatusError> {
         let mut connection = ledger_database::connect(&self.database).await?;
-        let (stored, known) = of_tables(&mut connection, &self.topic).await?;
+        let found = of_tables(&mut connection, &self.topic).await?;
         // A projector reads this every two seconds, and the server warns of each client that leaves without closing.
         connection.close().await;
-        let reader = self.clone();
-        ask(move || reader.of_positions(&stored, known)).await
+        self.with_ends(found).await
     }
 
     /// As [`Self::read`], and counts what else stands in the tables.
@@ -48,11 +47,15 @@ impl StatusReader {
     /// [`StatusError`].
     pub async fn read_with_counts(&self) -> Result<(Status, Counts), StatusError> {
         let mut connection = ledger_database::connect(&self.database).await?;
-        let (stored, known) = of_tables(&mut connection, &self.topic).await?;
+        let found = of_tables(&mut connection, &self.topic).await?;
         let counts = counts::read(&mut connection).await?;
         connection.close().await;
+        Ok((self.with_ends(found).await?, counts))
+    }
+
+    async fn with_ends(&self, (stored, known): (Vec<StoredPosition>, Known)) -> Result<Status, StatusError> {
         let reader = self.clone();
-        Ok((ask(move || reader.of_positions(&stored, known)).await?, counts))
+        ask(move || reader.of_positions(&stored, known)).await
     }
 
     /// Adds the ends of the partitions, which are read after the positions, and so not before them. Blocks.

@@ -149,10 +149,10 @@ fn shared(text: String) -> SqlStr {
 fn removal(literals: &mut Literals, table: &str, status: Status, rows: &[&(i32, &OpenOrder)]) {
     literals.sql("DELETE ").sql(table).sql(" FROM (");
     for (nth, (partition, open)) in rows.iter().enumerate() {
-        literals.sql(if nth == 0 { "SELECT CAST" } else { " UNION ALL SELECT CAST" });
-        literals.begin_row().number(*partition).sql(" AS SIGNED").end_row().sql(" AS kafka_partition, CAST");
-        literals.begin_row().time(open.due_at).sql(" AS DATETIME(6)").end_row().sql(" AS due_at, CAST");
-        literals.begin_row().id(open.order_id.as_uuid()).sql(" AS BINARY(16)").end_row().sql(" AS order_id");
+        literals.sql(if nth == 0 { "SELECT CAST(" } else { " UNION ALL SELECT CAST(" }).number(*partition);
+        literals.sql(" AS SIGNED) AS kafka_partition, CAST(").time(open.due_at);
+        literals.sql(" AS DATETIME(6)) AS due_at, CAST(").id(open.order_id.as_uuid());
+        literals.sql(" AS BINARY(16)) AS order_id");
     }
     literals.sql(&format!(
         ") gone STRAIGHT_JOIN {table} ON {table}.kafka_partition = gone.kafka_partition AND {table}.status = '{}' \

@@ -148,30 +148,37 @@ impl<'c> Script<'c> {
         if self.steps.is_empty() {
             return Ok(());
         }
-        let (text, steps) = (self.literals.take(), std::mem::take(&mut self.steps));
-        let mut steps = steps.into_iter();
-        {
-            let mut answers = self.connection.fetch_many(AssertSqlSafe(text));
-            while let Some(answer) = answers.next().await {
-                let affected = match answer {
-                    Ok(Either::Left(done)) => Ok(done.rows_affected()),
-                    Ok(Either::Right(_)) => continue,
-                    // The statements after it were not begun.
-                    Err(error) => Err(error),
-                };
-                let step = steps.next().ok_or_else(|| at("writing a batch")(unexpected("more")))?;
-                checked(step, affected)?;
-            }
-        }
-        match steps.next() {
-            None => Ok(()),
-            Some(step) => Err(at(step.name)(unexpected("fewer")).into()),
-        }
+        let steps = std::mem::take(&mut self.steps);
+        send(self.connection, self.literals.take(), steps, checked).await
     }
 }
 
-fn unexpected(how_many: &str) -> sqlx::Error {
-    sqlx::Error::Protocol(format!("the server gave {how_many} answers than it was sent statements"))
+/// Sends statements that stand in one text, and has each looked at when its answer is there: what it is, and the rows that it affected. Those
+/// after one that failed, or is refused, were not begun or do not count: the transaction is to be rolled back.
+///
+/// # Errors
+/// Of the first that is refused; an answer too many or too few.
+pub(crate) async fn send<S, E: From<StoreError>>(
+    connection: &mut Watched,
+    text: String,
+    statements: Vec<S>,
+    mut look: impl FnMut(S, Result<u64, sqlx::Error>) -> Result<(), E>,
+) -> Result<(), E> {
+    let unexpected = |how_many| {
+        let cause = format!("the server gave {how_many} answers than it was sent statements");
+        E::from(at("writing a batch")(sqlx::Error::Protocol(cause)))
+    };
+    let mut statements = statements.into_iter();
+    let mut answers = connection.fetch_many(AssertSqlSafe(text));
+    while let Some(answer) = answers.next().await {
+        let affected = match answer {
+            Ok(Either::Left(done)) => Ok(done.rows_affected()),
+            Ok(Either::Right(_)) => continue,
+            Err(error) => Err(error),
+        };
+        look(statements.next().ok_or_else(|| unexpected("more"))?, affected)?;
+    }
+    statements.next().map_or(Ok(()), |_| Err(unexpected("fewer")))
 }
 
 /// A statement that was answered: whether it came to what it must come to.

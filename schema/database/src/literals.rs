@@ -14,28 +14,26 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 #[derive(Debug, Default)]
 pub struct Literals {
     text: String,
-    /// Whether the next value of a row is its first.
-    is_first: bool,
+    /// Whether the next value follows another one, from which a comma sets it off.
+    follows_value: bool,
 }
 
 impl Literals {
-    /// SQL of our own.
+    /// SQL of our own. The next value follows it, and no comma.
     pub fn sql(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
+        self.follows_value = false;
         self
     }
 
     /// Begins a row, `(`; each value that follows is set off by a comma.
     pub fn begin_row(&mut self) -> &mut Self {
-        self.text.push('(');
-        self.is_first = true;
-        self
+        self.sql("(")
     }
 
     /// Ends a row, `)`.
     pub fn end_row(&mut self) -> &mut Self {
-        self.text.push(')');
-        self
+        self.sql(")")
     }
 
     pub fn number(&mut self, value: impl Into<i64>) -> &mut Self {
@@ -133,7 +131,7 @@ impl Literals {
     }
 
     fn set_off(&mut self) {
-        if !std::mem::take(&mut self.is_first) {
+        if std::mem::replace(&mut self.follows_value, true) {
             self.text.push(',');
         }
     }
@@ -173,6 +171,8 @@ mod tests {
             format!("VALUES (-7,1,'a-b_c.9','',NULL,x'{id}','2025-11-28 20:30:05.123456',NULL,x'',NULL)")
         );
         assert!(literals.is_empty());
+        literals.sql("a = ").number(1).sql(" AND b = ").text("c");
+        assert_eq!(literals.take(), "a = 1 AND b = 'c'");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 use ledger_auth::AuthArgs;
 use ledger_auth::settings::Built;
 use ledger_store::MixedFolds;
+use ledger_tls::TlsArgs;
 use projector::intake::Limits;
 use projector::keys::KeysOfDatabase;
 use projector::projection::{self, ProjectionOptions};
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::{CommandError, Done};
 use crate::flags;
 use crate::flags::{Hidden, KafkaArgs, OutputTopicsArgs, bounded};
-use crate::tls_flags::TlsArgs;
 use crate::usage::UsageError;
 
 #[derive(Debug, Args)]
@@ -97,7 +97,7 @@ pub async fn run(args: ProjectArgs) -> Result<Done, CommandError> {
         group_id: args.consumer_group,
         listen: args.listen,
         gate: Arc::new(gate),
-        tls: args.tls.load()?,
+        tls: args.tls.load().map_err(UsageError::from)?,
         writers: usize::from(args.writers),
         batch: BatchSettings { limits, linger: Duration::from_millis(args.batch_linger_ms) },
         tick: TickSettings {

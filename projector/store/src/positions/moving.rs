@@ -1,16 +1,16 @@
 //! How every batch begins: its transaction, and in it the compare-and-set of each of its partitions (INV-1), with the furthest position that
 //! readers hold live tables against (INV-13). It must never move a position that does not stand where its caller loaded it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use ledger_database::literals::Literals;
 use ledger_database::{Tables, Watched};
 use ledger_failpoints::FailPoint;
-use sqlx::{AssertSqlSafe, Either, Executor, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use crate::batch::GenerationKey;
 use crate::error::{StoreError, at};
+use crate::script;
 
 /// What a batch does to a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,58 +51,46 @@ impl MoveStatements {
     /// # Errors
     /// The database's. A transaction may be open.
     pub async fn begin(&self, connection: &mut Watched, topic: &str, moves: &[Move]) -> Result<Vec<i32>, StoreError> {
-        let text = AssertSqlSafe(self.beginning(topic, moves));
-        let mut answers = connection.fetch_many(text);
-        let mut begun = false;
-        let mut moved = Vec::with_capacity(moves.len());
-        while let Some(answer) = answers.next().await {
-            let step = if begun { "moving the position" } else { "beginning the transaction" };
-            match answer.map_err(at(step))? {
-                Either::Left(_) if !begun => {
-                    begun = true;
-                    ledger_failpoints::reach(FailPoint::StoreBegun);
-                }
-                Either::Left(done) => {
-                    moved.push(done.rows_affected() > 0);
-                    if moved.last() == Some(&true) {
-                        ledger_failpoints::reach(FailPoint::StorePositionMoved);
-                    }
-                }
-                Either::Right(_) => {}
+        let mut missed = Vec::new();
+        let statements = std::iter::once(None).chain(moves.iter().map(Some)).collect();
+        script::send(connection, self.beginning(topic, moves), statements, |step, affected| {
+            let Some(step) = step else {
+                affected.map_err(at("beginning the transaction"))?;
+                ledger_failpoints::reach(FailPoint::StoreBegun);
+                return Ok(());
+            };
+            if affected.map_err(at("moving the position"))? > 0 {
+                ledger_failpoints::reach(FailPoint::StorePositionMoved);
+            } else {
+                missed.push(step.partition);
             }
-        }
-        let missed = |(step, moved): (&Move, bool)| (!moved).then_some(step.partition);
-        // An answer that is not there has moved nothing.
-        Ok(moves.iter().zip(moved.into_iter().chain(std::iter::repeat(false))).filter_map(missed).collect())
+            Ok::<_, StoreError>(())
+        })
+        .await?;
+        Ok(missed)
     }
 
-    /// The statements, one after the other in one text. The values are numbers, and bytes as hexadecimal digits: nothing in them can end a
-    /// literal.
+    /// The statements, one after the other in one text.
     fn beginning(&self, topic: &str, moves: &[Move]) -> String {
-        let table = &self.table;
-        let topic = hex(topic.as_bytes());
-        let mut text = "START TRANSACTION".to_owned();
+        let mut literals = Literals::default();
+        literals.sql("START TRANSACTION");
         for Move { partition, generation, from, to } in moves {
-            let id = hex(generation.id.as_bytes());
-            // Live tables are read. What they reach may be observed, so it is kept in the same statement (INV-13).
-            let change = if self.is_live {
-                format!(
-                    "{table} p JOIN furthest_positions f USING (topic, kafka_partition) \
-                     SET p.next_offset = {to}, f.next_offset = GREATEST(f.next_offset, {to})"
-                )
+            literals.sql("; UPDATE ").sql(&self.table).sql(" p ");
+            if self.is_live {
+                // Live tables are read. What they reach may be observed, so it is kept in the same statement (INV-13).
+                literals.sql("JOIN furthest_positions f USING (topic, kafka_partition) ");
+                literals.sql("SET p.next_offset = ").number(*to);
+                literals.sql(", f.next_offset = GREATEST(f.next_offset, ").number(*to).sql(")");
             } else {
-                format!("{table} p SET p.next_offset = {to}")
-            };
+                literals.sql("SET p.next_offset = ").number(*to);
+            }
             // A row affected: nobody moved it since we read it, and nobody can until we commit, since the row is locked.
             // The generation: other tables may stand at the very same offset, and our state is not theirs.
-            let _ = write!(
-                text,
-                "; UPDATE {change} WHERE p.topic = _ascii {topic} AND p.kafka_partition = {partition} \
-                 AND p.next_offset = {from} AND p.generation = {} AND p.generation_id = {id}",
-                generation.number
-            );
+            literals.sql(" WHERE p.topic = ").text(topic).sql(" AND p.kafka_partition = ").number(*partition);
+            literals.sql(" AND p.next_offset = ").number(*from).sql(" AND p.generation = ").number(generation.number);
+            literals.sql(" AND p.generation_id = ").id(generation.id);
         }
-        text
+        literals.take()
     }
 
     /// Makes sure that a partition's furthest position is there and not before the live one: a compare-and-set needs it.
@@ -118,12 +106,4 @@ impl MoveStatements {
         let query = sqlx::query(self.raise_furthest.clone()).bind(topic).bind(partition);
         query.execute(connection).await.map(drop).map_err(at("raising the furthest position"))
     }
-}
-
-/// Bytes as a literal.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
