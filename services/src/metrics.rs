@@ -1,6 +1,6 @@
 //! The service's own counters, registered once and then only incremented: no look-up and no lock on the hot path.
 //!
-//! Names are listed in README.md; a name that was published is not renamed.
+//! Names are listed in docs/metrics.md; a name that was published is not renamed.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Namespace of ids by place and of opening stock (a UUIDv4 drawn once). Changing it would import everything a second time.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3c8d_1f52_7be0_4a69_9d14_e5a2_60f7_b83c);
-/// Namespace of ids by text (a UUIDv4 drawn once), which the README names: others can compute these ids by themselves.
+/// Namespace of ids by text (a UUIDv4 drawn once), which docs/from-kafka-connect.md names: others can compute these ids by themselves.
 const TEXT_NAMESPACE: Uuid = Uuid::from_u128(0x39ad_dc8d_401d_498f_aa3f_b92f_1eed_f6e9);
 
 /// A topic of the old world. A topic that was deleted and made anew has the same name and another id: what stands in it

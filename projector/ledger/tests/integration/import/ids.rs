@@ -7,7 +7,7 @@ use super::world::World;
 use super::{counts, named, order, uuid};
 
 const PLACE_NAMESPACE: Uuid = Uuid::from_u128(0x3c8d_1f52_7be0_4a69_9d14_e5a2_60f7_b83c);
-/// As the README names it.
+/// As docs/from-kafka-connect.md names it.
 const TEXT_NAMESPACE: Uuid = Uuid::from_u128(0x39ad_dc8d_401d_498f_aa3f_b92f_1eed_f6e9);
 const IDS: &str = "SELECT LOWER(HEX(order_id)) FROM orders ORDER BY quantity";
 
