@@ -130,6 +130,19 @@ fn anchors_are_those_of_headings() {
     assert_eq!(links(text), ["a.md", "b.md#c"]);
 }
 
+#[test]
+fn every_alert_has_its_section_of_the_runbook() {
+    let rules = read("deploy/observability/alerts.yml");
+    let sections = anchors(&read("docs/operations.md"));
+    let mut alerts = 0;
+    for runbook in rules.lines().filter_map(|line| line.trim().strip_prefix("runbook: ")) {
+        let anchor = runbook.strip_prefix("docs/operations.md#");
+        assert!(anchor.is_some_and(|anchor| sections.contains(anchor)), "{runbook}");
+        alerts += 1;
+    }
+    assert_eq!(alerts, rules.lines().filter(|line| line.trim().starts_with("- alert: ")).count());
+}
+
 fn program(name: &str) -> Command {
     let path = match name {
         "xtask" => PathBuf::from(env!("CARGO_BIN_EXE_xtask")),
