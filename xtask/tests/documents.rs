@@ -143,6 +143,23 @@ fn every_alert_has_its_section_of_the_runbook() {
     assert_eq!(alerts, rules.lines().filter(|line| line.trim().starts_with("- alert: ")).count());
 }
 
+#[test]
+fn every_reason_of_a_dead_letter_is_explained() {
+    let source = read("schema/src/reason.rs");
+    let (_, reasons) = source.split_once("ParkReason {").unwrap();
+    let (reasons, _) = reasons.split_once('}').unwrap();
+    let reasons: Vec<&str> = reasons.split('"').skip(1).step_by(2).collect();
+    assert!(reasons.len() > 15, "{reasons:?}");
+    let document = read("docs/dead-letters.md");
+    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+    for reason in reasons {
+        assert!(
+            rows.iter().any(|row| row.contains(&format!("`{reason}`"))),
+            "docs/dead-letters.md says nothing about {reason}"
+        );
+    }
+}
+
 fn program(name: &str) -> Command {
     let path = match name {
         "xtask" => PathBuf::from(env!("CARGO_BIN_EXE_xtask")),
