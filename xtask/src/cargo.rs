@@ -4,10 +4,11 @@
 //! It must never build in another profile than release: the repository has one, so that a fresh clone compiles once.
 //! Read [`crate::checks`] next.
 
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::interrupt::Interrupt;
 use crate::process::{OwnedProcess, ProcessCommand};
@@ -33,6 +34,33 @@ pub fn run(arguments: &[&str], environment: &[(String, String)], interrupt: &Int
     let mut command = ProcessCommand::new(repository::cargo()).args(arguments).current_dir(repository::root());
     command.environment = environment.to_vec();
     OwnedProcess::spawn_visible("cargo", &command)?.wait_unless(interrupt, STOP_LIMIT)
+}
+
+/// As [`run`], with all output appended to `log`.
+///
+/// # Errors
+/// Also when the log cannot be written.
+pub fn run_into(
+    arguments: &[&str],
+    environment: &[(String, String)],
+    log: &Path,
+    interrupt: &Interrupt,
+) -> Result<ExitStatus> {
+    let mut command = ProcessCommand::new(repository::cargo()).args(arguments).current_dir(repository::root());
+    command.environment = environment.to_vec();
+    OwnedProcess::spawn("cargo", &command, log)?.wait_unless(interrupt, STOP_LIMIT)
+}
+
+/// What cargo prints for a question that it answers at once.
+///
+/// # Errors
+/// When it cannot be started, or fails.
+pub fn output(arguments: &[&str]) -> Result<Vec<u8>> {
+    let mut command = Command::new(repository::cargo());
+    command.args(arguments).current_dir(repository::root()).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    ensure!(output.status.success(), "`cargo {}` failed ({})", arguments.join(" "), output.status);
+    Ok(output.stdout)
 }
 
 /// As [`run_or_fail`], at the lowest priority: what else runs meanwhile is not to wait for it.

@@ -3,6 +3,7 @@
 //!
 //! It must never inject or check anything itself. What a failed run left (data, logs) is kept until the next one.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -15,7 +16,8 @@ use crate::process::family::Family;
 use crate::process::{OwnedProcess, ProcessCommand};
 use crate::server::BrokerCount;
 use crate::servers::Servers;
-use crate::{cargo, install, lock, repository};
+use crate::wrong_clock::WrongClock;
+use crate::{cargo, install, lock, progress, repository};
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -91,6 +93,18 @@ pub fn run_built(arguments: ChaosArguments, interrupt: &Interrupt) -> Result<()>
     servers.wipe()
 }
 
+/// What makes clocks wrong. A brief run, as `cargo xtask test` has, leaves that out.
+fn library_of_clocks(arguments: &ChaosArguments) -> Option<PathBuf> {
+    if arguments.orders == BOUNDED.orders {
+        return None;
+    }
+    let found = WrongClock::library();
+    if let Err(error) = &found {
+        progress::line(&format!("no clock will be wrong in this run: {error:#}"));
+    }
+    found.ok()
+}
+
 fn inject(servers: &Servers, arguments: &ChaosArguments, interrupt: &Interrupt) -> Result<()> {
     let ChaosArguments { orders, seed, clients, brokers, mariadb, kafka, only } = arguments;
     let mut command = ProcessCommand::new(repository::binary_dir().join("ledger-chaos"))
@@ -102,7 +116,8 @@ fn inject(servers: &Servers, arguments: &ChaosArguments, interrupt: &Interrupt) 
         ])
         .args(mariadb.map(|release| format!("--mariadb={}", release.version())))
         .args(kafka.as_ref().map(|release| format!("--kafka={release}")))
-        .args(only.as_ref().map(|only| format!("--only={only}")));
+        .args(only.as_ref().map(|only| format!("--only={only}")))
+        .args(library_of_clocks(arguments).map(|path| format!("--wrong-clocks-by={}", path.display())));
     command.environment = servers.test_environment()?;
     let status = OwnedProcess::spawn_visible("ledger-chaos", &command)?.wait_unless(interrupt, STOP_LIMIT)?;
     let logs = servers.state().logs();

@@ -16,7 +16,7 @@ use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::servers::Servers;
 use crate::simulate::SimulateArguments;
-use crate::{cargo, chaos, install, lock, progress, schemathesis, simulate, table, tools};
+use crate::{cargo, chaos, install, lanes, lock, progress, schemathesis, simulate, table, tools};
 
 /// How many tests of one binary run at once. They wait for servers most of their time (the integration tests with four: 37 % of two cores,
 /// measured), so that is more than there are cores.
@@ -128,9 +128,14 @@ impl Checks {
         if env::var_os(THREADS).is_none() {
             environment.push((THREADS.to_owned(), AT_ONCE.to_owned()));
         }
-        let mut arguments = vec!["test", "--release", "--workspace", "--features", cargo::FAILPOINTS];
-        arguments.extend(filter.iter().map(String::as_str));
-        let tested = self.cargo("tests", &arguments, &environment);
+        let tested = if filter.is_empty() {
+            self.interrupt.check()?;
+            lanes::run(&environment, &self.interrupt).map(|passed| self.passed.extend(passed))
+        } else {
+            let mut arguments = lanes::TEST.to_vec();
+            arguments.extend(filter.iter().map(String::as_str));
+            self.cargo("tests", &arguments, &environment)
+        };
         let stopped = servers.stop();
         tested?;
         stopped?;

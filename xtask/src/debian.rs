@@ -15,7 +15,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::install;
+use crate::progress::Step;
+use crate::{atomic_file, install};
 
 /// Debian's own keys sign every release, newer ones too.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -33,6 +34,33 @@ pub struct Wanted {
     pub programs: &'static [&'static str],
 }
 
+/// Unpacks what is wanted into `home`, unless that is there: it is renamed into place when it is complete. Said as `what`.
+///
+/// # Errors
+/// As [`unpack`], and any fault of the file system.
+pub fn fetch(wanted: Wanted, what: &str, home: &Path) -> Result<()> {
+    if home.is_dir() {
+        return Ok(());
+    }
+    let step = Step::begin(format!("fetching {what} as packages of Debian's {}", wanted.release));
+    let name = home.file_name().context("a folder has a name")?.to_string_lossy();
+    let temporary = home.with_file_name(format!(".{name}.{}", std::process::id()));
+    atomic_file::remove_folder(&temporary)?;
+    fs::create_dir_all(&temporary)?;
+    if let Err(error) = unpack(wanted, &temporary) {
+        atomic_file::remove_folder(&temporary)?;
+        return Err(error.context(format!("{what} cannot be fetched")));
+    }
+    match fs::rename(&temporary, home) {
+        // Somebody else may have fetched it meanwhile; theirs is as good.
+        Err(_) if home.is_dir() => atomic_file::remove_folder(&temporary)?,
+        Err(error) => return Err(error).with_context(|| format!("cannot make {}", home.display())),
+        Ok(()) => atomic_file::sync_folder_of(home)?,
+    }
+    step.done();
+    Ok(())
+}
+
 /// Unpacks what is wanted into `folder`, which is there and empty. About 20 MB of packages and 90 MB of files for a
 /// database server.
 ///
@@ -42,19 +70,24 @@ pub struct Wanted {
 pub fn unpack(wanted: Wanted, folder: &Path) -> Result<()> {
     let apt = Apt::begin(wanted.release, &folder.join("apt"))?;
     apt.get(&["update"])?;
-    apt.get(&[&["install", "--download-only", "--yes", "--no-install-recommends"], wanted.packages].concat())?;
+    if !wanted.packages.is_empty() {
+        apt.get(&[&["install", "--download-only", "--yes", "--no-install-recommends"], wanted.packages].concat())?;
+    }
     if !wanted.bare_packages.is_empty() {
         apt.get(&[&["download"], wanted.bare_packages].concat())?;
     }
     let mut packages: Vec<PathBuf> = fs::read_dir(apt.archives())?.flatten().map(|entry| entry.path()).collect();
     packages.retain(|path| path.extension() == Some(OsStr::new("deb")));
     packages.sort();
-    ensure!(!packages.is_empty(), "apt fetched no package of {:?}", wanted.packages);
+    ensure!(!packages.is_empty(), "apt fetched no package of {:?}", [wanted.packages, wanted.bare_packages].concat());
     for package in &packages {
         let mut dpkg = Command::new(install::program("dpkg-deb")?);
         said(dpkg.arg("--extract").arg(package).arg(folder)).context("dpkg-deb")?;
     }
     fs::remove_dir_all(folder.join("apt"))?;
+    if wanted.programs.is_empty() {
+        return Ok(());
+    }
     let loader = loader(folder)?;
     wanted.programs.iter().try_for_each(|program| wrap(folder, program, &loader))
 }

@@ -73,30 +73,9 @@ impl MariaDbRelease {
     /// Fetches it unless it is there.
     ///
     /// # Errors
-    /// As [`debian::unpack`].
+    /// As [`debian::fetch`].
     pub fn fetch(self) -> Result<()> {
-        let home = self.folder();
-        if home.is_dir() {
-            return Ok(());
-        }
-        let Self { version, debian } = self;
-        let step = Step::begin(format!("fetching MariaDB {version} as packages of Debian's {debian} (20 MB)"));
-        let temporary = home.with_file_name(format!(".mariadb-{version}.{}", std::process::id()));
-        atomic_file::remove_folder(&temporary)?;
-        fs::create_dir_all(&temporary)?;
-        let unpacked = debian::unpack(self.wanted(), &temporary);
-        if let Err(error) = unpacked {
-            atomic_file::remove_folder(&temporary)?;
-            return Err(error.context(format!("MariaDB {version} cannot be fetched")));
-        }
-        match fs::rename(&temporary, &home) {
-            // Somebody else may have fetched it meanwhile; theirs is as good.
-            Err(_) if home.is_dir() => atomic_file::remove_folder(&temporary)?,
-            Err(error) => return Err(error).with_context(|| format!("cannot make {}", home.display())),
-            Ok(()) => atomic_file::sync_folder_of(&home)?,
-        }
-        step.done();
-        Ok(())
+        debian::fetch(self.wanted(), &format!("MariaDB {} (20 MB)", self.version), &self.folder())
     }
 
     /// The full package adds what is a plugin of the server's, other ways to authenticate among it; it depends on what

@@ -61,6 +61,13 @@ pub fn line(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// What a program wrote, in one piece and as it is, under a heading: nothing else comes between.
+pub fn whole(heading: &str, output: &[u8]) {
+    let mut block = format!("{}\n", style(heading).bold().for_stderr()).into_bytes();
+    block.extend_from_slice(output);
+    let _ = std::io::stderr().lock().write_all(&block);
+}
+
 /// One block of results, on stdout.
 pub fn result(text: &str) {
     // As above: the work was done whether or not somebody reads about it.

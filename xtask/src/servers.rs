@@ -196,6 +196,22 @@ impl Servers {
         ProcessRecord::new(&self.state.run(), server.name()).kill()
     }
 
+    /// One of them stands still, with its sockets open, until [`Self::resume`].
+    ///
+    /// # Errors
+    /// When it does not run, or the signal may not be sent.
+    pub fn pause(&self, server: Server) -> Result<()> {
+        ProcessRecord::new(&self.state.run(), server.name()).pause()
+    }
+
+    /// It goes on.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub fn resume(&self, server: Server) -> Result<()> {
+        ProcessRecord::new(&self.state.run(), server.name()).resume()
+    }
+
     /// Starts one of them again, on the data it left, and waits until it is ready. The process is the caller's to
     /// reap; it outlives the caller, and [`Self::stop`] finds it.
     ///

@@ -47,6 +47,14 @@ impl Part {
         Ok(())
     }
 
+    /// As [`Self::restart`], but this once with more variables.
+    ///
+    /// # Errors
+    /// As [`Self::restart`].
+    pub fn restart_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
+        self.restart_as(self.command.program.clone(), variables)
+    }
+
     /// # Errors
     /// When it is not ready in time; the message has the log.
     pub fn wait_ready(&self) -> Result<()> {

@@ -141,6 +141,27 @@ impl ProcessRecord {
         Ok(())
     }
 
+    /// SIGSTOP to the recorded process and its group: it keeps its sockets and answers nobody.
+    ///
+    /// # Errors
+    /// When it does not run, or the signal may not be sent.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// SIGCONT: it goes on after [`Self::pause`].
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let identity = self.running().with_context(|| format!("{} does not run", self.name))?;
+        killpg(Pid::from_raw(identity.pid), signal).with_context(|| format!("cannot send {signal} to {}", self.name))
+    }
+
     /// Ends the recorded process and all that is left of its group, politely first; then forgets it.
     /// Answers whether there was anything to end.
     ///

@@ -12,7 +12,7 @@ use crate::proxy::{Cut, Target};
 use crate::random::Random;
 use crate::shop::Shop;
 use crate::system::System;
-use crate::{brokers, commands, deaths, outages, rebuilds, stranger};
+use crate::{brokers, clocks, commands, deaths, late, lost_commits, outages, rebuilds, stranger};
 
 /// Above the consumer group's session timeout (6 s): the others take the partitions over.
 const FREEZE: Duration = Duration::from_secs(9);
@@ -84,6 +84,10 @@ fn inject(
             return outages::cut_connections(system, pace, Target::RelaysStatement, &cuts);
         }
         Fault::Silence(way) => outages::silence(system, pace, way)?,
+        Fault::StandStill(who) => late::stand_still(system, pace, who)?,
+        Fault::SlowDatabase => late::slow_database(system, pace)?,
+        Fault::WrongClock(name) => clocks::wrong(system, pace, name)?,
+        Fault::LostCommits => lost_commits::run(system, shop, pace, absence)?,
         Fault::ReadOnly => outages::read_only(system, shop, pace)?,
         Fault::OpenTransaction => return stranger::run(system, shop, pace, random),
         Fault::TwoBrokers { projector_dies } => brokers::two_dead(system, shop, random, projector_dies)?,

@@ -17,6 +17,7 @@ impl Shop {
     /// The same request once more, at one of the services: the same order, and no other decision.
     pub(crate) async fn repeat(&self, request: &Request, first: &Reply, random: &mut Random) {
         let turn = if random.percent(50) { 1 } else { 3 };
+        let memory = self.memory();
         let again = self.send(request, random, turn).await;
         let agree = match (first, &again) {
             (Reply::Accepted { id, status, .. }, Reply::Accepted { id: id_again, status: later, .. }) => {
@@ -26,6 +27,9 @@ impl Shop {
             (Reply::Unknown(_), _) | (_, Reply::Unknown(_)) => true,
             _ => false,
         };
+        if !self.counts(memory) {
+            return;
+        }
         self.count("repeated after the answer");
         if !agree {
             self.complain(format!("{}: first {first:?}, then {again:?}", request.contents));
@@ -50,7 +54,11 @@ impl Shop {
             }
             other.contents = format!("{} with 4 pieces", request.contents);
         }
+        let memory = self.memory();
         let reply = self.send(&other, random, 0).await;
+        if !self.counts(memory) {
+            return;
+        }
         self.count("contradicted");
         // Also just after a rollback: until the older tables know the first order, services answer 503.
         if !matches!(&reply, Reply::Refused(what) if what == "422 idempotency-conflict")

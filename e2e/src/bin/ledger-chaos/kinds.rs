@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use xtask::kafka::Node;
 use xtask::server::{BrokerCount, Server};
 
+use crate::Arguments;
 use crate::proxy::Cut;
 use crate::silence::Way;
 use crate::system::PartName;
@@ -23,6 +24,13 @@ pub(crate) enum Fault {
     CutCommit(Cut),
     CutRelay,
     Silence(Way),
+    /// Stands still for a time, with its sockets open.
+    StandStill(Who),
+    SlowDatabase,
+    /// Of a part: hours ahead, and then, while it runs, hours behind.
+    WrongClock(PartName),
+    /// The database dies with what it had not yet written to its disk.
+    LostCommits,
     /// A stranger's, on the log.
     OpenTransaction,
     ReadOnly,
@@ -37,6 +45,13 @@ pub(crate) enum Fault {
     Rebuilds,
 }
 
+/// A part of ours, or a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Part(PartName),
+    Server(Server),
+}
+
 impl Fault {
     /// How long it takes, about, with recovery and the calm before it: the load is spread over that.
     pub(crate) const fn about(self) -> Duration {
@@ -44,7 +59,11 @@ impl Fault {
             Self::Deaths => 60,
             Self::Rebuilds => 50,
             Self::TwoBrokers { .. } => 90,
+            Self::StandStill(Who::Part(PartName::Projector) | Who::Server(Server::Kafka(_))) => 70,
+            Self::StandStill(_) => 30,
+            Self::SlowDatabase | Self::WrongClock(_) => 40,
             Self::Crash(Server::Kafka(_)) | Self::Both(Server::Kafka(_), _) | Self::OpenTransaction => 16,
+            Self::LostCommits => 14,
             Self::Freeze | Self::TwoProjectors | Self::Silence(_) | Self::CutCommit(Cut::Silent) => 12,
             _ => 5,
         })
@@ -55,7 +74,10 @@ impl Fault {
         matches!(
             self,
             Self::Silence(_)
-                | Self::CutCommit(Cut::Silent)
+                | Self::StandStill(_)
+                | Self::SlowDatabase
+                | Self::WrongClock(_)
+                | Self::CutCommit(Cut::Silent | Cut::Late)
                 | Self::OpenTransaction
                 | Self::ReadOnly
                 | Self::TwoBrokers { .. }
@@ -66,32 +88,32 @@ impl Fault {
 /// Below so many orders a run is one that somebody waits for.
 const BRIEF_BELOW: usize = 10_000;
 
-/// What one round does: every kind once. A brief run leaves two of the three silences out, which take ten seconds each and
-/// end alike; the one at a COMMIT is in it, too.
+/// What one round does: every kind once. A brief run leaves out two of the three silences, which take ten seconds each and
+/// end alike (the one at a COMMIT is in it, too), and all that only lasts. Clocks are wrong only with what makes them wrong.
 ///
 /// # Errors
 /// When no name has `only` in it.
-pub(crate) fn round(
-    brokers: BrokerCount,
-    order_count: usize,
-    only: Option<&str>,
-) -> Result<Vec<(Fault, &'static str)>> {
-    let is_long = |fault: Fault| matches!(fault, Fault::Silence(Way::FromServer | Way::ToServer));
-    let is_wanted = |(fault, name): &(Fault, &str)| match only {
+pub(crate) fn round(arguments: &Arguments) -> Result<Vec<(Fault, &'static str)>> {
+    let Arguments { brokers, orders, only, wrong_clocks_by, .. } = arguments;
+    let is_long = |fault: Fault| {
+        matches!(fault, Fault::Silence(Way::FromServer | Way::ToServer) | Fault::StandStill(_) | Fault::SlowDatabase)
+    };
+    let is_wanted = |(fault, name): &(Fault, &str)| match only.as_deref() {
+        _ if matches!(fault, Fault::WrongClock(_)) && wrong_clocks_by.is_none() => false,
         Some(only) => name.contains(only),
-        None => order_count >= BRIEF_BELOW || !is_long(*fault),
+        None => *orders >= BRIEF_BELOW || !is_long(*fault),
     };
     let all = match brokers {
         BrokerCount::One => &ALL[..],
         BrokerCount::Three => &OF_THREE_BROKERS,
     };
     let round: Vec<_> = all.iter().copied().filter(is_wanted).collect();
-    ensure!(!round.is_empty(), "no fault's name has `{}` in it", only.unwrap_or_default());
+    ensure!(!round.is_empty(), "no fault's name has `{}` in it", only.as_deref().unwrap_or_default());
     Ok(round)
 }
 
 /// Every kind on one broker, with its name.
-const ALL: [(Fault, &str); 24] = [
+const ALL: [(Fault, &str); 35] = [
     (Fault::Kill(PartName::Projector), "kill -9 of the projector"),
     (Fault::Kill(PartName::ServiceA), "kill -9 of service A"),
     (Fault::Kill(PartName::ServiceB), "kill -9 of service B"),
@@ -106,10 +128,21 @@ const ALL: [(Fault, &str); 24] = [
     (Fault::CutCommit(Cut::WhileTheServerWorks), "COMMIT cut while the server worked on it"),
     (Fault::CutCommit(Cut::AfterTheReply), "COMMIT cut after the server's reply"),
     (Fault::CutCommit(Cut::Silent), "COMMIT whose reply is lost in silence"),
+    (Fault::CutCommit(Cut::Late), "COMMIT held back, and delivered when its client had begun anew"),
     (Fault::CutRelay, "relay's connection cut"),
     (Fault::Silence(Way::Both), "database connections silent both ways"),
     (Fault::Silence(Way::FromServer), "database connections silent from the server"),
     (Fault::Silence(Way::ToServer), "database connections silent to the server"),
+    (Fault::StandStill(Who::Part(PartName::Projector)), "projector standing still beyond its transactions' time"),
+    (Fault::StandStill(Who::Part(PartName::ServiceA)), "service A standing still"),
+    (Fault::StandStill(Who::Part(PartName::ServiceB)), "service B standing still"),
+    (Fault::StandStill(Who::Part(PartName::Gateway)), "gateway standing still"),
+    (Fault::StandStill(Who::Server(Server::MariaDb)), "MariaDB standing still"),
+    (Fault::StandStill(Who::Server(Server::Kafka(Node::Whole))), "Kafka standing still beyond all transactions' time"),
+    (Fault::SlowDatabase, "database a second away"),
+    (Fault::WrongClock(PartName::Projector), "projector's clock two hours ahead, then behind"),
+    (Fault::WrongClock(PartName::ServiceA), "service A's clock two hours ahead, then behind"),
+    (Fault::LostCommits, "MariaDB dead with commits that it had not written to its disk"),
     (Fault::ReadOnly, "database read-only"),
     (Fault::OpenTransaction, "a stranger's transaction left open on the log"),
     (Fault::Deaths, "projector dead at a line that writes"),

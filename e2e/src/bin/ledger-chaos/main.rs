@@ -6,11 +6,12 @@
 //!
 //! Reading order: [`request`] and [`orders`] (what is sent), [`reply`] (what comes of it), [`shop`] (the clients), [`insist`] (what they repeat), [`asks`] (what they want of
 //! their orders), [`readers`], [`garbage`], [`system`] (parts and servers), [`proxy`] (cuts connections) and [`silence`], [`kinds`] (of faults), [`pace`]
-//! (orders beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`], [`rebuilds`], [`outages`], [`stranger`]
+//! (orders beside faults), [`faults`] (the schedule) with [`deaths`], [`commands`], [`rebuilds`], [`outages`], [`late`], [`lost_commits`], [`clocks`], [`stranger`]
 //! and [`brokers`], [`undecided`] (soon after the last one every order is decided), [`verdict`] (were the answers true), [`scene`] (what is shown when a run failed).
 
 mod asks;
 mod brokers;
+mod clocks;
 mod commands;
 mod deaths;
 mod faults;
@@ -18,6 +19,8 @@ mod garbage;
 mod insist;
 mod kinds;
 mod last_lines;
+mod late;
+mod lost_commits;
 mod orders;
 mod outages;
 mod pace;
@@ -53,6 +56,7 @@ use xtask::interrupt::Interrupt;
 use xtask::jars::KafkaRelease;
 use xtask::mariadb_release::MariaDbRelease;
 use xtask::server::BrokerCount;
+use xtask::wrong_clock::WrongClock;
 
 use crate::kinds::FaultCounts;
 use crate::pace::Pace;
@@ -82,6 +86,9 @@ struct Arguments {
     /// Of the servers that are up: which Kafka, where it is not the usual one
     #[arg(long)]
     kafka: Option<KafkaRelease>,
+    /// The library that makes a process's clock wrong; without it all clocks are right
+    #[arg(long)]
+    wrong_clocks_by: Option<PathBuf>,
     /// Only faults whose name has this in it
     #[arg(long)]
     only: Option<String>,
@@ -149,9 +156,9 @@ async fn interrupted(interrupt: &Interrupt) {
 
 async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> {
     let begin = Instant::now();
-    let Arguments { orders, seed, clients, brokers, mariadb: _, kafka: _, ref only } = *arguments;
+    let Arguments { orders, seed, clients, brokers, ref wrong_clocks_by, .. } = *arguments;
     progress(&format!("{orders} orders by {clients} clients, seed {seed}, brokers: {brokers}"));
-    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(brokers, orders, only.as_deref())?);
+    let (scissors, round) = (Arc::new(Scissors::default()), kinds::round(arguments)?);
     let servers = arguments.servers();
     let ledger = start(&scissors, servers.state().logs()).await?;
     let shop = Arc::new(Shop::new(&ledger, seed, orders)?);
@@ -163,7 +170,8 @@ async fn chaos(arguments: &Arguments, interrupt: &Interrupt) -> Result<Outcome> 
         async move { pace.let_in(&shop.gate).await }
     });
     let reading = tokio::spawn(readers::read(Arc::clone(&shop), readers::services(&ledger)?, seed));
-    let mut system = System::new(ledger, servers, scissors, interrupt.clone());
+    let clock = wrong_clocks_by.as_ref().map(|library| WrongClock::new(library, &servers.state().logs()));
+    let mut system = System::new(ledger, servers, scissors, clock, interrupt.clone());
     let (faults, mut system) = tokio::task::spawn_blocking({
         let shop = Arc::clone(&shop);
         move || (faults::run(&mut system, &shop, &pace, &round, seed), system)

@@ -72,7 +72,7 @@ fn while_read_only(system: &mut System, shop: &Shop, pace: &Pace, pool: &MySqlPo
 }
 
 /// Until every partition stands further than now, with orders for each.
-fn wait_folded_on(system: &mut System, pace: &Pace, pool: &MySqlPool) -> Result<()> {
+pub(crate) fn wait_folded_on(system: &mut System, pace: &Pace, pool: &MySqlPool) -> Result<()> {
     let before = positions(pool)?;
     pace.wait_for_orders(system, "every partition is folded on", FOLDED_ON_LIMIT, |_| {
         positions(pool).is_ok_and(|now| before.iter().all(|(partition, at)| now.get(partition) > Some(at)))

@@ -1,6 +1,7 @@
 //! A TCP proxy between the projectors and MariaDB that knows just enough of its protocol to know whose connection it is
 //! and to see a COMMIT, and cuts the connection there: before the server got it, while the server works on it, or after
-//! the server's reply. Or the connection goes silent: bytes are lost, and nobody is told. Read `silence` for that.
+//! the server's reply. Or the packet is held back, and the server gets it when its client has long begun anew. Or the connection goes
+//! silent: bytes are lost, and nobody is told. Read `silence` for that. Or every packet takes its time, each way.
 //!
 //! It must never change a byte. Packets are three bytes of length, one of sequence, then the body; a command has
 //! sequence 0, and its body begins with 3 for a query, 22 to prepare a statement, and 23 to execute one.
@@ -13,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::silence::{self, Silence, Way};
 
@@ -25,6 +26,8 @@ const EXECUTE: u8 = 23;
 const BATCH: &str = "START TRANSACTION; UPDATE positions";
 const PRUNES: [&str; 2] = ["DELETE outbox FROM", "DELETE FROM outbox"];
 const REPLY_LIMIT: Duration = Duration::from_secs(10);
+/// How long a packet is held back: below the server's own limit for a transaction that nobody goes on with (10 s), which would end it.
+const LATE: Duration = Duration::from_secs(4);
 
 /// Whose connection breaks, and at what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub(crate) enum Cut {
     AfterTheReply,
     /// Not closed: the server gets it, and its reply and all that follows are lost.
     Silent,
+    /// Closed at once for the client, and four seconds later the server gets it all the same.
+    Late,
 }
 
 /// What the proxy and who orders the cuts share.
@@ -50,6 +55,8 @@ pub(crate) enum Cut {
 pub(crate) struct Scissors {
     next: Mutex<Option<(Target, Cut)>>,
     cut_count: AtomicU64,
+    /// What each packet takes each way, in milliseconds.
+    latency: AtomicU64,
     pub(crate) silence: Silence,
 }
 
@@ -65,6 +72,18 @@ impl Scissors {
 
     pub(crate) fn cut_count(&self) -> u64 {
         self.cut_count.load(Ordering::SeqCst)
+    }
+
+    /// Each packet of every connection takes so long from now on, each way.
+    pub(crate) fn slow_down(&self, latency: Duration) {
+        self.latency.store(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    async fn delay(&self) {
+        let latency = self.latency.load(Ordering::Relaxed);
+        if latency > 0 {
+            sleep(Duration::from_millis(latency)).await;
+        }
     }
 
     /// The cut that is armed for `target`, which is then done.
@@ -137,12 +156,14 @@ async fn relay(mut client: TcpStream, address: SocketAddr, scissors: &Scissors) 
                     if let Some(cut) = seen.see(&packet).and_then(|target| scissors.take(target)) {
                         return break_off(cut, &packet, (client, &up), server, scissors).await;
                     }
+                    scissors.delay().await;
                     server.write_all(&packet).await?;
                 }
             }
             read = server.read(&mut down) => {
                 let size = read?;
                 ensure!(size > 0, "the server is gone");
+                scissors.delay().await;
                 client.write_all(&down[..size]).await?;
             }
         }
@@ -162,6 +183,10 @@ async fn break_off(
         return silence::keep(Way::FromServer, client, read, server).await;
     }
     let mut client = Some(client);
+    if cut == Cut::Late {
+        client = None;
+        sleep(LATE).await;
+    }
     if cut != Cut::BeforeTheServer {
         server.write_all(packet).await?;
         if cut == Cut::WhileTheServerWorks {

@@ -119,11 +119,15 @@ impl Reader {
 
     /// `None`: no answer, or a service that cannot show it yet and says so.
     async fn get(&self, service: &Client, path: &str) -> Option<Answer> {
+        let memory = self.shop.memory();
         let (answer, what) = match service.get(path).await {
             Ok(answer) if answer.status == 503 => (None, "reads refused for now (503)"),
             Ok(answer) => (Some(answer), "reads compared with what was shown before"),
             Err(_) => (None, "reads without an answer"),
         };
+        if answer.is_some() && !self.shop.counts(memory) {
+            return None;
+        }
         self.shop.count(what);
         answer
     }

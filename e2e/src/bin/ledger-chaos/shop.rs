@@ -3,7 +3,7 @@
 //! send.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,8 @@ pub(crate) struct Shop {
     next: AtomicUsize,
     /// Every order has its answer.
     closed: AtomicBool,
+    /// Odd while the database may have forgotten what it had answered; one more at each begin and end of such a time.
+    forgetful: AtomicU64,
     /// One permit for each order that may be begun.
     pub(crate) gate: Semaphore,
 }
@@ -64,6 +66,7 @@ impl Shop {
             order_count,
             next: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            forgetful: AtomicU64::new(0),
             gate: Semaphore::new(0),
         })
     }
@@ -79,6 +82,28 @@ impl Shop {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Does what makes the database forget, and brings it back to where it stood: answers of that time are compared with none of before.
+    pub(crate) fn while_forgetful<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.forgetful.fetch_add(1, Ordering::SeqCst);
+        let done = work();
+        self.forgetful.fetch_add(1, Ordering::SeqCst);
+        done
+    }
+
+    /// What the services can know now. An answer counts only when it is the same before and after, and there: see [`Self::counts`].
+    pub(crate) fn memory(&self) -> Option<u64> {
+        Some(self.forgetful.load(Ordering::SeqCst)).filter(|times| times.is_multiple_of(2))
+    }
+
+    /// Whether an answer that was asked for then may be compared with what was answered before.
+    pub(crate) fn counts(&self, memory: Option<u64>) -> bool {
+        let counts = memory.is_some() && self.memory() == memory;
+        if !counts {
+            self.count("answers excused, since the database had lost commits");
+        }
+        counts
     }
 
     /// How many requests were answered as taken so far.

@@ -19,7 +19,9 @@ use xtask::interrupt::Interrupt;
 use xtask::probe::Probe;
 use xtask::server::Server;
 use xtask::servers::Servers;
+use xtask::wrong_clock::WrongClock;
 
+use crate::kinds::Who;
 use crate::last_lines::last_lines;
 use crate::progress::progress;
 use crate::proxy::Scissors;
@@ -50,6 +52,8 @@ pub(crate) struct System {
     pub(crate) ledger: Ledger,
     pub(crate) second: Option<Part>,
     pub(crate) scissors: Arc<Scissors>,
+    /// What makes a clock wrong, where there is something.
+    pub(crate) clock: Option<WrongClock>,
     pub(crate) interrupt: Interrupt,
     servers: Servers,
     /// Launched servers, to be reaped.
@@ -60,11 +64,18 @@ pub(crate) struct System {
 }
 
 impl System {
-    pub(crate) fn new(ledger: Ledger, servers: Servers, scissors: Arc<Scissors>, interrupt: Interrupt) -> Self {
+    pub(crate) fn new(
+        ledger: Ledger,
+        servers: Servers,
+        scissors: Arc<Scissors>,
+        clock: Option<WrongClock>,
+        interrupt: Interrupt,
+    ) -> Self {
         Self {
             ledger,
             second: None,
             scissors,
+            clock,
             interrupt,
             servers,
             children: Vec::new(),
@@ -98,6 +109,21 @@ impl System {
         self.kill_server(server)?;
         self.pass(absence)?;
         self.revive_servers(&[server])
+    }
+
+    /// SIGSTOP: it keeps its sockets and answers nobody, until [`Self::resume`].
+    pub(crate) fn pause(&mut self, who: Who) -> Result<()> {
+        match who {
+            Who::Part(name) => self.part(name).process.pause(),
+            Who::Server(server) => self.servers.pause(server),
+        }
+    }
+
+    pub(crate) fn resume(&mut self, who: Who) -> Result<()> {
+        match who {
+            Who::Part(name) => self.part(name).process.resume(),
+            Who::Server(server) => self.servers.resume(server),
+        }
     }
 
     pub(crate) fn kill_server(&mut self, server: Server) -> Result<()> {
