@@ -68,7 +68,7 @@ fn links(text: &str) -> Vec<String> {
 
 /// The anchors that headings have, as GitHub makes them.
 fn anchors(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let mut found: BTreeSet<String> = BTreeSet::new();
     for (_, line) in lines(text).into_iter().filter(|(in_code, line)| !in_code && line.starts_with('#')) {
         let heading = line.trim_start_matches('#').trim().to_lowercase();
         let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(*char, ' ' | '-' | '_'));
