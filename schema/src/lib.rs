@@ -3,7 +3,7 @@
 //!
 //! It must never do IO: no tokio, no sqlx, no rdkafka, no clock, no random number. Both sides depend on it
 //! and it depends on neither. Reading order: [`domain`], [`position`], [`wire`], [`reason`], [`log`],
-//! [`topics`], [`topic_settings`], [`printable`].
+//! [`topics`], [`topic_settings`], [`topic_rules`], [`printable`].
 
 pub mod cloudevents;
 pub mod domain;
@@ -12,6 +12,7 @@ pub mod partitioner;
 pub mod position;
 pub mod printable;
 pub mod reason;
+pub mod topic_rules;
 pub mod topic_settings;
 pub mod topics;
 pub mod wire;

@@ -43,6 +43,11 @@ impl TopicSettings {
         self.by_name.get(name).map(String::as_str)
     }
 
+    /// Every setting, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.by_name.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     fn cleans_by(&self, policy: &str) -> bool {
         self.get(CLEANUP_POLICY).is_some_and(|found| found.split(',').any(|one| one.trim() == policy))
     }
@@ -78,33 +83,47 @@ impl Keeps {
     /// # Errors
     /// The first setting by which the topic would lose what it must keep.
     pub fn check(self, topic: &str, settings: &TopicSettings) -> Result<(), WrongSetting> {
+        self.wrong(topic, settings).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every setting by which the topic would lose what it must keep; the policy alone where that is wrong.
+    pub fn wrong(self, topic: &str, settings: &TopicSettings) -> Vec<WrongSetting> {
         match self {
             Self::Everything => {
                 if settings.cleans_by(COMPACT) || settings.get(CLEANUP_POLICY).is_none() {
                     let because =
                         "records that compaction removes are lost, and nothing tells afterwards which they were";
-                    return Err(wrong(topic, settings, CLEANUP_POLICY, DELETE, because));
+                    return vec![wrong(topic, settings, CLEANUP_POLICY, DELETE, because)];
                 }
-                let limits = [RETENTION_MS, RETENTION_BYTES];
                 // Without `delete` among the policies nothing expires, whatever the limits.
-                match limits.into_iter().find(|limit| settings.get(limit) != Some(UNLIMITED)) {
-                    Some(limit) if settings.cleans_by(DELETE) => {
-                        let because = "records that expire are lost, and the tables can never be made anew";
-                        Err(wrong(topic, settings, limit, UNLIMITED, because))
-                    }
-                    _ => Ok(()),
-                }
+                let limits = [RETENTION_MS, RETENTION_BYTES].into_iter().filter(|_| settings.cleans_by(DELETE));
+                let because = "records that expire are lost, and the tables can never be made anew";
+                limits
+                    .filter(|limit| settings.get(limit) != Some(UNLIMITED))
+                    .map(|limit| wrong(topic, settings, limit, UNLIMITED, because))
+                    .collect()
             }
             Self::LastOfEachKey if settings.get(CLEANUP_POLICY) != Some(COMPACT) => {
                 let because = "the last record of each key says how far outcomes are published, and must not expire";
-                Err(wrong(topic, settings, CLEANUP_POLICY, COMPACT, because))
+                vec![wrong(topic, settings, CLEANUP_POLICY, COMPACT, because)]
             }
             Self::UntilExpired if settings.cleans_by(COMPACT) => {
                 let because = "many records share a key, and all but the last would be lost";
-                Err(wrong(topic, settings, CLEANUP_POLICY, DELETE, because))
+                vec![wrong(topic, settings, CLEANUP_POLICY, DELETE, because)]
             }
-            Self::LastOfEachKey | Self::UntilExpired => Ok(()),
+            Self::LastOfEachKey | Self::UntilExpired => Vec::new(),
         }
+    }
+}
+
+impl WrongSetting {
+    /// Why it must be otherwise, and the command that sets it, without what was found.
+    pub fn advice(&self) -> String {
+        let Self { topic, setting, expected, because, .. } = self;
+        format!(
+            "{because}: kafka-configs --bootstrap-server BROKERS --alter --entity-type topics --entity-name {topic} \
+             --add-config {setting}={expected}"
+        )
     }
 }
 
@@ -134,7 +153,7 @@ pub fn check_uncompressed(topic: &str, settings: &TopicSettings) -> Result<(), W
     Err(wrong(topic, settings, COMPRESSION_TYPE, UNCOMPRESSED, because))
 }
 
-fn wrong(
+pub(crate) fn wrong(
     topic: &str,
     settings: &TopicSettings,
     setting: &'static str,
@@ -182,6 +201,8 @@ mod tests {
                 assert!(text.starts_with(&begins), "{text}");
                 let ends = format!("--entity-name orders --add-config {setting}={expected}");
                 assert!(text.ends_with(&ends), "{text}");
+                let advice = keeps.check("orders", &settings(policy, ms, bytes)).expect_err("wrong").advice();
+                assert!(text.ends_with(&advice), "{advice}");
             }
         }
         assert!(Everything.check("orders", &TopicSettings::default()).is_err(), "what is not known is not right");

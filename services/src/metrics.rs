@@ -71,6 +71,7 @@ pub(crate) struct Metrics {
     pub(crate) refused_appends: Counter,
     pub(crate) unknown_acknowledgements: Counter,
     pub(crate) appends_failing: Gauge,
+    pub(crate) appends_in_flight: Gauge,
     pub(crate) wrong_partitions: Counter,
     pub(crate) producer_restarts: Counter,
     pub(crate) waiters: Gauge,
@@ -110,6 +111,7 @@ impl Metrics {
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
             describe();
+            gauge!("order_service_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
             Self {
                 handle,
                 routes: routes.iter().map(|route| (*route, RouteMetrics::new(route))).collect(),
@@ -118,6 +120,7 @@ impl Metrics {
                 refused_appends: counter!("order_service_refused_appends_total"),
                 unknown_acknowledgements: counter!("order_service_unknown_acknowledgements_total"),
                 appends_failing: gauge!("order_service_appends_failing"),
+                appends_in_flight: gauge!("order_service_appends_in_flight"),
                 wrong_partitions: counter!("order_service_wrong_partitions_total"),
                 producer_restarts: counter!("order_service_producer_restarts_total"),
                 waiters: gauge!("order_service_waiters"),
@@ -171,6 +174,7 @@ fn describe() {
         "order_service_unknown_acknowledgements_total",
         "Events of which nobody knows whether they were appended"
     );
+    describe_gauge!("order_service_appends_in_flight", "Events in the producer that no broker has acknowledged yet");
     describe_gauge!("order_service_appends_failing", "1 while no append succeeds, as /readyz explains; else 0");
     describe_counter!(
         "order_service_wrong_partitions_total",
@@ -222,5 +226,6 @@ fn describe() {
         "order_service_event_streams_catching_up",
         "Streams that read what they missed from the topic of outcomes now"
     );
+    describe_gauge!("order_service_build_info", "1, with the version of the program");
     describe_counter!("order_service_panics_total", "Panics of handlers; must be 0");
 }

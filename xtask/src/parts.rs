@@ -106,6 +106,7 @@ pub fn operator_environment(addresses: &Addresses, credentials: &Credentials) ->
     environment.push(("LEDGER_KAFKA_BROKERS".to_owned(), addresses.kafka.to_string()));
     environment.push(("LEDGER_PROJECTOR_LISTEN".to_owned(), addresses.projector.to_string()));
     environment.push(("LEDGER_URL".to_owned(), format!("http://{}", addresses.gateway)));
+    environment.push(("LEDGER_PROJECTOR_URL".to_owned(), format!("http://{}", addresses.projector)));
     environment
 }
 

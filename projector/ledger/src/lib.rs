@@ -10,6 +10,7 @@ pub mod exit;
 pub mod flags;
 pub mod input;
 pub mod logging;
+pub mod look_flags;
 pub mod old_world;
 pub mod output;
 pub mod program;

@@ -13,7 +13,7 @@ use rdkafka::metadata::MetadataPartition;
 use crate::context::{QuietContext, take_reports};
 use crate::error::{KafkaUseError, settings_refused, use_error};
 use crate::faults::{Fault, fault_of_code};
-use crate::native::{self, Described, NativeFault};
+use crate::native::{self, Described, NativeFault, SettingsOf};
 use crate::settings::{KAFKA_TIMEOUT, KafkaSettings};
 
 /// Who has a partition, as a broker knows it.
@@ -71,7 +71,7 @@ impl LogInspector {
         Ok(client)
     }
 
-    fn brokers(&self) -> &str {
+    pub(crate) fn brokers(&self) -> &str {
         self.kafka.brokers()
     }
 
@@ -145,7 +145,7 @@ impl LogInspector {
     /// As [`Self::partition_count`].
     pub fn settings(&self, topic: &str) -> Result<TopicSettings, KafkaUseError> {
         let action = "reading the topic's settings (for which the Kafka user needs DescribeConfigs on it)";
-        let found = native::topic_settings(self.committed.client(), topic, self.timeout)
+        let found = native::settings(self.committed.client(), SettingsOf::Topic(topic), self.timeout)
             .map(TopicSettings::from_iter)
             .map_err(|fault| self.unanswered(topic, action, fault));
         Self::explained(&self.committed, found)

@@ -1,9 +1,10 @@
 //! Kafka, as the projector, the operator's commands and the order services use it: settings of clients, one classification
 //! of errors, facts about topics, raw records and ranges of the log. It must never know what a record says.
 //!
-//! Reading order: [`properties`] (as operators write them), `property_files` (the files that they name), [`settings`], `token` (how OAUTHBEARER logs in), [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], `context` (what clients report beside their answers), [`inspector`] (facts about topics; `ends` has where they end), [`record`],
+//! Reading order: [`properties`] (as operators write them), `property_files` (the files that they name), [`settings`], `token` (how OAUTHBEARER logs in), [`service_clients`] (settings of the order services' clients), [`faults`] (what an error means), [`delivery`] (what became of a record), [`error`], `context` (what clients report beside their answers), [`inspector`] (facts about topics; `ends` has where they end, [`cluster`] facts about brokers), [`record`],
 //! [`replay`] (ranges of the log), [`tail`] (what is left of one), [`topics`] (creation), [`disposal`]; `native` is the one folder with unsafe code.
 
+pub mod cluster;
 mod code_table;
 mod context;
 pub mod delivery;
@@ -23,6 +24,7 @@ pub mod tail;
 mod token;
 pub mod topics;
 
+pub use cluster::Broker;
 pub use context::{QuietContext, log_line};
 pub use delivery::{NotDelivered, Reported, reported};
 pub use disposal::DroppedAside;

@@ -14,6 +14,10 @@ use crate::property_files::{self, OAUTH_CONFIG};
 /// How long a question to the cluster may take before it counts as unreachable.
 pub const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What stands in the names of properties that hold secrets.
+const SECRET_WORDS: [&str; 7] =
+    ["password", "secret", "key.pem", "token", "jaas", "credential", "sasl.oauthbearer.config"];
+
 /// Where Kafka is and how to speak to it.
 #[derive(Clone)]
 pub struct KafkaSettings {
@@ -52,6 +56,12 @@ impl KafkaSettings {
 
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// What of the properties is a secret, or may be one, by its name: for whoever must keep them out of a text.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let is_secret = |name: &str| SECRET_WORDS.iter().any(|word| name.contains(word));
+        self.properties.iter().filter(move |(name, _)| is_secret(name)).map(|(_, value)| value.as_str())
     }
 
     /// Whether clients need a token, and where it is.
@@ -142,6 +152,7 @@ mod tests {
         assert_eq!(settings.client("x").get("sasl.password"), Some("from,file"));
         assert_eq!(settings.client("x").get("linger.ms"), Some("2"));
         assert!(!format!("{settings:?}").contains("from"));
+        assert_eq!(settings.secrets().collect::<Vec<_>>(), ["from,file"]);
     }
 
     #[test]

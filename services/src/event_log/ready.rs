@@ -24,7 +24,9 @@ impl EventLog {
         let mut looks = interval(APPENDS_LOOK);
         let (mut failing, mut refreshed) = (false, Instant::now());
         while stop.run_until_cancelled(looks.tick()).await.is_some() {
-            self.appends.look(self.producer.load().in_flight_count() > 0);
+            let in_flight = self.producer.load().in_flight_count();
+            self.metrics.appends_in_flight.set(f64::from(in_flight));
+            self.appends.look(in_flight > 0);
             let trouble = self.appends.trouble();
             self.metrics.appends_failing.set(if trouble.is_some() { 1.0 } else { 0.0 });
             match &trouble {

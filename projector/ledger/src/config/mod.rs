@@ -18,4 +18,4 @@ mod settings;
 
 pub use defaults::Config;
 pub use error::ConfigError;
-pub use origin::{Origins, origins};
+pub use origin::{Origins, origins, secrets};

@@ -59,6 +59,25 @@ pub fn origins(
     Origins { file: config.file.clone(), profile: config.profile.clone(), settings: found }
 }
 
+/// The values of all settings that are hidden, as the environment and the file have them; of a database URL its password. For whoever must keep them out
+/// of a text.
+pub fn secrets(command: &Command, config: &Config, variable: impl Fn(&str) -> Option<OsString>) -> Vec<String> {
+    let mut found = Vec::new();
+    for setting in settings(command).into_values().flatten().filter(|setting| setting.is_secret) {
+        let of_variable = variable(&setting.variable).map(|value| value.to_string_lossy().into_owned());
+        let of_file = config.values.get(&setting.key).map(|chosen| chosen.value.to_owned());
+        for value in of_variable.into_iter().chain(of_file) {
+            if let Ok(url) = DatabaseUrl::parse(&value) {
+                found.push(url.password().to_owned());
+            }
+            found.push(value);
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
 fn resolved(
     setting: &Setting,
     config: &Config,

@@ -16,7 +16,7 @@ use crate::setting::{LIMIT, Projector, Setting, code, get, last_line, order, pro
 const PARTITION: i32 = 1;
 
 /// A foreign writer in an open transaction, with these values in it.
-fn open_transaction(setting: &Setting, name: &str, values: &[String]) -> BaseProducer {
+pub(crate) fn open_transaction(setting: &Setting, name: &str, values: &[String]) -> BaseProducer {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", setting.variable("LEDGER_KAFKA_BROKERS"))
         .set("transactional.id", format!("{}-{name}", setting.name))

@@ -44,6 +44,19 @@ pub async fn grant(connection: &mut Watched, options: &MigrateOptions) -> Result
     Ok(counts.into_iter().map(step).collect())
 }
 
+/// What the file gives to `user`, by its default name: each table, and the rights on it.
+///
+/// # Errors
+/// [`MigrateError::GrantsFile`].
+pub(crate) fn rights_of(user: &str) -> Result<Vec<(&'static str, Vec<&'static str>)>, MigrateError> {
+    let lines = parse(GRANTS)?.into_iter().filter(|grant| grant.user == user);
+    let rights = |grant: Grant<'static>| {
+        let (rights, table) = grant.what.strip_prefix("GRANT ")?.split_once(" ON ")?;
+        Some((table, rights.split(", ").collect()))
+    };
+    Ok(lines.filter_map(rights).collect())
+}
+
 fn parse(text: &str) -> Result<Vec<Grant<'_>>, MigrateError> {
     text.lines()
         .enumerate()
@@ -70,6 +83,9 @@ mod tests {
         assert!(grants.iter().all(|grant| ["ledger_projector", "ledger_reader"].contains(&grant.user)));
         let outbox = Grant { what: "GRANT SELECT, INSERT, DELETE ON outbox", user: "ledger_projector" };
         assert!(grants.contains(&outbox));
+        let reader = rights_of("ledger_reader").expect("grants.sql");
+        assert_eq!(reader.len(), grants.iter().filter(|grant| grant.user == "ledger_reader").count());
+        assert!(reader.contains(&("orders", vec!["SELECT"])), "{reader:?}");
     }
 
     #[test]

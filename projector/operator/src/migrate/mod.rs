@@ -19,6 +19,7 @@ mod topics;
 pub mod users;
 
 pub use error::MigrateError;
+pub(crate) use grants::rights_of;
 pub use options::MigrateOptions;
 pub use report::{MigrateReport, Step, StepOutcome};
 pub use run::run;

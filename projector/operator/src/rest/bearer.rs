@@ -32,6 +32,11 @@ impl Bearer {
         Ok(Self(value))
     }
 
+    /// The key or token itself, for whoever must keep it out of a text.
+    pub(super) fn expose(&self) -> &str {
+        self.0.to_str().unwrap_or_default().trim_start_matches("Bearer ")
+    }
+
     pub(super) fn header(&self) -> HeaderValue {
         self.0.clone()
     }

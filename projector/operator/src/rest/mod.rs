@@ -6,7 +6,7 @@
 //! the caller gives.
 //!
 //! Reading order: [`address`], [`client`] (one request, tried again), [`secured`] (TLS), [`bearer`] (who calls), [`problem`] and [`error`] (what was answered instead), [`calls`] (the
-//! requests there are), [`shown`] (how answers look), [`event_stream`] (the grammar of SSE), [`follower`] (a stream that reconnects),
+//! requests there are), [`shown`] (how answers look), [`event_stream`] (the grammar of SSE), [`follower`] (a stream that reconnects), [`look`] (any answer as it is),
 //! [`watch`].
 
 mod address;
@@ -16,6 +16,7 @@ mod client;
 mod error;
 mod event_stream;
 mod follower;
+mod look;
 mod problem;
 mod secured;
 mod shown;
@@ -28,6 +29,7 @@ pub use calls::{
 };
 pub use client::{Client, Waits};
 pub use error::RestError;
+pub use look::Looked;
 pub use problem::Problem;
 pub use shown::{ChangeShown, OrderShown, StockLevels};
 pub use watch::{Seen, watch_order, watch_stock};

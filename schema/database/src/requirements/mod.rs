@@ -14,7 +14,7 @@ mod table_shape;
 
 pub use problem::{Findings, Problem, UnfitDatabase};
 pub use role::{Extent, Role};
-pub use server::{NEEDED_PACKET_BYTES, server};
+pub use server::{NEEDED_PACKET_BYTES, server, settings};
 pub use table_shape::TableShape;
 
 use sqlx::{AssertSqlSafe, Executor};

@@ -35,8 +35,36 @@ const SETTINGS: &str = "SELECT VERSION() AS version, CAST(@@max_allowed_packet A
 /// # Errors
 /// The database's.
 pub async fn server(connection: &mut Watched, role: Role) -> Result<Findings, sqlx::Error> {
-    let settings = sqlx::query_as(SETTINGS).fetch_one(connection).await?;
-    Ok(judge(&settings, role))
+    Ok(settings(connection, role).await?.1)
+}
+
+/// As [`server`], with every setting that is looked at: its name, and the value that was found.
+///
+/// # Errors
+/// The database's.
+pub async fn settings(
+    connection: &mut Watched,
+    role: Role,
+) -> Result<(Vec<(&'static str, String)>, Findings), sqlx::Error> {
+    let settings: Settings = sqlx::query_as(SETTINGS).fetch_one(connection).await?;
+    let findings = judge(&settings, role);
+    Ok((settings.shown(), findings))
+}
+
+impl Settings {
+    /// Under the names that [`judge`] tells them by.
+    fn shown(self) -> Vec<(&'static str, String)> {
+        let without_log = |value: String| if self.log_bin { value } else { format!("{value} (log_bin is off)") };
+        vec![
+            ("version", self.version),
+            ("max_allowed_packet", self.max_allowed_packet.to_string()),
+            ("innodb_flush_log_at_trx_commit", self.innodb_flush_log_at_trx_commit.to_string()),
+            ("log_bin", if self.log_bin { "ON" } else { "OFF" }.to_owned()),
+            ("binlog_format", without_log(self.binlog_format)),
+            ("sync_binlog", without_log(self.sync_binlog.to_string())),
+            ("read_only", self.read_only),
+        ]
+    }
 }
 
 fn judge(settings: &Settings, role: Role) -> Findings {

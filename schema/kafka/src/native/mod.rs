@@ -1,4 +1,4 @@
-//! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), a topic's settings from a client that has no background
+//! What rdkafka's safe API lacks, by FFI: the topic id (INV-9), a topic's or a broker's settings from a client that has no background
 //! thread of its own for such, headers as raw bytes (the safe call panics on a header name that is not UTF-8, which any
 //! producer can send), what a delivery report says besides its code, what each partition lacks when a look-up of offsets fails, and
 //! a token for a client that nobody polls. The only folder
@@ -20,4 +20,4 @@ pub(crate) use codes::known_codes;
 pub(crate) use messages::{for_each_header, last_header, persistence, refusal_text, waited};
 pub(crate) use offsets::look_up_offsets;
 pub(crate) use token::set_token;
-pub(crate) use topics::{Described, describe_topic, topic_settings};
+pub(crate) use topics::{Described, SettingsOf, describe_topic, settings};

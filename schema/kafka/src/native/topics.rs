@@ -76,21 +76,33 @@ unsafe fn description_of(event: *mut c::rd_kafka_event_t) -> Result<Described, N
     }
 }
 
-/// Name and value of each setting of `topic`, defaults among them. Blocks up to `timeout`.
+/// Whose settings are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SettingsOf<'a> {
+    Topic(&'a str),
+    /// By its id; it is asked itself.
+    Broker(i32),
+}
+
+/// Name and value of each setting of a topic or a broker, defaults among them, and those left out whose value the broker keeps to itself.
+/// Blocks up to `timeout`.
 ///
 /// # Errors
 /// What the broker or the client says is wrong.
-pub(crate) fn topic_settings<C: ClientContext>(
+pub(crate) fn settings<C: ClientContext>(
     client: &Client<C>,
-    topic: &str,
+    of: SettingsOf<'_>,
     timeout: Duration,
 ) -> Result<Vec<(String, String)>, NativeFault> {
     let handle = client.native_ptr();
-    let name = CString::new(topic).map_err(|_| NativeFault::text("the topic name holds a NUL"))?;
+    let (kind, name) = match of {
+        SettingsOf::Topic(topic) => (c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, topic.to_owned()),
+        SettingsOf::Broker(id) => (c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER, id.to_string()),
+    };
+    let name = CString::new(name).map_err(|_| NativeFault::text("the topic name holds a NUL"))?;
     // SAFETY: `handle` lives as long as `client`; `name` is a valid C string and outlives the call, which copies it; the
     // answer lives while it is read.
     unsafe {
-        let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
         let resource = c::rd_kafka_ConfigResource_new(kind, name.as_ptr());
         let resource = Owned::new(resource, c::rd_kafka_ConfigResource_destroy, "resource")?;
         let mut resources = [resource.pointer];
@@ -117,7 +129,7 @@ unsafe fn settings_of(event: *mut c::rd_kafka_event_t) -> Result<Vec<(String, St
         let mut count = 0;
         let resources = c::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
         if resources.is_null() || count != 1 || (*resources).is_null() {
-            return Err(NativeFault::text(format!("expected one topic in the answer, found {count}")));
+            return Err(NativeFault::text(format!("expected one topic or broker in the answer, found {count}")));
         }
         let resource = *resources;
         let (code, text) =

@@ -1,0 +1,31 @@
+//! promtool, which holds Prometheus' rules against their grammar and against the tests beside them: the machine's own, or that of a Debian release, unpacked
+//! once into `.ledger/promtool`.
+//!
+//! It must never be installed into the system, and never be skipped: where it cannot be had, the check fails and says what is missing. What is checked
+//! with it: `e2e/tests/e2e/observability.rs`. Read [`crate::debian`] for how it is fetched.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::debian::{self, Wanted};
+use crate::{install, repository};
+
+const NAME: &str = "promtool";
+const PROGRAM: &str = "usr/bin/promtool";
+/// The package has a server, too; of all that it depends on, promtool needs the C library alone.
+const WANTED: Wanted =
+    Wanted { release: "trixie", packages: &["libc6"], bare_packages: &["prometheus"], programs: &[PROGRAM] };
+
+/// The program, which is fetched first where it is not there.
+///
+/// # Errors
+/// As [`debian::fetch`].
+pub fn program() -> Result<PathBuf> {
+    if let Some(found) = install::find_program(NAME) {
+        return Ok(found);
+    }
+    let home = repository::root().join(".ledger").join(NAME);
+    debian::fetch(WANTED, "promtool (25 MB)", &home).context("the alert rules cannot be checked")?;
+    Ok(home.join(PROGRAM))
+}
