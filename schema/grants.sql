@@ -16,6 +16,9 @@ GRANT SELECT, INSERT, DELETE ON outbox TO ledger_projector;
 -- Raised with every commit; never lowered, never deleted.
 GRANT SELECT, INSERT, UPDATE ON furthest_positions TO ledger_projector;
 
+-- What operators had skipped is parked, by whoever folds it. Only the owner says what.
+GRANT SELECT ON skips TO ledger_projector;
+
 -- Its start checks that the tables are of the version that it knows.
 GRANT SELECT ON _sqlx_migrations TO ledger_projector;
 
@@ -38,6 +41,7 @@ GRANT SELECT ON stock TO ledger_reader;
 GRANT SELECT ON stock_movements TO ledger_reader;
 GRANT SELECT ON dead_letters TO ledger_reader;
 GRANT SELECT ON redrives TO ledger_reader;
+GRANT SELECT ON skips TO ledger_reader;
 GRANT SELECT ON generations TO ledger_reader;
 GRANT SELECT ON generation_guard TO ledger_reader;
 

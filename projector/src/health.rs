@@ -26,6 +26,8 @@ pub struct Health {
     blocked: Mutex<Vec<String>>,
     /// Partitions of others that nobody folds, each in words.
     unfolded: Mutex<Vec<String>>,
+    /// Partitions that an operator has paused, each in words.
+    paused: Mutex<Vec<String>>,
     /// Partitions whose outcomes are refused.
     unpublished: Mutex<BTreeMap<i32, Unpublished>>,
 }
@@ -82,6 +84,9 @@ pub struct Readiness {
     pub ready: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// What an operator has paused: nothing is wrong with it, and nothing of it is folded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
 }
 
 impl Health {
@@ -155,6 +160,11 @@ impl Health {
         *lock(&self.blocked) = partitions;
     }
 
+    /// Says which partitions an operator has paused, each in words. The projector is as ready as before: it does what it was told.
+    pub(crate) fn paused(&self, partitions: Vec<String>) {
+        *lock(&self.paused) = partitions;
+    }
+
     /// A relay was refused; `is_known`: it is certain that it will be again, until somebody changes the topic.
     pub fn cannot_publish(&self, partition: i32, cause: &str, is_known: bool) {
         let mut unpublished = lock(&self.unpublished);
@@ -205,7 +215,7 @@ impl Health {
         // Nothing of them can be folded, however well everything here is.
         reasons.extend(lock(&self.blocked).iter().cloned());
         reasons.extend(lock(&self.unfolded).iter().cloned());
-        Readiness { ready: reasons.is_empty(), reasons }
+        Readiness { ready: reasons.is_empty(), reasons, paused: lock(&self.paused).clone() }
     }
 }
 
@@ -255,8 +265,11 @@ mod tests {
             assert_eq!(readiness(&[]).ready, ready);
         }
         health.blocked(vec!["partition 7 is blocked".to_owned()]);
-        assert_eq!(readiness(&[]), Readiness { ready: false, reasons: vec!["partition 7 is blocked".to_owned()] });
+        assert_eq!(readiness(&[]).reasons, ["partition 7 is blocked"]);
         health.blocked(Vec::new());
+        let words = vec!["partition 2 is paused".to_owned()];
+        health.paused(words.clone());
+        assert_eq!(readiness(&[]), Readiness { ready: true, reasons: Vec::new(), paused: words });
         health.unfolded(vec!["partition 2 belongs to another member".to_owned()]);
         assert_eq!(readiness(&[]).reasons, ["partition 2 belongs to another member"]);
         health.unfolded(Vec::new());

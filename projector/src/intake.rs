@@ -13,8 +13,8 @@ use tokio::time::Instant;
 /// What a writer gets besides records.
 #[derive(Debug)]
 pub enum Control {
-    /// The partition is ours; its records come from `start_offset` on, under `epoch`.
-    Assigned { partition: i32, epoch: Epoch, start_offset: i64 },
+    /// The partition is ours; its records come from `start_offset` on, under `epoch`; or none, since an operator has paused it.
+    Assigned { partition: i32, epoch: Epoch, start_offset: i64, is_paused: bool },
     /// Answer when everything before this is done or dropped.
     Barrier(oneshot::Sender<()>),
     /// Nothing more comes.

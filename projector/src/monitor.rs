@@ -27,6 +27,8 @@ pub async fn run(sources: Sources, group: String, stop: CancellationToken) {
     let (mut blocks, mut others) = (Blocks::default(), Others::of_group(group));
     while !stop.is_cancelled() {
         look(&sources, &mut blocks, &mut others).await;
+        meters::build();
+        meters::ready(sources.shared.readiness().ready);
         sources.metrics.run_upkeep();
         // Rendering is what lets gauges that nobody sets any more disappear, also where nobody scrapes.
         drop(sources.metrics.render());
@@ -46,6 +48,7 @@ async fn look(sources: &Sources, blocks: &mut Blocks, others: &mut Others) {
             let partitions = status.partitions.iter().filter(|partition| ours(partition.partition));
             partitions.clone().for_each(meters::lag);
             let blocked: Vec<Blocked> = partitions.filter_map(|partition| partition.blocked()).collect();
+            shared.health.paused(paused(&status));
             shared.health.blocked(blocks.look(&blocked).iter().map(ToString::to_string).collect());
             look_at_others(shared, &status, others);
             meters::generations(&status);
@@ -65,6 +68,12 @@ async fn look(sources: &Sources, blocks: &mut Blocks, others: &mut Others) {
             tracing::debug!(%error, "the lag cannot be known");
         }
     }
+}
+
+/// All of them, whosever they are: an operator asks any projector.
+fn paused(status: &Status) -> Vec<String> {
+    let paused = status.partitions.iter();
+    paused.filter_map(|one| Some(format!("partition {} is {}", one.partition, one.paused.as_ref()?))).collect()
 }
 
 /// Who cannot fold itself, for whatever reason, finds every partition standing.

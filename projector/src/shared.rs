@@ -3,7 +3,7 @@
 //! untrue. It must never hold records.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ledger_fold::BatchEffects;
@@ -30,6 +30,8 @@ struct Epochs {
     tellings: Tellings,
     /// Orders that are open, as of what is loaded and committed.
     open: Mutex<OpenCounts>,
+    /// An operator has paused it, as of what is loaded.
+    is_held: AtomicBool,
 }
 
 /// Shared by one projector's parts.
@@ -145,6 +147,16 @@ impl Shared {
     /// A writer has loaded the partition, or committed a batch of it.
     pub fn has_open_orders(&self, partition: i32, counts: OpenCounts) {
         *self.epochs(partition).open.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// A writer has loaded the partition, which an operator has paused, or not.
+    pub fn hold(&self, partition: i32, is_held: bool) {
+        self.epochs(partition).is_held.store(is_held, Ordering::Release);
+    }
+
+    /// Whether an operator has paused a partition that is loaded.
+    pub fn holds(&self, partition: i32) -> bool {
+        self.epochs(partition).is_held.load(Ordering::Acquire)
     }
 
     /// A batch was committed: what it has other partitions told, for the relay, which is woken where there is something.

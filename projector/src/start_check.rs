@@ -160,8 +160,14 @@ fn check_fold(stored: &[StoredPosition], mixed: MixedFolds) -> Result<(), StoreE
 /// The positions of a log that nothing was folded from, before they are stored.
 fn unfolded(identity: &LogIdentity, origin: Origin) -> Vec<StoredPosition> {
     let Origin { generation, fold_version } = origin;
-    let position =
-        |partition| StoredPosition { partition, next_offset: 0, identity: identity.clone(), generation, fold_version };
+    let position = |partition| StoredPosition {
+        partition,
+        next_offset: 0,
+        identity: identity.clone(),
+        generation,
+        fold_version,
+        paused: None,
+    };
     (0..identity.partition_count).map(position).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Partitions that somebody else has, and does not fold: a program that reads the log in the projectors' own group, or a projector
 //! that hangs. Every projector looks at all partitions, since whoever has these says nothing. It must never accuse anybody while this
-//! projector cannot fold either, nor for what nobody can fold: an open transaction. Read next: [`crate::monitor`].
+//! projector cannot fold either, nor for what nobody can fold: an open transaction, or what an operator has paused. Read next: [`crate::monitor`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -87,14 +87,15 @@ impl Others {
     }
 }
 
-/// Whether a record is left before what an open transaction blocks.
+/// Whether a record is left before what an open transaction blocks, and no operator has paused the partition.
 fn can_be_folded(status: &PartitionStatus) -> bool {
-    status.lag > 0 && status.end_offset - status.lag < status.stable_offset
+    status.paused.is_none() && status.lag > 0 && status.end_offset - status.lag < status.stable_offset
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::Utc;
+    use ledger_store::Pause;
 
     use super::*;
 
@@ -107,6 +108,7 @@ mod tests {
             lag,
             lag_seconds: 1.0,
             blocked_since: None,
+            paused: None,
         }
     }
 
@@ -137,5 +139,11 @@ mod tests {
         assert_eq!(partitions(&look(&mut others, std::slice::from_ref(&before_it))), [4]);
         others.forget();
         assert_eq!(look(&mut others, &[before_it]), [], "from the beginning");
+        let pause = Pause { since: Utc::now(), by: "ann".to_owned(), reason: None };
+        let paused = PartitionStatus { paused: Some(pause), ..status(5, 4, 4) };
+        for _ in 0..2 {
+            assert_eq!(look(&mut others, std::slice::from_ref(&paused)), [], "nobody may fold it");
+            tokio::time::advance(PATIENCE).await;
+        }
     }
 }

@@ -121,6 +121,8 @@ words!(
         WrongCause = "wrong-cause",
         /// The hold's time is not over at the event's own time.
         HoldNotOver = "hold-not-over",
+        /// An operator had it skipped, so nothing was read of it.
+        Skipped = "skipped",
     }
 );
 

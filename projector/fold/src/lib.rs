@@ -37,7 +37,7 @@ pub use order_state::{Cancelled, LineState, OrderState, Stage};
 pub use prior::{Prior, StoredUnder, Wanted, stored_under};
 pub use record::{Partition, Record};
 pub use reservation::{ReservationKey, ReservationRow, ReservationState};
-pub use state::{Level, PartitionState};
+pub use state::{Level, PartitionState, Skips, skip_detail};
 
 /// Version of the rules. Tables are folded by one version; another needs a rebuild. It goes up when any log would give
 /// other rows or other outcomes, be it by a word in the `detail` of a dead letter; `tests/corpus/` notices.

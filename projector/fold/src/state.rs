@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_types, reason = "looked up only, never iterated: its order reaches no output")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ledger_schema::ProductId;
 
@@ -19,10 +19,19 @@ pub struct Level {
     pub held: i64,
 }
 
-/// Stock by product, as of the partition's stored position.
+/// Records that operators had skipped, by offset, each with the words that its dead letter has ([`skip_detail`]).
+pub type Skips = BTreeMap<i64, String>;
+
+/// What the dead letter of a skipped record says. Part of the rules: a rebuild has to come to the same words.
+pub fn skip_detail(by: &str, reason: &str) -> String {
+    format!("skipped by {by}: {reason}")
+}
+
+/// Stock by product, as of the partition's stored position; and what is to be skipped, the one thing that the log does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartitionState {
     levels: HashMap<ProductId, Level>,
+    skips: Skips,
 }
 
 impl PartitionState {
@@ -37,7 +46,18 @@ impl PartitionState {
             assert!(held >= 0, "INV-2: {held} stored pieces of {product_id} are held");
             (product_id, level)
         };
-        Self { levels: rows.into_iter().map(checked).collect() }
+        Self { levels: rows.into_iter().map(checked).collect(), skips: Skips::new() }
+    }
+
+    /// With all records of the partition that operators had skipped, folded or not.
+    #[must_use]
+    pub fn with_skips(self, skips: Skips) -> Self {
+        Self { skips, ..self }
+    }
+
+    /// What the dead letter says of a record that is to be skipped; `None` for every other one.
+    pub fn skipped(&self, offset: i64) -> Option<&str> {
+        self.skips.get(&offset).map(String::as_str)
     }
 
     /// `None` for a product that never had a receipt.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use ledger_fold::{BatchEffects, Level, Partition, PartitionState, Prior};
+use ledger_fold::{BatchEffects, Level, Partition, PartitionState, Prior, skip_detail};
 use ledger_schema::MAX_SAFE_INTEGER;
 use ledger_schema::wire::{Event, Outcome, decode};
 use support::{ONLY, Owned, adjustment, fold, order, order_over, receipt};
@@ -209,6 +209,27 @@ fn rules_4_and_5_hold_against_what_is_stored() {
          parked 3 conflicting-duplicate: movement 00000000-0000-4000-8000-000000000001 stands before with other contents\n\
          duplicates 2"
     );
+}
+
+#[test]
+fn rule_0_what_an_operator_had_skipped_is_parked_and_not_looked_into() {
+    let records = log(&[
+        ("p", receipt(1, "p", 10)),
+        ("p", order(2, "u", "p", 3, 1)),
+        // Undecodable all the same, and under another key: nobody looks.
+        ("q", "{".to_owned()),
+        ("p", order(2, "u", "p", 4, 1)),
+    ]);
+    let skips = [(1, "not this one"), (2, "nor this")].map(|(offset, why)| (offset, skip_detail("ann", why)));
+    let state = PartitionState::default().with_skips(skips.into());
+    let effects = fold(ONLY, &state, &Prior::default(), 0, &records);
+    // The id of a record that was skipped is free.
+    assert_eq!(
+        show(&effects),
+        "order 3 confirmed\nmovement 0 confirmed\nstock p 6 at 3\nparked 1 skipped: skipped by ann: not this one\n\
+         parked 2 skipped: skipped by ann: nor this"
+    );
+    assert_eq!(effects.next_offset, 4);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    completions::CompletionsArgs, config::ConfigShowArgs, dead_letters::DeadLettersArgs, examples,
-    generations::GenerationsArgs, import::ImportArgs, keys::KeysArgs, man::ManArgs, migrate::MigrateArgs,
-    order::OrderArgs, project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, status::StatusArgs,
+    completions::CompletionsArgs, config::ConfigShowArgs, dead_letters::DeadLettersArgs, debug::DebugArgs,
+    doctor::DoctorArgs, examples, generations::GenerationsArgs, import::ImportArgs, keys::KeysArgs, man::ManArgs, migrate::MigrateArgs,
+    order::OrderArgs, pause::PauseArgs, project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, skip::SkipArgs, status::StatusArgs,
     stock::StockArgs, verify::VerifyArgs, verify_import::VerifyImportArgs,
 };
 use crate::flags::{ConfigArgs, LogArgs};
@@ -40,6 +40,21 @@ pub enum Command {
     /// Shows the position, the end and the lag of each partition
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
+    /// Stops folding a partition, or all, until it is resumed
+    #[command(after_help = examples::PAUSE)]
+    Pause(PauseArgs),
+    /// Lets a paused partition go on, or all
+    #[command(after_help = examples::RESUME)]
+    Resume(PauseArgs),
+    /// Parks the record that a partition would fold next, such as one that stops it
+    #[command(after_help = examples::SKIP)]
+    Skip(SkipArgs),
+    /// Looks at everything that the ledger rests on, and says of each thing what was found and what to change; changes nothing
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(Box<DoctorArgs>),
+    /// Puts together what a bug report needs
+    #[command(after_help = examples::DEBUG)]
+    Debug(DebugArgs),
     /// Shows what could not be folded, and mends it
     #[command(after_help = examples::DEAD_LETTERS)]
     DeadLetters(DeadLettersArgs),

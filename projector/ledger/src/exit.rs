@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use ledger_database::DatabaseError;
 use ledger_kafka::KafkaUseError;
 use ledger_operator::as_of::AsOfError;
+use ledger_operator::bundle::ArchiveError;
 use ledger_operator::dead_letters::DeadLettersError;
 use ledger_operator::generations::GenerationsError;
 use ledger_operator::import::ImportError;
+use ledger_operator::interventions::InterventionError;
 use ledger_operator::keys::KeysError;
 use ledger_operator::migrate::MigrateError;
 use ledger_operator::rebuild::RebuildError;
@@ -29,6 +31,8 @@ pub enum Done {
     Ok,
     /// It worked, and found what an operator has to look at.
     Difference,
+    /// It worked as far as servers answered, and one did not.
+    Unreachable,
 }
 
 impl Done {
@@ -36,6 +40,7 @@ impl Done {
         match self {
             Self::Ok => ExitCode::SUCCESS,
             Self::Difference => ExitCode::from(1),
+            Self::Unreachable => ExitCode::from(3),
         }
     }
 }
@@ -66,9 +71,13 @@ pub enum CommandError {
     #[error(transparent)]
     Generations(#[from] GenerationsError),
     #[error(transparent)]
+    Intervention(#[from] InterventionError),
+    #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
     Rest(#[from] RestError),
+    #[error(transparent)]
+    Bundle(#[from] ArchiveError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -101,11 +110,12 @@ impl CommandError {
             Self::VerifyImport(error) => error.is_unreachable(),
             Self::DeadLetters(error) => error.is_unreachable(),
             Self::Generations(error) => error.is_unreachable(),
+            Self::Intervention(error) => error.is_unreachable(),
             Self::Keys(error) => error.is_unreachable(),
             Self::Rest(error) => error.is_unreachable(),
             Self::Database(error) => error.is_unreachable(),
             Self::Kafka(error) => error.is_unreachable(),
-            Self::Io(_) | Self::Refused(_) => false,
+            Self::Bundle(_) | Self::Io(_) | Self::Refused(_) => false,
         };
         if unreachable { 3 } else { 1 }
     }

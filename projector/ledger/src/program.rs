@@ -7,8 +7,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    completions, config, dead_letters, generations, import, keys, man, migrate, order, project, rebuild, rollback,
-    status, stock, verify, verify_import,
+    completions, config, dead_letters, debug, doctor, generations, import, keys, man, migrate, order, pause, project, rebuild,
+    rollback, skip, status, stock, verify, verify_import,
 };
 use crate::config::Config;
 use crate::exit::{self, CommandError, Done};
@@ -35,9 +35,9 @@ pub fn run() -> ExitCode {
     let outcome = match before(&cli.command, config, &matches) {
         Before::Done(outcome) => outcome,
         Before::Refused(error) => Err(error),
-        Before::Runs => {
+        Before::Runs(known) => {
             logging::start(&cli.log);
-            run_async(cli.command)
+            run_async(cli.command, known)
         }
     };
     match outcome {
@@ -52,7 +52,8 @@ enum Before {
     Done(Result<Done, CommandError>),
     /// The configuration file is wrong.
     Refused(CommandError),
-    Runs,
+    /// With what is known of the settings, where the command shows them.
+    Runs(debug::Known),
 }
 
 fn before(command: &Command, config: Result<Config, crate::config::ConfigError>, matches: &ArgMatches) -> Before {
@@ -65,13 +66,17 @@ fn before(command: &Command, config: Result<Config, crate::config::ConfigError>,
     match (command, config) {
         (_, Err(error)) => Before::Refused(UsageError::from(error).into()),
         (Command::Config(args), Ok(config)) => Before::Done(config::run(args, &Cli::command(), &config, matches)),
-        (_, Ok(_)) => Before::Runs,
+        (Command::Debug(_), Ok(config)) => match debug::Known::of(&Cli::command(), &config, matches) {
+            Ok(known) => Before::Runs(known),
+            Err(error) => Before::Refused(error),
+        },
+        (_, Ok(_)) => Before::Runs(debug::Known::default()),
     }
 }
 
-fn run_async(command: Command) -> Result<Done, CommandError> {
+fn run_async(command: Command, known: debug::Known) -> Result<Done, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(run_command(command));
+    let outcome = runtime.block_on(run_command(command, known));
     // Whatever still runs (a client that waits for a dead broker) must not hold the process.
     runtime.shutdown_background();
     outcome
@@ -81,7 +86,7 @@ fn run_async(command: Command) -> Result<Done, CommandError> {
 ///
 /// # Errors
 /// [`CommandError`], which knows its exit code.
-async fn run_command(command: Command) -> Result<Done, CommandError> {
+async fn run_command(command: Command, known: debug::Known) -> Result<Done, CommandError> {
     match command {
         Command::Project(args) => project::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
@@ -92,10 +97,15 @@ async fn run_command(command: Command) -> Result<Done, CommandError> {
         Command::Rollback(args) => rollback::run(args).await,
         Command::Generations(args) => generations::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Pause(args) => pause::pause(args).await,
+        Command::Resume(args) => pause::resume(args).await,
+        Command::Skip(args) => skip::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Verify(args) => verify::run(args).await,
         Command::Stock(args) => stock::run(args).await,
         Command::Keys(args) => keys::run(args).await,
+        Command::Doctor(args) => doctor::run(*args).await,
+        Command::Debug(args) => debug::run(args, known).await,
         // They are about the program itself, and have run.
         Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(Done::Ok),
     }

@@ -27,6 +27,8 @@ pub enum UsageError {
     Auth(#[from] AuthSettingsError),
     #[error("--user is of a customer's key, and needed for one: found --role {role} {}", if *has_user { "with it" } else { "without it" })]
     UserOfRole { role: &'static str, has_user: bool },
+    #[error("who does this? --as NAME (or LEDGER_OPERATOR) says so: neither USER nor LOGNAME has a name")]
+    Nobody,
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]

@@ -5,13 +5,16 @@
 //! change a grant: a manifest proves it, and `projector/operator/tests/boundary.rs` reads the sources.
 //!
 //! Reading order: [`generations`] (sets of tables, the swap), [`rebuild`], [`verify`], [`as_of`], [`import`], [`verify_import`], [`dead_letters`],
-//! [`migrate`], [`keys`] (who may call), [`rest`] (orders and stock through the services); [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
+//! [`interventions`] (pause, resume, skip), [`migrate`], [`keys`] (who may call), [`rest`] (orders and stock through the services), [`doctor`] (what all of it rests on), [`bundle`] (for a bug report); [`ends`] (how far the log is published) and [`output`] (how results are shown) are shared.
 
 pub mod as_of;
+pub mod bundle;
 pub mod dead_letters;
+pub mod doctor;
 pub mod ends;
 pub mod generations;
 pub mod import;
+pub mod interventions;
 pub mod keys;
 pub mod migrate;
 pub mod output;

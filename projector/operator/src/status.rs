@@ -1,23 +1,23 @@
 //! The status of the projection as a command shows it. What it says is read by the running service's own `status`.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use projector::status::{PartitionStatus, Status};
 
 use crate::output::Report;
 
 impl Report for Status {
     fn header(&self) -> Vec<&'static str> {
-        vec!["partition", "position", "stable end", "end", "lag", "lag s", "blocked since"]
+        vec!["partition", "position", "stable end", "end", "lag", "lag s", "blocked since", "paused since"]
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
         let row = |status: &PartitionStatus| {
             let PartitionStatus { partition, next_offset, stable_offset, end_offset, lag, .. } = *status;
             let numbers = [i64::from(partition), next_offset, stable_offset, end_offset, lag].map(|n| n.to_string());
-            let since = status
-                .blocked_since
-                .map_or_else(String::new, |since| since.to_rfc3339_opts(SecondsFormat::Millis, true));
-            numbers.into_iter().chain([format!("{:.1}", status.lag_seconds), since]).collect()
+            let time = |since: DateTime<Utc>, precision| since.to_rfc3339_opts(precision, true);
+            let blocked = status.blocked_since.map(|since| time(since, SecondsFormat::Millis)).unwrap_or_default();
+            let paused = status.paused.as_ref().map(|pause| time(pause.since, SecondsFormat::Secs)).unwrap_or_default();
+            numbers.into_iter().chain([format!("{:.1}", status.lag_seconds), blocked, paused]).collect()
         };
         self.partitions.iter().map(row).collect()
     }
@@ -39,6 +39,11 @@ impl Report for Status {
                     .to_owned(),
             );
         }
+        let paused = |one: &PartitionStatus| {
+            let (partition, pause) = (one.partition, one.paused.as_ref()?);
+            Some(format!("partition {partition} is {pause}; nothing of it is folded until `ledger resume {partition}`"))
+        };
+        lines.extend(self.partitions.iter().filter_map(paused));
         lines.extend(self.partitions.iter().filter_map(PartitionStatus::blocked).map(|blocked| blocked.to_string()));
         if *fold_version != self.program_fold_version {
             let program = self.program_fold_version;

@@ -6,12 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::database::Database;
 use crate::give_way::give_way;
 use crate::operator::Operator;
 use crate::process::Projector;
 use crate::scheduler::{ProcessId, Tasks};
+use crate::settings::Mutant;
 use crate::world::{World, lock};
 
+/// How long an operator's statement waits for others at a time.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// The servers, the clients, the reader and the judge.
 pub(crate) const OUTSIDE: ProcessId = 0;
 
@@ -111,6 +115,51 @@ impl Cast {
             world.note(|| format!("operator-{process}: {ended:?}"));
             drop(running);
         });
+    }
+
+    /// `ledger pause`, a while, `ledger resume`; with a command that swaps tables meanwhile, begun before or after.
+    pub(crate) async fn pause_for_a_while(&self, swaps: bool) {
+        let world = &self.world;
+        let partition = i32::try_from(world.below(usize::try_from(world.shape.partitions).unwrap_or(1))).unwrap_or(0);
+        if swaps {
+            self.command(world.happens(700));
+            wait(world).await;
+        }
+        self.pause(partition).await;
+        wait(world).await;
+        if swaps && world.happens(300) {
+            self.command(world.happens(500));
+        }
+        wait(world).await;
+        let mut database = lock(&world.database);
+        database.promised.remove(&partition);
+        database.paused.remove(&partition);
+        drop(database);
+        world.note(|| format!("partition {partition} is resumed"));
+        world.has_changed();
+    }
+
+    /// First the pause, under the row's lock, then a look for a swap that may not have seen it: after both, the position stays.
+    async fn pause(&self, partition: i32) {
+        let world = &self.world;
+        let losses = lock(&world.database).losses;
+        while world.until(LOCK_WAIT, |database| database.pause(partition).then_some(())).await.is_none() {}
+        world.note(|| format!("partition {partition} is paused"));
+        world.has_changed();
+        if !world.has(Mutant::PauseWaitsForNoSwap) {
+            let over = |database: &mut Database| (database.guard.is_none() || !database.swapping).then_some(());
+            while world.until(LOCK_WAIT, over).await.is_none() {}
+        }
+        let mut database = lock(&world.database);
+        if database.losses != losses {
+            return;
+        }
+        let stands = database.live_set().and_then(|set| set.of(partition)).map(|tables| tables.position);
+        if let Some(position) = stands {
+            database.promised.insert(partition, position);
+            drop(database);
+            world.note(|| format!("partition {partition} stays at {position}"));
+        }
     }
 
     pub(crate) fn lose_database(&self) {

@@ -2,7 +2,7 @@
 //! holds until its transaction ends, unique ids, the outbox, and a RENAME that waits for open transactions. It must never be
 //! kinder than MariaDB: what the server may do, it does when the schedule says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ledger_fold::BatchEffects;
@@ -68,6 +68,10 @@ pub struct Database {
     pub swapping: bool,
     /// `furthest_positions`: how far the live tables ever were, as far as this database knows.
     pub furthest: Vec<i64>,
+    /// Partitions that an operator has paused, in `furthest_positions`.
+    pub paused: BTreeSet<i32>,
+    /// Where partitions stay, as whoever paused them was told, for the oracle. A loss of the database loses the pause, too.
+    pub promised: BTreeMap<i32, i64>,
     /// How far any generation was ever folded, for the oracle: no loss of the database takes it back.
     pub folded: Vec<i64>,
     /// What tables that somebody had changed by hand had decided when they were lost, by partition: it was in the outbox, and
@@ -186,6 +190,9 @@ impl Database {
             return Compared::Locked;
         }
         let Some(found) = self.sets.get(&set) else { return Compared::Missed };
+        if self.is_paused(set, partition) && !self.mutants.contains(&Mutant::PauseIgnored) {
+            return Compared::Missed;
+        }
         let position = found.of(partition).map_or(-1, |tables| tables.position);
         if !may(found.key(set), position) {
             return Compared::Missed;
@@ -194,6 +201,38 @@ impl Database {
             transaction.locked.push(partition);
         }
         Compared::Hit
+    }
+
+    /// Whether no batch of these tables moves the partition: those that are not live nobody pauses.
+    pub fn is_paused(&self, set: i32, partition: i32) -> bool {
+        set == self.live && self.paused.contains(&partition)
+    }
+
+    /// Sets the pause in the row that a compare-and-set locks; false while a transaction holds it.
+    pub fn pause(&mut self, partition: i32) -> bool {
+        self.reap();
+        let live = self.live;
+        let holds = |transaction: &Transaction| transaction.set == live && transaction.locked.contains(&partition);
+        let is_free = !self.open.values().any(holds);
+        if is_free {
+            self.paused.insert(partition);
+        }
+        is_free
+    }
+
+    /// A paused partition that would stand elsewhere if `target` were live.
+    pub fn paused_elsewhere(&self, target: i32) -> Option<i32> {
+        let stands = |set: i32, partition: i32| self.sets.get(&set)?.of(partition).map(|tables| tables.position);
+        self.paused.iter().copied().find(|partition| stands(self.live, *partition) != stands(target, *partition))
+    }
+
+    /// What is wrong with where paused partitions stand, if anything is.
+    pub fn broken_promise(&self) -> Option<String> {
+        let stands = |partition: i32| self.live_set()?.of(partition).map(|tables| tables.position);
+        let broken = self.promised.iter().find(|(partition, position)| stands(**partition) != Some(**position));
+        broken.map(|(partition, position)| {
+            format!("partition {partition} was paused at {position}, and stands at {:?}", stands(*partition))
+        })
     }
 
     /// Inserts the rows of a batch; false when a unique key objects.
@@ -241,7 +280,7 @@ impl Database {
         if live {
             self.raise_furthest();
         }
-        Ok(())
+        self.broken_promise().map_or(Ok(()), Err)
     }
 
     /// Whether a transaction has these tables.

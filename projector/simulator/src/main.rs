@@ -25,7 +25,7 @@ struct Arguments {
     /// This schedule only
     #[arg(long)]
     seed: Option<u64>,
-    /// Which disturbances: everything, swaps or owners
+    /// Which disturbances: everything, swaps, owners, losses or pauses
     #[arg(long, default_value = "everything")]
     profile: Profile,
     /// A mistake that the servers in memory make on purpose; may be given several times

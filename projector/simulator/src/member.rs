@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ledger_store::log_check::LogCheckError;
 use ledger_store::positions::StoredPosition;
-use ledger_store::{FOLD_VERSION, StoreError};
+use ledger_store::{FOLD_VERSION, Pause, StoreError};
 use projector::consumer::{ConsumerError, LogClient, PositionSource, of_partitions};
 use rdkafka::error::KafkaError;
 
@@ -155,6 +155,11 @@ impl PositionSource for MemoryPositions {
             identity: identity.clone(),
             generation,
             fold_version: FOLD_VERSION,
+            paused: database.paused.contains(&partition).then(|| Pause {
+                since: chrono::DateTime::UNIX_EPOCH,
+                by: "operator".to_owned(),
+                reason: None,
+            }),
         });
         Ok(of_partitions(TOPIC, stored.collect(), partitions)?)
     }

@@ -234,7 +234,7 @@ impl Operator {
             let _ = done.send(writer.run().await);
         });
         let epoch = shared.begin_epoch(partition);
-        intake.tell(Control::Assigned { partition, epoch, start_offset: start });
+        intake.tell(Control::Assigned { partition, epoch, start_offset: start, is_paused: false });
         let records = lock(&world.log).between(partition, start, end);
         let reached = records.last().map_or(start, |record| record.offset + 1);
         for record in records {

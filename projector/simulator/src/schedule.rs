@@ -181,6 +181,8 @@ async fn disturb(cast: Rc<Cast>) {
                 wait(world).await;
                 cast.command(true);
             }
+            Disturbance::Pause => cast.pause_for_a_while(false).await,
+            Disturbance::PausedThenSwapped => cast.pause_for_a_while(true).await,
             Disturbance::RelayStalls => world.begin_stall(Duration::from_secs(if world.happens(500) { 8 } else { 1 })),
         }
     }

@@ -41,6 +41,12 @@ pub enum Mutant {
     ConfirmForgotten,
     /// INV-11: a rebuild ends every partition at the farthest cursor.
     RebuildEndsAtAnotherCursor,
+    /// INV-14: the compare-and-set does not look whether the partition is paused.
+    PauseIgnored,
+    /// INV-14: a swap does not look whether a partition is paused elsewhere than where its tables stand.
+    SwapIgnoresPause,
+    /// INV-14: who pauses does not wait for a swap that may not have seen the pause.
+    PauseWaitsForNoSwap,
 }
 
 impl Mutant {
@@ -61,6 +67,9 @@ impl Mutant {
         Self::ReleaseNotTold,
         Self::ConfirmForgotten,
         Self::RebuildEndsAtAnotherCursor,
+        Self::PauseIgnored,
+        Self::SwapIgnoresPause,
+        Self::PauseWaitsForNoSwap,
     ];
 }
 
@@ -85,6 +94,8 @@ pub enum Profile {
     Owners,
     /// The database is lost, and rebuilt.
     Losses,
+    /// Partitions are paused and resumed, among owners that change and tables that are swapped.
+    Pauses,
 }
 
 impl FromStr for Profile {
@@ -96,7 +107,8 @@ impl FromStr for Profile {
             "swaps" => Ok(Self::Swaps),
             "owners" => Ok(Self::Owners),
             "losses" => Ok(Self::Losses),
-            _ => Err(format!("{text}: expected everything, swaps, owners or losses")),
+            "pauses" => Ok(Self::Pauses),
+            _ => Err(format!("{text}: expected everything, swaps, owners, losses or pauses")),
         }
     }
 }
@@ -119,6 +131,10 @@ pub enum Disturbance {
     WrongThenRebuilt,
     /// The database is lost and rebuilt.
     LostThenRebuilt,
+    /// A partition is paused, and resumed after a while.
+    Pause,
+    /// A partition is paused, and tables are swapped meanwhile.
+    PausedThenSwapped,
 }
 
 pub const MOST_PARTITIONS: i32 = 2;
@@ -161,8 +177,8 @@ pub struct Shape {
 impl Shape {
     pub(crate) fn choose(choices: &mut Choices, profile: Profile) -> Self {
         use Disturbance::{
-            Kill, KillOperator, LoseDatabase, LostThenRebuilt, Outage, Rebalance, Rebuild, RelayStalls, Restart,
-            Rollback, Tamper, WrongThenRebuilt,
+            Kill, KillOperator, LoseDatabase, LostThenRebuilt, Outage, Pause, PausedThenSwapped, Rebalance, Rebuild,
+            RelayStalls, Restart, Rollback, Tamper, WrongThenRebuilt,
         };
         let kinds: &[Disturbance] = match profile {
             Profile::Everything => {
@@ -171,6 +187,7 @@ impl Shape {
             Profile::Swaps => &[Rebuild, WrongThenRebuilt, Rollback, RelayStalls, Kill],
             Profile::Owners => &[Rebalance, Kill, Restart, Outage],
             Profile::Losses => &[WrongThenRebuilt, LostThenRebuilt, Tamper, Rollback],
+            Profile::Pauses => &[Pause, PausedThenSwapped, Rebuild, Rebalance, Rollback, Kill, Restart, RelayStalls],
         };
         let records = 1 + choices.below(MOST_RECORDS);
         let shape = Self {

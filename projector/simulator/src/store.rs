@@ -203,7 +203,8 @@ impl Store for MemoryStore {
                 return None;
             }
             let Some(set) = database.sets.get(&number) else { return Some(None) };
-            let standing = |next_offset| Standing { next_offset, generation: set.key(number) };
+            let is_paused = database.is_paused(number, partition) && target == Target::Live;
+            let standing = |next_offset| Standing { next_offset, generation: set.key(number), is_paused };
             Some(set.of(partition).map(|tables| (standing(tables.position), tables.state(), tables.open_counts())))
         });
         let loaded = loaded.await.ok_or_else(|| lost("loading"))?;
@@ -254,7 +255,11 @@ impl Store for MemoryStore {
         let number = self.set_of(database.live);
         let Some(set) = database.sets.get(&number) else { return Ok(BTreeMap::new()) };
         let generation = set.key(number);
-        let standing = |(partition, next_offset)| (partition, Standing { next_offset, generation });
+        let is_live = self.target == Target::Live;
+        let standing = |(partition, next_offset)| {
+            let is_paused = is_live && database.is_paused(number, partition);
+            (partition, Standing { next_offset, generation, is_paused })
+        };
         Ok(set.positions().into_iter().map(standing).collect())
     }
 }

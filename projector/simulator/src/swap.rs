@@ -41,6 +41,11 @@ impl Operator {
             self.step("keeping what was observed").await?;
             lock(&self.world.database).raise_furthest();
         }
+        // Behind the barrier: who pauses later sees that, and waits for us.
+        self.step("looking for pauses").await?;
+        if lock(&self.world.database).paused_elsewhere(target).is_some() && !self.world.has(Mutant::SwapIgnoresPause) {
+            return Err(Ended::Busy);
+        }
         self.step("swapping").await?;
         let request = self.world.request(&self.who(), "RENAME").await;
         if request == Request::Dropped {
@@ -91,6 +96,9 @@ pub(crate) fn rename_now(world: &World, target: i32, built: bool) {
         check_not_ahead(world, target);
     }
     lock(&world.database).swap_in(target);
+    if let Some(broken) = lock(&world.database).broken_promise() {
+        world.violated(|| broken);
+    }
     world.note(|| format!("swapped: generation {target} is live; {}", crate::shown::positions(world)));
     world.has_changed();
 }

@@ -33,7 +33,7 @@ fn check(mutant: Mutant, profile: Profile, seeds: u64, says: &str) {
 
 #[test]
 fn nothing_is_wrong_without_a_mutant() {
-    for profile in [Profile::Everything, Profile::Swaps, Profile::Owners, Profile::Losses] {
+    for profile in [Profile::Everything, Profile::Swaps, Profile::Owners, Profile::Losses, Profile::Pauses] {
         assert_eq!(first_failure(&Setting { mutants: Vec::new(), profile }, 1_000), None, "{profile:?}");
     }
 }
@@ -78,6 +78,13 @@ fn inv_3_lines_are_given_back_through_the_log_once() {
     check(Mutant::ReleasePastTheLog, Profile::Everything, 5_000, "");
     check(Mutant::ReleaseForgotten, Profile::Owners, 5_000, "");
     check(Mutant::ReleaseNotTold, Profile::Everything, 5_000, "");
+}
+
+#[test]
+fn inv_14_a_paused_partition_stays_where_it_stands() {
+    check(Mutant::PauseIgnored, Profile::Pauses, 2_000, "was paused at");
+    check(Mutant::SwapIgnoresPause, Profile::Pauses, 20_000, "was paused at");
+    check(Mutant::PauseWaitsForNoSwap, Profile::Pauses, 80_000, "was paused at");
 }
 
 #[test]

@@ -44,7 +44,7 @@ async fn a_wait_for_the_database_ends_with_the_partition() {
     world.begin_outage(Duration::from_secs(60));
     let (shared, intake) = start(&world);
     let epoch = shared.begin_epoch(0);
-    intake.tell(Control::Assigned { partition: 0, epoch, start_offset: 0 });
+    intake.tell(Control::Assigned { partition: 0, epoch, start_offset: 0, is_paused: false });
     tokio::time::sleep(Duration::from_secs(3)).await;
     let reasons = shared.readiness().reasons;
     assert!(reasons[0].starts_with("the database does not answer: "), "{reasons:?}");
@@ -62,7 +62,7 @@ async fn a_late_load_of_a_partition_that_is_elsewhere_changes_nothing() {
     let (shared, intake) = start(&world);
     let epoch = shared.begin_epoch(0);
     // Its records begin elsewhere than where the tables stand by the time that it is loaded: a resync.
-    intake.tell(Control::Assigned { partition: 0, epoch, start_offset: 7 });
+    intake.tell(Control::Assigned { partition: 0, epoch, start_offset: 7, is_paused: false });
     tokio::time::sleep(Duration::from_secs(1)).await;
     shared.end_epoch(0);
     tokio::time::sleep(Duration::from_secs(60)).await;

@@ -57,6 +57,8 @@ pub(super) struct State {
     pub(super) assigned: BTreeMap<i32, Option<Epoch>>,
     /// Paused because their writer does not keep up.
     pub(super) paused: BTreeSet<i32>,
+    /// Paused by an operator, so nothing of them is fetched (INV-14). They stay ours.
+    pub(super) held: BTreeSet<i32>,
     /// What went wrong in a callback, which cannot return it.
     pub(super) failure: Option<ConsumerError>,
     resync_tried: Option<Instant>,
@@ -77,7 +79,9 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
 
     /// The epoch under which records of the partition are delivered; `None` when they are to be dropped.
     pub fn epoch_of(&self, partition: i32) -> Option<Epoch> {
-        self.state().assigned.get(&partition).copied().flatten()
+        let state = self.state();
+        let is_held = state.held.contains(&partition);
+        state.assigned.get(&partition).copied().flatten().filter(|_| !is_held)
     }
 
     /// What is due between two polls and waits for nothing; gives the partitions whose positions are to be read anew, for
@@ -188,10 +192,44 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
 
     async fn seek(&self, client: &impl LogClient, position: &StoredPosition) {
         let StoredPosition { partition, next_offset, .. } = *position;
-        match client.seek(partition, next_offset).await {
-            Ok(()) => self.begin(partition, next_offset),
+        let sought = client.seek(partition, next_offset).await;
+        // Held only after the seek, and let go only after it: the client resumes where it was sent last.
+        match sought.and_then(|()| self.hold_or_let_go(client, position)) {
+            Ok(()) => self.begin(position),
             Err(error) => tracing::debug!(partition, next_offset, %error, "cannot seek yet"),
         }
+    }
+
+    /// Has the client fetch nothing of a partition that an operator has paused, and go on with one that was resumed. What the client
+    /// still delivers of it is dropped.
+    pub(super) fn hold_or_let_go(
+        &self,
+        client: &impl LogClient,
+        position: &StoredPosition,
+    ) -> Result<(), ConsumerError> {
+        let partition = position.partition;
+        match &position.paused {
+            Some(pause) => {
+                client.pause(partition)?;
+                let mut state = self.state();
+                // Whether its writer keeps up says nothing any more.
+                state.paused.remove(&partition);
+                if state.held.insert(partition) {
+                    tracing::warn!(
+                        partition,
+                        next_offset = position.next_offset,
+                        "the partition is {pause}; nothing of it is folded until `ledger resume {partition}`"
+                    );
+                }
+            }
+            None if self.state().held.contains(&partition) => {
+                client.resume(&[partition])?;
+                self.state().held.remove(&partition);
+                tracing::info!(partition, next_offset = position.next_offset, "the partition is resumed");
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Publishes how far positions were committed, for lag tools. Whether that succeeds is of no consequence.
@@ -204,11 +242,13 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         }
     }
 
-    /// Begins an epoch of a partition whose next record is the one at `start_offset`.
-    pub(super) fn begin(&self, partition: i32, start_offset: i64) {
+    /// Begins an epoch of a partition whose next record is the one at the position.
+    pub(super) fn begin(&self, position: &StoredPosition) {
+        let (partition, start_offset, is_paused) =
+            (position.partition, position.next_offset, position.paused.is_some());
         let epoch = self.parts.shared.begin_epoch(partition);
         self.state().assigned.insert(partition, Some(epoch));
-        self.intake_of(partition).tell(Control::Assigned { partition, epoch, start_offset });
+        self.intake_of(partition).tell(Control::Assigned { partition, epoch, start_offset, is_paused });
     }
 
     /// A partition without a writer would lose its records.

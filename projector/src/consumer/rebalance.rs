@@ -45,7 +45,9 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
     pub async fn hand_over(&self, client: &impl LogClient) {
         let (assigned, paused) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.assigned), std::mem::take(&mut state.paused))
+            let mut paused = std::mem::take(&mut state.paused);
+            paused.append(&mut state.held);
+            (std::mem::take(&mut state.assigned), paused)
         };
         // What is not ours is not waited for. That brokers are away is `log_watch.rs`'s to say, and stays.
         self.parts.shared.health.kafka_answered(PART);
@@ -88,8 +90,9 @@ impl<P: PositionSource, R: Relays> Group<P, R> {
         let Some(stored) = self.read_until_answered(partitions).await? else { return Ok(()) };
         let starts: Vec<_> = stored.iter().map(|position| (position.partition, position.next_offset)).collect();
         client.assign(&starts)?;
-        for (partition, start_offset) in starts {
-            self.begin(partition, start_offset);
+        for position in &stored {
+            self.hold_or_let_go(client, position)?;
+            self.begin(position);
         }
         self.parts.relays.start(partitions)?;
         self.parts.shared.health.joined();
@@ -134,7 +137,7 @@ mod tests {
 
     use ledger_fold::log_safety::{LogIdentity, LogRefusal};
     use ledger_kafka::KafkaUseError;
-    use ledger_store::{FOLD_VERSION, GenerationKey};
+    use ledger_store::{FOLD_VERSION, GenerationKey, Pause};
     use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
     use tokio_util::sync::CancellationToken;
 
@@ -173,6 +176,8 @@ mod tests {
     #[derive(Default)]
     struct Client {
         assigned: RefCell<Vec<(i32, i64)>>,
+        /// What it was told since it was assigned anything.
+        told: RefCell<Vec<String>>,
     }
 
     impl LogClient for Client {
@@ -186,15 +191,18 @@ mod tests {
             Ok(())
         }
 
-        async fn seek(&self, _partition: i32, _offset: i64) -> Result<(), ConsumerError> {
+        async fn seek(&self, partition: i32, offset: i64) -> Result<(), ConsumerError> {
+            self.told.borrow_mut().push(format!("seek {partition} {offset}"));
             Ok(())
         }
 
-        fn pause(&self, _partition: i32) -> Result<(), ConsumerError> {
+        fn pause(&self, partition: i32) -> Result<(), ConsumerError> {
+            self.told.borrow_mut().push(format!("pause {partition}"));
             Ok(())
         }
 
-        fn resume(&self, _partitions: &[i32]) -> Result<(), ConsumerError> {
+        fn resume(&self, partitions: &[i32]) -> Result<(), ConsumerError> {
+            self.told.borrow_mut().push(format!("resume {partitions:?}"));
             Ok(())
         }
 
@@ -211,7 +219,8 @@ mod tests {
     fn stands_at(next_offset: i64) -> Result<Vec<StoredPosition>, LogCheckError> {
         let identity = LogIdentity { cluster_id: "c".into(), topic_id: "t".into(), partition_count: 1 };
         let generation = GenerationKey::draw(1);
-        Ok(vec![StoredPosition { partition: 0, next_offset, identity, generation, fold_version: FOLD_VERSION }])
+        let (fold_version, paused) = (FOLD_VERSION, None);
+        Ok(vec![StoredPosition { partition: 0, next_offset, identity, generation, fold_version, paused }])
     }
 
     /// A group that is assigned its partition, and what readiness said before each answer.
@@ -254,6 +263,35 @@ mod tests {
         );
         let now = group.parts.shared.readiness().reasons.join("; ");
         assert!(!now.contains("Kafka"), "{now}");
+    }
+
+    /// As [`stands_at`], paused by an operator.
+    fn paused_at(next_offset: i64) -> Result<Vec<StoredPosition>, LogCheckError> {
+        let pause = Pause { since: chrono::Utc::now(), by: "ann".to_owned(), reason: None };
+        Ok(stands_at(next_offset)?
+            .into_iter()
+            .map(|one| StoredPosition { paused: Some(pause.clone()), ..one })
+            .collect())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inv_14_a_paused_partition_is_held_in_its_place_and_let_go_only_after_a_seek() {
+        let (client, group, _) = assigned(vec![paused_at(7), stands_at(7), paused_at(9), stands_at(9)]).await;
+        assert_eq!(*client.assigned.borrow(), [(0, 7)], "it stays ours");
+        assert_eq!(std::mem::take(&mut *client.told.borrow_mut()), ["pause 0"]);
+        assert_eq!(group.epoch_of(0), None, "what is still delivered is dropped");
+        // Each time its writer finds that the tables say otherwise, it is read anew.
+        for expected in [&["seek 0 7", "resume [0]"][..], &["seek 0 9", "pause 0"]] {
+            group.resync(&client, &[0]).await.expect("positions");
+            assert_eq!(std::mem::take(&mut *client.told.borrow_mut()), expected);
+        }
+        assert!(group.state().held.contains(&0) && group.state().paused.is_empty());
+        // Given away, the flag is taken off: the client would keep it for the next time.
+        group.rebalance(&client, None).await;
+        assert_eq!(std::mem::take(&mut *client.told.borrow_mut()), ["resume [0]"]);
+        group.rebalance(&client, Some(vec![0])).await;
+        assert_eq!((client.told.borrow().len(), group.state().held.len()), (0, 0));
+        assert!(group.epoch_of(0).is_some());
     }
 
     #[tokio::test(start_paused = true)]

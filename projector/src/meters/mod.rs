@@ -1,6 +1,7 @@
 //! The projector's metrics: every name once, so that a dashboard's names can be looked up here; those of orders and of what partitions
-//! tell each other are in [`orders`]. Counting must never decide anything.
+//! tell each other are in [`orders`], what is shown before anything has happened in [`begun`]. Counting must never decide anything.
 
+mod begun;
 mod orders;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use metrics_util::MetricKindMask;
 
 use crate::status::{self, PartitionStatus};
 
+pub use begun::{build, ready};
 pub use orders::{asked_again, expiries_appended, oldest_undecided, tick_failed, told};
 
 const RECORDS: &str = "ledger_records_folded_total";
@@ -37,9 +39,12 @@ const LAG_SECONDS: &str = "ledger_lag_seconds";
 const END: &str = "ledger_end_offset";
 const STABLE: &str = "ledger_stable_offset";
 const BLOCKED: &str = "ledger_blocked_seconds";
+const PAUSED: &str = "ledger_paused_seconds";
 const UNFOLDED: &str = "ledger_unfolded_partitions";
 const PRODUCTS: &str = "ledger_products";
 const RELAY_CURSOR: &str = "ledger_relay_cursor";
+const OUTBOX_ROWS: &str = "ledger_outbox_rows";
+const UNPUBLISHED: &str = "ledger_unpublished_seconds";
 const RELAY_PUBLISHED: &str = "ledger_relay_published_total";
 const RELAY_RESTARTS: &str = "ledger_relay_restarts_total";
 const RELAY_SECONDS: &str = "ledger_relay_transaction_seconds";
@@ -74,6 +79,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_LIFE))
         .install_recorder()?;
     describe();
+    begun::register();
     Ok(handle)
 }
 
@@ -90,7 +96,7 @@ fn describe() {
     describe_counter!(RETRIES, "Transactions and reads tried again after a database error");
     describe_counter!(KNOWN_IDS, "Transactions rolled back to look ids up that a unique key knew");
     describe_counter!(UNKNOWN_COMMITS, "Commits without an answer, decided by the position");
-    describe_counter!(STALE, "Records dropped because their partition was given away or re-read");
+    describe_counter!(STALE, "Records dropped because their partition was given away, re-read or paused");
     describe_counter!(PAUSES, "Times that a partition was paused because its writer did not keep up");
     describe_gauge!(POSITION, "Next offset to fold, by partition of the log");
     describe_gauge!(LAG, "Records left to fold, by partition; 0 when nothing is left");
@@ -98,6 +104,7 @@ fn describe() {
     describe_gauge!(END, "High watermark: end of the log, by partition");
     describe_gauge!(STABLE, "Last stable offset: end of what can be folded now, by partition");
     describe_gauge!(BLOCKED, Unit::Seconds, "Age of the open transaction that blocks a partition; 0 when none does");
+    describe_gauge!(PAUSED, Unit::Seconds, "How long an operator has had a partition paused; 0 when it is not");
     describe_gauge!(UNFOLDED, "Partitions that another member of the consumer group has, and does not fold");
     describe_gauge!(PRODUCTS, "Products held in memory, by partition");
     describe_gauge!(GENERATION, "Number of the live generation of tables");
@@ -110,6 +117,12 @@ fn describe() {
     describe_gauge!(
         RELAY_CURSOR,
         "Offset of the log up to which outcomes and dead letters are published, by partition"
+    );
+    describe_gauge!(OUTBOX_ROWS, "Rows of the outbox that are to be published, up to 256, by partition");
+    describe_gauge!(
+        UNPUBLISHED,
+        Unit::Seconds,
+        "For how long there have been such rows and none was published, by partition; 0 where there are none"
     );
     describe_counter!(RELAY_PUBLISHED, "Outcomes and dead letters published");
     describe_counter!(RELAY_RESTARTS, "Times that a relay began anew from its cursor, after an error or a doubt");
@@ -188,16 +201,19 @@ pub fn paused() {
     counter!(PAUSES).increment(1);
 }
 
-/// What is left to fold of a partition of ours, and what blocks it.
+/// What is left to fold of a partition of ours, and what blocks it, or who.
 pub fn lag(status: &PartitionStatus) {
-    let PartitionStatus { stable_offset, end_offset, lag, lag_seconds, blocked_since, .. } = *status;
+    let PartitionStatus { stable_offset, end_offset, lag, lag_seconds, blocked_since, ref paused, .. } = *status;
     let partition = status.partition.to_string();
     gauge!(LAG, "partition" => partition.clone()).set(f64_of(lag));
     gauge!(LAG_SECONDS, "partition" => partition.clone()).set(lag_seconds);
     gauge!(END, "partition" => partition.clone()).set(f64_of(end_offset));
     gauge!(STABLE, "partition" => partition.clone()).set(f64_of(stable_offset));
     let blocked = blocked_since.and_then(|since| (Utc::now() - since).to_std().ok());
-    gauge!(BLOCKED, "partition" => partition).set(blocked.unwrap_or_default().as_secs_f64());
+    gauge!(BLOCKED, "partition" => partition.clone()).set(blocked.unwrap_or_default().as_secs_f64());
+    // By two clocks, the database's and ours: what is paused is never shown as 0.
+    let paused = paused.as_ref().map(|pause| (Utc::now() - pause.since).to_std().unwrap_or_default());
+    gauge!(PAUSED, "partition" => partition).set(paused.map_or(0.0, |paused| paused.as_secs_f64().max(0.001)));
 }
 
 /// How many partitions of others nobody folds.
@@ -207,7 +223,7 @@ pub fn unfolded(partitions: usize) {
 
 /// The partition is not ours any more: its gauges have no value, until they disappear.
 pub fn given_away(partition: i32) {
-    for name in [POSITION, PRODUCTS, LAG, LAG_SECONDS, END, STABLE, BLOCKED] {
+    for name in [POSITION, PRODUCTS, LAG, LAG_SECONDS, END, STABLE, BLOCKED, PAUSED] {
         gauge!(name, "partition" => partition.to_string()).set(f64::NAN);
     }
     orders::given_away(partition);
@@ -215,7 +231,9 @@ pub fn given_away(partition: i32) {
 
 /// As [`given_away`], for what a relay shows.
 pub fn relay_ended(partition: i32) {
-    gauge!(RELAY_CURSOR, "partition" => partition.to_string()).set(f64::NAN);
+    for name in [RELAY_CURSOR, OUTBOX_ROWS, UNPUBLISHED] {
+        gauge!(name, "partition" => partition.to_string()).set(f64::NAN);
+    }
 }
 
 /// A relay published this many entries in one Kafka transaction.
@@ -226,6 +244,12 @@ pub fn published(entries: usize, took: Duration) {
 
 pub fn relay_cursor(partition: i32, next_offset: i64) {
     gauge!(RELAY_CURSOR, "partition" => partition.to_string()).set(f64_of(next_offset));
+}
+
+/// Rows of the outbox that a relay found and has yet to publish, as many as it takes at once, and for how long none of them was.
+pub fn outbox(partition: i32, rows: usize, unpublished: Duration) {
+    gauge!(OUTBOX_ROWS, "partition" => partition.to_string()).set(f64_of_count(rows));
+    gauge!(UNPUBLISHED, "partition" => partition.to_string()).set(unpublished.as_secs_f64());
 }
 
 pub fn relay_restarted() {
@@ -253,6 +277,8 @@ fn f64_of(count: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use ledger_store::Pause;
+
     use super::*;
 
     #[test]
@@ -273,6 +299,7 @@ mod tests {
                 lag: 2,
                 lag_seconds: 1.5,
                 blocked_since: Some(Utc::now() - Duration::from_secs(60)),
+                paused: Some(Pause { since: Utc::now() - Duration::from_secs(90), by: "ann".to_owned(), reason: None }),
             });
             let shown = handle.render();
             assert!(shown.contains("ledger_open_orders{partition=\"3\",status=\"held\"} 5\n"), "{shown}");
@@ -288,6 +315,7 @@ mod tests {
                 assert!(shown.contains(&format!("ledger_{name}{{partition=\"3\"}} {value}\n")), "{line}: {shown}");
             }
             assert!(shown.contains("ledger_blocked_seconds{partition=\"3\"} 60"), "{shown}");
+            assert!(shown.contains("ledger_paused_seconds{partition=\"3\"} 90"), "{shown}");
             given_away(3);
             relay_ended(3);
             let shown = handle.render();
@@ -300,6 +328,7 @@ mod tests {
                 END,
                 STABLE,
                 BLOCKED,
+                PAUSED,
                 "ledger_oldest_undecided_seconds",
                 RELAY_CURSOR,
             ] {

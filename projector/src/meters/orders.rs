@@ -18,6 +18,9 @@ const EXPIRIES: &str = "ledger_expiries_appended_total";
 const ASKED_AGAIN: &str = "ledger_lines_asked_again_total";
 const TICK_FAILURES: &str = "ledger_tick_failures_total";
 
+/// Counters without labels.
+pub(super) const COUNTERS: [&str; 5] = [OVERRULED, RELAY_TOLD, EXPIRIES, ASKED_AGAIN, TICK_FAILURES];
+
 /// The statuses of orders that are open.
 const OPEN: [Status; 2] = [Status::Pending, Status::Held];
 
@@ -55,6 +58,13 @@ pub(super) fn committed(effects: &BatchEffects) {
     let mut placed: Vec<i64> = requested.map(|told| told.event_id.cause.offset).collect();
     placed.dedup();
     came_to(Status::Pending, placed.len());
+}
+
+/// As of [`super::begun`].
+pub(super) fn register() {
+    for status in Status::ALL {
+        counter!(ORDERS, "status" => status.as_str()).increment(0);
+    }
 }
 
 fn came_to(status: Status, count: usize) {

@@ -77,7 +77,10 @@ impl Knowledge {
                 known.blocked = Some(Waiting { offset: blocked.stable_offset, since: blocked.blocked_since });
             }
         }
-        Ok(standing.iter().map(|standing| self.status(standing, now)).collect())
+        let paused = |partition: i32| stored.iter().find(|stored| stored.partition == partition)?.paused.clone();
+        let status =
+            |standing: &Standing| PartitionStatus { paused: paused(standing.partition), ..self.status(standing, now) };
+        Ok(standing.iter().map(status).collect())
     }
 
     /// What is known of the very position.
@@ -134,6 +137,7 @@ impl Knowledge {
             lag: waiting.map_or(0, |waiting| high - waiting.offset),
             lag_seconds: waiting.map_or(0.0, |waiting| seconds(now - waiting.since)),
             blocked_since: blocked.map(|blocked| blocked.since),
+            paused: None,
         }
     }
 }

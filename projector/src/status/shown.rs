@@ -1,6 +1,7 @@
 //! What the status says.
 
 use chrono::{DateTime, Utc};
+use ledger_store::Pause;
 use ledger_store::generations::Holder;
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub struct PartitionStatus {
     pub lag_seconds: f64,
     /// The time of the first record of an open transaction; everything from the last stable offset on waits for its end.
     pub blocked_since: Option<DateTime<Utc>>,
+    /// Since when, by whom and why an operator has paused it; nothing of it is folded until it is resumed.
+    pub paused: Option<Pause>,
 }
 
 impl PartitionStatus {

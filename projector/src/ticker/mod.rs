@@ -5,7 +5,8 @@
 //! It must never decide: an event that it appends has its time in it, and the fold takes it or not by what stands on the log before. A clock
 //! that is wrong makes an expiry early or late by its error, never inconsistent; the grace keeps it from being early by so much. What
 //! is appended twice, by us or by a projector that was frozen, changes nothing. And it must never scan: what is due is a range of a
-//! primary key, and where nothing is open it asks nothing.
+//! primary key, and where nothing is open it asks nothing. Of a partition that an operator has paused it appends nothing: its holds are
+//! looked at when it is resumed.
 //!
 //! Reading order: [`seam`] (tables and log), `turns` (what it remembers).
 
@@ -139,12 +140,16 @@ impl<R: OpenOrders, L: AppendsEvents> Ticker<R, L> {
         let open = self.shared.open_orders(partition);
         let now = (self.clock)();
         let mut work = Vec::new();
-        if open.held > 0 {
+        // Of a paused partition nothing is decided that an event could wait for: it would be appended again and again, for as long.
+        let is_folded = !self.shared.holds(partition);
+        if open.held > 0 && is_folded {
             work.extend(self.page(partition, Status::Held, now, turns).await?);
         }
         let mut age = Duration::ZERO;
         if open.pending > 0 {
-            work.extend(self.page(partition, Status::Pending, now, turns).await?);
+            if is_folded {
+                work.extend(self.page(partition, Status::Pending, now, turns).await?);
+            }
             let oldest = self.open_orders.oldest_pending(partition).await?;
             // A clock that is behind the broker's: it has just been placed.
             age = oldest.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();

@@ -181,6 +181,24 @@ async fn lines_that_are_undecided_for_long_are_asked_for_again_in_the_same_words
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_appended_about_a_partition_that_an_operator_has_paused_until_it_is_resumed() {
+    let memory = InMemory::default();
+    memory.world().rows = vec![
+        row(1, Status::Held, held_until(TimeDelta::seconds(-1))),
+        row(2, Status::Pending, now() - TimeDelta::seconds(60)),
+    ];
+    let (mut ticker, mut turns) = (ticker(&memory), Turns::new());
+    for (is_held, expected) in
+        [(true, &[][..]), (true, &[]), (false, &["HoldExpired 1", "LineRequested 2 1-7-0"]), (true, &[])]
+    {
+        ticker.shared.hold(HERE, is_held);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(ticker.tick(&mut turns).await, Ok(false));
+        assert_eq!(memory.appended(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_expiry_that_fails_is_appended_with_the_next_tick() {
     let memory = InMemory::default();
     memory.world().rows = vec![

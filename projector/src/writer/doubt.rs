@@ -1,5 +1,6 @@
 //! What a writer finds out before a batch is tried again: which ids are stored, whether a COMMIT without an answer stands, whether its
-//! positions were moved, when the database answers once more. It must never take anything for committed that a position does not say.
+//! positions were moved, or an operator stepped in, when the database answers once more. It must never take anything for committed that a
+//! position does not say.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +21,29 @@ use crate::meters;
 /// Between attempts while the database is away: soon at first, and never so long that its return is noticed late.
 pub(super) fn backoff() -> Backoff {
     Backoff::new(Duration::from_millis(20), Duration::from_secs(2))
+}
+
+/// Why what is held of a partition is not what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Somebody else moved the position, or other tables are live.
+    Moved,
+    /// An operator paused the partition, or resumed it, and nothing else happened.
+    PausedOrResumed,
+    /// Nothing differs, and the compare-and-set missed: an operator had a record skipped that was not known when the state was loaded, or
+    /// had the partition paused for a moment.
+    Unseen,
+}
+
+impl Loss {
+    /// `None`: nothing differs.
+    fn between(held: Standing, stored: Option<Standing>) -> Option<Self> {
+        match stored {
+            Some(stored) if stored == held => None,
+            Some(stored) if Standing { is_paused: held.is_paused, ..stored } == held => Some(Self::PausedOrResumed),
+            _ => Some(Self::Moved),
+        }
+    }
 }
 
 impl<S: Store> Writer<S> {
@@ -45,10 +69,23 @@ impl<S: Store> Writer<S> {
     }
 
     fn lose_moved(&mut self, stored: &BTreeMap<i32, Standing>) {
-        let moved =
-            |(partition, slot): (&i32, &Slot)| (stored.get(partition) != Some(&slot.standing)).then_some(*partition);
-        let moved: Vec<i32> = self.slots.iter().filter_map(moved).collect();
-        self.lose_all(&moved);
+        let lost = |(partition, slot): (&i32, &Slot)| {
+            Some((*partition, Loss::between(slot.standing, stored.get(partition).copied())?))
+        };
+        let lost: Vec<(i32, Loss)> = self.slots.iter().filter_map(lost).collect();
+        self.lose_all(&lost);
+    }
+
+    /// The compare-and-set of these partitions missed: what is stored now says why. Whatever it says, they are loaded anew.
+    pub(super) async fn after_miss(&mut self, missed: &[i32]) -> Flow {
+        let Some(stored) = self.awaited_positions().await? else { return Ok(STOPPED) };
+        let why = |partition: &i32| {
+            let held = self.slots.get(partition)?.standing;
+            Some((*partition, Loss::between(held, stored.get(partition).copied()).unwrap_or(Loss::Unseen)))
+        };
+        let lost: Vec<(i32, Loss)> = missed.iter().filter_map(why).collect();
+        self.lose_all(&lost);
+        Ok(GO_ON)
     }
 
     pub(super) async fn loaded(&mut self, partition: i32) -> Result<Loaded, StoreError> {
@@ -104,7 +141,8 @@ impl<S: Store> Writer<S> {
     /// Asks what is stored under every id of the batch.
     pub(super) async fn look_up_ids(&mut self, pending: &mut BTreeMap<i32, Pending>) -> Flow {
         for (partition, pending) in pending.iter_mut().filter(|(_, pending)| !pending.looked_up) {
-            let ids = pending.ids(self.partition(*partition));
+            let Some(slot) = self.slots.get(partition) else { continue };
+            let ids = pending.ids(self.partition(*partition), &slot.state);
             if self.look_up(*partition, pending, ids).await?.is_break() {
                 return Ok(STOPPED);
             }
@@ -180,7 +218,7 @@ impl<S: Store> Writer<S> {
                     self.advance_all(&[effects]);
                 }
                 Some(CommitOutcome::NotDone) => {}
-                Some(CommitOutcome::Superseded) | None => self.lose_all(&[partition]),
+                Some(CommitOutcome::Superseded) | None => self.lose_all(&[(partition, Loss::Moved)]),
             }
         }
         Ok(GO_ON)

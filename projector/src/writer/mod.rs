@@ -5,6 +5,7 @@
 //! What can happen to a batch, and what follows (INV-1):
 //! - committed: the state takes its effects over;
 //! - a position was moved by somebody else: all is rolled back, that partition is read anew, the rest is folded again;
+//! - an operator paused a partition: the same, and its slot then rests until it is resumed (INV-14); or had a record skipped: the same;
 //! - it comes to more than a transaction takes: it is cut, and the rest is folded after it;
 //! - it refers to orders or lines that stand before: they are looked up first (`recent.rs`, then the tables), and it is folded again
 //!   knowing them;
@@ -15,7 +16,8 @@
 //!
 //! A partition without orders sees no compare-and-set either, so the writer compares all its positions with the stored ones
 //! every second: tables that were swapped, or restored, under it are noticed without waiting for the next order. It compares
-//! the generation of the tables, too: others that stand at the very same offset are others all the same.
+//! the generation of the tables, too: others that stand at the very same offset are others all the same. By the same look it notices that
+//! a partition was paused, or resumed: an operator waits a second, and an idle projector asks nothing more than it did.
 
 mod allowance;
 mod doubt;
@@ -28,7 +30,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use allowance::Allowance;
-use doubt::{backoff, committed, fewer_of, needs_prior, wanted_of};
+use doubt::{Loss, backoff, committed, fewer_of, needs_prior, wanted_of};
 use ledger_fold::{BatchEffects, Partition, PartitionState};
 use ledger_kafka::record::{Epoch, OwnedRecord};
 use ledger_store::{Loaded, OpenCounts, PartitionBatch, Standing, Store, Written};
@@ -98,8 +100,8 @@ impl<S: Store> Writer<S> {
                     self.fold_and_write(records).instrument(span).await?
                 }
                 Taken::Idle => GO_ON,
-                Taken::Control(Control::Assigned { partition, epoch, start_offset }) => {
-                    self.take_over(partition, epoch, start_offset).await?
+                Taken::Control(Control::Assigned { partition, epoch, start_offset, is_paused }) => {
+                    self.take_over(partition, epoch, start_offset, is_paused).await?
                 }
                 Taken::Control(Control::Barrier(done)) => {
                     self.drop_ended();
@@ -115,18 +117,19 @@ impl<S: Store> Writer<S> {
         }
     }
 
-    /// Loads a partition. Its records come from `start_offset` on; when the stored position is another by now, the consumer has
-    /// to seek once more.
-    async fn take_over(&mut self, partition: i32, epoch: Epoch, start_offset: i64) -> Flow {
+    /// Loads a partition. Its records come from `start_offset` on, or not at all where it is paused; when the tables say otherwise by now,
+    /// the consumer has to look once more.
+    async fn take_over(&mut self, partition: i32, epoch: Epoch, start_offset: i64, is_paused: bool) -> Flow {
         let mut backoff = backoff();
         while self.parts.shared.is_current(partition, epoch) {
             match self.loaded(partition).await {
                 Ok(loaded) => {
                     self.database_answered();
-                    if loaded.standing.next_offset == start_offset {
+                    if (loaded.standing.next_offset, loaded.standing.is_paused) == (start_offset, is_paused) {
                         let Loaded { standing, state, open, .. } = loaded;
                         meters::stands(partition, start_offset, state.product_count(), open);
                         self.parts.shared.has_open_orders(partition, open);
+                        self.parts.shared.hold(partition, is_paused);
                         self.slots.insert(partition, Slot { epoch, standing, state, open, recent: Recent::default() });
                         self.parts.shared.loaded(partition, epoch);
                     } else {
@@ -200,10 +203,7 @@ impl<S: Store> Writer<S> {
                     backoff.reset();
                     GO_ON
                 }
-                Ok(Written::Missed(partitions)) => {
-                    self.lose_all(&partitions);
-                    GO_ON
-                }
+                Ok(Written::Missed(partitions)) => self.after_miss(&partitions).await?,
                 Ok(Written::IdKnown) => self.after_known_id(&mut pending, &effects).await?,
                 Ok(Written::CommitUnknown(error)) => self.settle(&mut pending, effects, error).await?,
                 Err(error) => self.wait_after(error, &mut backoff).await?,
@@ -219,7 +219,8 @@ impl<S: Store> Writer<S> {
         let mut pending: BTreeMap<i32, Pending> = BTreeMap::new();
         let mut stale = 0;
         for record in records {
-            let ours = self.slots.get(&record.partition).is_some_and(|slot| slot.epoch == record.epoch);
+            let slot = self.slots.get(&record.partition);
+            let ours = slot.is_some_and(|slot| slot.epoch == record.epoch && !slot.standing.is_paused);
             if ours && self.parts.shared.is_current(record.partition, record.epoch) {
                 pending.entry(record.partition).or_default().records.push(record);
             } else {
@@ -234,7 +235,7 @@ impl<S: Store> Writer<S> {
     fn fold<'a>(&self, pending: &'a BTreeMap<i32, Pending>) -> Vec<PartitionBatch<'a>> {
         let fold_one = |(partition, pending): (&i32, &'a Pending)| {
             let slot = self.slots.get(partition)?;
-            let Standing { next_offset, generation } = slot.standing;
+            let Standing { next_offset, generation, .. } = slot.standing;
             let effects = pending.fold(self.partition(*partition), &slot.state, next_offset);
             (!effects.is_empty()).then_some(PartitionBatch { generation, effects, records: pending.taken() })
         };
@@ -265,17 +266,27 @@ impl<S: Store> Writer<S> {
         }
     }
 
-    /// Somebody else moved these positions. Normal: a hand-over, or rebuilt tables.
-    fn lose_all(&mut self, partitions: &[i32]) {
-        if partitions.is_empty() {
-            return;
-        }
-        meters::missed(partitions.len());
-        for partition in partitions {
+    /// What is held of these partitions is not what is stored. Normal: a hand-over, rebuilt tables, an operator.
+    fn lose_all(&mut self, partitions: &[(i32, Loss)]) {
+        meters::missed(partitions.iter().filter(|(_, loss)| *loss == Loss::Moved).count());
+        for (partition, loss) in partitions {
             if let Some(slot) = self.slots.remove(partition) {
-                let Standing { next_offset, generation } = slot.standing;
+                let Standing { next_offset, generation, .. } = slot.standing;
                 let generation = generation.number;
-                tracing::info!(partition, next_offset, generation, "the position was moved by somebody else");
+                match loss {
+                    Loss::Moved => {
+                        tracing::info!(partition, next_offset, generation, "the position was moved by somebody else");
+                    }
+                    // Whoever reads the position next says by whom and why.
+                    Loss::PausedOrResumed => tracing::debug!(partition, next_offset, "paused, or resumed"),
+                    Loss::Unseen => {
+                        tracing::info!(
+                            partition,
+                            next_offset,
+                            "an operator had a record skipped, or paused the partition for a moment"
+                        );
+                    }
+                }
                 self.resync(*partition, slot.epoch);
             }
         }

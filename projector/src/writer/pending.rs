@@ -68,10 +68,11 @@ impl Pending {
         fold.finish()
     }
 
-    /// Every id in the records. Decoding them once more is slow, and happens only when a unique key objected.
-    pub(super) fn ids(&self, partition: Partition) -> Ids {
+    /// Every id in the records, but for those that are skipped. Decoding them once more is slow, and happens only when a unique key objected.
+    pub(super) fn ids(&self, partition: Partition, state: &PartitionState) -> Ids {
         let mut ids = Ids::default();
-        for event in self.taken().iter().filter_map(|record| wire::decode(record.value()).ok()) {
+        let folded = self.taken().iter().filter(|record| state.skipped(record.offset).is_none());
+        for event in folded.filter_map(|record| wire::decode(record.value()).ok()) {
             match stored_under(&event, partition) {
                 StoredUnder::Order(id) => ids.orders.push(id),
                 StoredUnder::Movement(id) => ids.movements.push(id),

@@ -39,6 +39,8 @@ impl GenerationKey {
 pub struct Standing {
     pub next_offset: i64,
     pub generation: GenerationKey,
+    /// An operator has paused the partition: no batch of it is taken. Never of tables that are not live.
+    pub is_paused: bool,
 }
 
 /// A partition as the tables have it, position and state of one snapshot.
@@ -97,7 +99,7 @@ impl Ids {
 #[derive(Debug)]
 pub enum Written {
     Committed,
-    /// Nothing was written: somebody else moved the positions of these partitions.
+    /// Nothing was written: somebody else moved the positions of these partitions, or an operator paused them, or had a record skipped.
     Missed(Vec<i32>),
     /// Nothing was written: an id of the batch stands before. Look the ids up and fold again.
     IdKnown,

@@ -3,6 +3,7 @@
 
 use ledger_database::{Tables, Watched};
 use ledger_fold::{PartitionState, Prior};
+use ledger_schema::ParkReason;
 use sqlx::Executor;
 
 use crate::batch::{Ids, Loaded, PartitionBatch, Standing};
@@ -15,13 +16,14 @@ use crate::prior::PriorStatements;
 use crate::reservations::ReservationStatements;
 use crate::rows::RowStatements;
 use crate::script::{Halt, Script};
+use crate::skips::SkipStatements;
 use crate::stock::StockStatements;
 
 /// What the steps came to.
 #[derive(Debug)]
 pub enum Steps {
     Done,
-    /// Somebody else moved the positions of these partitions. To be rolled back.
+    /// Somebody else moved the positions of these partitions, or an operator paused them, or had a record skipped. To be rolled back.
     Missed(Vec<i32>),
     /// A unique key objects to an id of the batch. To be rolled back.
     IdKnown,
@@ -47,6 +49,7 @@ pub struct EffectStatements {
     dead_letters: DeadLetterStatements,
     prior: PriorStatements,
     stock: StockStatements,
+    skips: SkipStatements,
 }
 
 impl EffectStatements {
@@ -62,6 +65,7 @@ impl EffectStatements {
             dead_letters: DeadLetterStatements::new(tables),
             prior: PriorStatements::new(tables),
             stock: StockStatements::new(tables),
+            skips: SkipStatements::new(tables),
         }
     }
 
@@ -110,19 +114,24 @@ impl EffectStatements {
         }
     }
 
-    /// The compare-and-set of each partition (INV-1) in a new transaction; gives those that somebody else moved.
+    /// The compare-and-set of each partition (INV-1) in a new transaction; gives those that missed.
     async fn begin(&self, connection: &mut Watched, batch: &[PartitionBatch<'_>]) -> Result<Vec<i32>, StoreError> {
         let step = |PartitionBatch { generation, effects, .. }: &PartitionBatch<'_>| Move {
             partition: effects.partition,
             generation: *generation,
             from: effects.from_offset,
             to: effects.next_offset,
+            last_skip: effects
+                .parked
+                .iter()
+                .rfind(|parked| parked.reason == ParkReason::Skipped)
+                .map(|parked| parked.offset),
         };
         let moves: Vec<Move> = batch.iter().map(step).collect();
         self.moves.begin(connection, &self.topic, &moves).await
     }
 
-    /// Position, stock and open orders of a partition, in one snapshot.
+    /// Position, stock, skips and open orders of a partition, in one snapshot.
     ///
     /// # Errors
     /// The database's, or a row that cannot be.
@@ -135,6 +144,8 @@ impl EffectStatements {
         connection.execute("START TRANSACTION READ ONLY").await.map_err(at("loading"))?;
         let (standing, fold_version) = self.positions.of_partition(connection, &self.topic, partition).await?;
         let state = PartitionState::from_stock(self.stock.of_partition(connection, partition).await?);
+        // Of the same snapshot as the position: whoever finds a skip that is not in it finds another position, or misses (INV-14).
+        let state = state.with_skips(self.skips.of_partition(connection, &self.topic, partition).await?);
         let open = self.open_orders.count(connection, partition).await?;
         connection.execute("COMMIT").await.map_err(at("loading"))?;
         Ok(Loaded { standing, fold_version, state, open })

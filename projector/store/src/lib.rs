@@ -7,7 +7,7 @@
 //! Reading order: [`batch`] and [`contract`], [`transaction`] (commit, roll back: once for every store), [`effects`],
 //! [`live`], [`shadow`]; `script` (many statements, one round trip), [`rows`], [`reservations`], [`open_orders`], [`stock`] (from values to rows) and [`row_values`] (and back), [`outbox`]
 //! (what is published),
-//! [`positions`], [`generations`] (what is known of sets of tables); [`log_check`] (which log is refused).
+//! [`positions`], [`pause`] and [`skips`] (what operators said), [`generations`] (what is known of sets of tables); [`log_check`] (which log is refused).
 
 pub mod batch;
 pub mod contract;
@@ -23,6 +23,7 @@ pub mod open_orders;
 pub mod outbox;
 mod outbox_rows;
 pub mod parked;
+pub mod pause;
 pub mod positions;
 pub mod prior;
 pub mod reservations;
@@ -30,6 +31,7 @@ pub mod row_values;
 pub mod rows;
 mod script;
 pub mod shadow;
+pub mod skips;
 pub mod stock;
 pub mod transaction;
 
@@ -39,4 +41,5 @@ pub use due::DueOrders;
 pub use error::{StoreError, at};
 pub use fold_version::{FOLD_VERSION, MixedFolds};
 pub use live::LiveStore;
+pub use pause::Pause;
 pub use shadow::{ShadowStore, Tally};

@@ -177,6 +177,7 @@ mod tests {
                 identity: identity(3),
                 generation: crate::batch::GenerationKey { number: 1, id: uuid::Uuid::nil() },
                 fold_version: 1,
+                paused: None,
             };
             partitions.iter().map(position).collect()
         };

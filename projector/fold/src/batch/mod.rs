@@ -5,6 +5,7 @@
 //! `requests` (orders that stand before), `reserved` (lines of orders that are at home elsewhere), [`crate::effects`], what comes out.
 //!
 //! Precedence, for every record; the first that applies decides:
+//! 0. an operator had it skipped: parked, `skipped`, and not looked into (the one rule that is not about the log; [`crate::state`])
 //! 1. it cannot be decoded, or a field breaks a rule: parked (reasons of [`ledger_schema::wire::decode`], in its order)
 //! 2. its key is not its product id: parked, `wrong-key`
 //! 3. it lies in another partition than its key hashes to: parked, `wrong-partition`
@@ -131,6 +132,11 @@ impl<'a> BatchFold<'a> {
         self.next_offset = record.offset + 1;
         self.record_count += 1;
         self.next_index = 0;
+        if let Some(detail) = self.state.skipped(record.offset) {
+            let (offset, detail) = (record.offset, detail.to_owned());
+            self.parked.push(Parked { offset, reason: ParkReason::Skipped, detail });
+            return;
+        }
         let folded = match self.examine(record) {
             Ok(Event::OrderPlaced(order)) => self.fold_order(order, record),
             Ok(Event::StockMoved(movement)) => self.fold_movement(movement, record.offset),

@@ -17,6 +17,40 @@ pub const STATUS: &str = "Examples:
   ledger status
   ledger status --output json | jq '.partitions[] | select(.lag > 0)'";
 
+pub const PAUSE: &str = "Examples:
+  ledger pause 3 --reason 'wrong prices since 14:02'
+  ledger pause --as ann
+
+Once it has returned, nothing of the partition is folded, whoever has it, until it is resumed; orders are taken meanwhile, and stay
+pending. What is decided already is still published.";
+
+pub const RESUME: &str = "Examples:
+  ledger resume 3
+  ledger resume --reason 'prices mended'";
+
+pub const SKIP: &str = "Examples:
+  ledger skip 3 4711 --reason 'stops the projector, ticket 815'
+  ledger skip 3 4711 --reason 'test order' --as ann
+
+Only the next record to be folded can be skipped. Where records flow, pause the partition first and resume it afterwards. It becomes a
+dead letter with the reason `skipped`, which `dead-letters redrive` can append again.";
+
+pub const DOCTOR: &str = "Examples:
+  ledger doctor
+  ledger doctor --url http://127.0.0.1:8080 --projector-url http://127.0.0.1:8090
+  ledger doctor --output json | jq '.findings[] | select(.verdict != \"fine\")'
+
+It changes nothing. Exit codes: 0 all fine (warnings, too), 1 something is wrong, 3 a server cannot be reached; the rest is looked at all the same.";
+
+pub const DEBUG: &str = "Examples:
+  ledger debug bundle --file /tmp/for-the-report.tar";
+
+pub const DEBUG_BUNDLE: &str = "Examples:
+  ledger debug bundle
+  ledger debug bundle --file /tmp/for-the-report.tar --force --projector-url http://127.0.0.1:8090
+
+No secret and no order is in it. What cannot be had is in it as a text that says why.";
+
 pub const VERIFY: &str = "Examples:
   ledger verify
   ledger verify --sample 100";

@@ -3,14 +3,17 @@
 mod another_log;
 mod as_of;
 mod basket;
+mod bundle;
 mod callers;
 mod configuration;
 mod dead_letters;
+mod doctor;
 mod explained;
 mod found;
 mod generations;
 mod idle;
 mod import;
+mod interventions;
 mod kafka_away;
 mod lines;
 mod log_end;

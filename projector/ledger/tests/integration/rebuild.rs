@@ -123,7 +123,7 @@ pub(crate) fn rebuild(setting: &Setting, args: &[&str], exit: i32, outcome: &str
 }
 
 /// Starts `ledger rebuild` and does not wait for it.
-fn start(setting: &Setting, args: &[&str]) -> Child {
+pub(crate) fn start(setting: &Setting, args: &[&str]) -> Child {
     let mut command = setting.command(&[&["rebuild"], args].concat(), &[]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
@@ -139,7 +139,7 @@ async fn hold_at(setting: &Setting, statement: &str, phase: &str) {
 }
 
 /// Waits until somebody is held; gives the connection.
-async fn held(setting: &Setting) -> i64 {
+pub(crate) async fn held(setting: &Setting) -> i64 {
     let sql = format!(
         "SELECT CAST(COALESCE(MAX(ID), 0) AS SIGNED) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND STATE = 'User sleep'",
         setting.name
@@ -154,7 +154,7 @@ async fn release(setting: &Setting, connection: i64) {
     setting.execute("DROP TRIGGER hold").await;
 }
 
-fn said(child: Child) -> (i32, String) {
+pub(crate) fn said(child: Child) -> (i32, String) {
     let output = child.wait_with_output().expect("it ends");
     (code(&output), stderr(&output))
 }

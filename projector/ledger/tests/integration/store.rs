@@ -272,7 +272,7 @@ async fn inv_1_the_same_offset_in_another_generation_is_missed() {
     assert!(matches!(&written, Written::Missed(partitions) if partitions == &[1]), "{written:?}");
     assert_eq!(setting.number(COUNTS).await, before);
     let loaded = store.load(1).await.expect("loaded").standing;
-    assert_eq!(loaded, Standing { next_offset: 1, generation: SECOND });
+    assert_eq!(loaded, Standing { next_offset: 1, generation: SECOND, is_paused: false });
     assert!(matches!(store.write(&[of_generation(SECOND)]).await.expect("an answer"), Written::Committed));
     setting.finish().await;
 }

@@ -53,10 +53,10 @@ impl Fed {
         fed
     }
 
-    fn assign(&mut self, start_offset: i64) {
+    pub(crate) fn assign(&mut self, start_offset: i64) {
         self.epoch = self.shared.begin_epoch(self.partition);
         let (partition, epoch) = (self.partition, self.epoch);
-        self.intake.tell(Control::Assigned { partition, epoch, start_offset });
+        self.intake.tell(Control::Assigned { partition, epoch, start_offset, is_paused: false });
     }
 
     pub(crate) fn feed(&self, from: i64, values: &[String]) {
@@ -75,7 +75,7 @@ impl Fed {
         tokio::time::timeout(LIMIT, settled).await.expect("in time").expect("settled");
     }
 
-    async fn resynced(self) -> (Self, Resync) {
+    pub(crate) async fn resynced(self) -> (Self, Resync) {
         tokio::task::spawn_blocking(move || {
             let resync = self.resyncs.recv_timeout(LIMIT).expect("a resync");
             (self, resync)

@@ -13,6 +13,7 @@ use super::entry::{Entry, entry};
 use super::error::AsOfError;
 use super::options::AsOfOptions;
 use super::replayed::Replayed;
+use super::skips::KnownSkips;
 use crate::output::Report;
 use crate::verify::progress::Progress;
 use crate::verify::{feed, ids};
@@ -28,6 +29,8 @@ pub struct Explained {
     pub available: Option<i64>,
     /// What is held at the end: of orders that are not confirmed, and may come back.
     pub held: Option<i64>,
+    /// Whether records that operators had skipped count as parked: the log does not say which.
+    pub skips_known: bool,
     /// Records about it, listed or not.
     pub events: u64,
     /// The last of them, in log order.
@@ -50,9 +53,10 @@ pub fn explain(
 async fn history(options: AsOfOptions, product: ProductId, limit: usize) -> Result<Explained, AsOfError> {
     let options = AsOfOptions { product: Some(product.clone()), ..options };
     let mut history = History { product, limit, level: None, events: 0, last: VecDeque::new() };
+    let mut skips = KnownSkips::read(&options).await?;
     for end in ends::find(&options).await? {
         let progress = Progress::new("records folded", end.records());
-        let mut replayed = Replayed::new(end.partition);
+        let mut replayed = Replayed::new(end.partition, skips.take(end.partition.number));
         let mut batches = feed::start(options.kafka.clone(), options.orders_topic.clone(), vec![end.range()]);
         while let Some(batch) = batches.recv().await {
             let batch = batch?;
@@ -71,6 +75,7 @@ async fn history(options: AsOfOptions, product: ProductId, limit: usize) -> Resu
         product_id: history.product.as_str().to_owned(),
         available: history.level.map(|level| level.available),
         held: history.level.map(|level| level.held),
+        skips_known: skips.is_known,
         events: history.events,
         entries: history.last.into(),
     })
@@ -140,6 +145,7 @@ impl Report for Explained {
             (Some(available), Some(held)) => format!("{available} available, {held} held"),
             _ => "not in stock ever".to_owned(),
         };
-        Some(format!("{product_id} as of {as_of}: {available}, {events} records about it{earlier}"))
+        let note = KnownSkips::note(self.skips_known);
+        Some(format!("{product_id} as of {as_of}: {available}, {events} records about it{earlier}{note}"))
     }
 }

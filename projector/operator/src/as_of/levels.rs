@@ -3,6 +3,7 @@
 use futures_util::future::LocalBoxFuture;
 use std::collections::BTreeMap;
 
+use ledger_fold::Skips;
 use ledger_schema::Position;
 use serde::Serialize;
 
@@ -11,6 +12,7 @@ use super::error::AsOfError;
 use super::level::Level;
 use super::options::AsOfOptions;
 use super::replayed::Replayed;
+use super::skips::KnownSkips;
 use crate::output::Report;
 use crate::verify::progress::Progress;
 use crate::verify::{feed, ids};
@@ -35,6 +37,8 @@ pub struct Levels {
     pub as_of: String,
     /// Up to where each partition was folded, exclusive.
     pub next_offsets: BTreeMap<i32, i64>,
+    /// Whether records that operators had skipped were left out: the log does not say which.
+    pub skips_known: bool,
     /// In order of product id.
     pub items: Vec<Item>,
 }
@@ -50,10 +54,12 @@ pub fn levels(options: AsOfOptions) -> LocalBoxFuture<'static, Result<Levels, As
 
 async fn folded(options: AsOfOptions) -> Result<Levels, AsOfError> {
     let ends = ends::find(&options).await?;
+    let mut skips = KnownSkips::read(&options).await?;
     let progress = Progress::new("records folded", ends.iter().map(|end| end.records()).sum());
     let mut items = BTreeMap::new();
     for end in &ends {
-        let replayed = replay(&options, *end, &progress).await?;
+        let of_partition = skips.take(end.partition.number);
+        let replayed = replay(&options, *end, of_partition, &progress).await?;
         let asked =
             replayed.levels.into_iter().filter(|(id, _)| options.product.as_ref().is_none_or(|asked| asked == id));
         items.extend(asked.map(|(product_id, level)| (product_id.as_str().to_owned(), level)));
@@ -66,13 +72,14 @@ async fn folded(options: AsOfOptions) -> Result<Levels, AsOfError> {
             topic,
             as_of: as_of.to_string(),
             next_offsets: ends.iter().map(|end| (end.partition.number, end.end)).collect(),
+            skips_known: skips.is_known,
             items: items.into_iter().map(item).collect(),
         }),
     }
 }
 
-async fn replay(options: &AsOfOptions, end: End, progress: &Progress) -> Result<Replayed, AsOfError> {
-    let mut replayed = Replayed::new(end.partition);
+async fn replay(options: &AsOfOptions, end: End, skips: Skips, progress: &Progress) -> Result<Replayed, AsOfError> {
+    let mut replayed = Replayed::new(end.partition, skips);
     let mut batches = feed::start(options.kafka.clone(), options.orders_topic.clone(), vec![end.range()]);
     while let Some(batch) = batches.recv().await {
         let batch = batch?;
@@ -102,6 +109,7 @@ impl Report for Levels {
     }
 
     fn summary(&self) -> Option<String> {
-        Some(format!("{} products of {} as of {}", self.items.len(), self.topic, self.as_of))
+        let note = KnownSkips::note(self.skips_known);
+        Some(format!("{} products of {} as of {}{note}", self.items.len(), self.topic, self.as_of))
     }
 }

@@ -15,6 +15,7 @@ pub mod level;
 pub mod levels;
 pub mod options;
 mod replayed;
+mod skips;
 
 pub use entry::Entry;
 pub use error::AsOfError;

@@ -1,6 +1,7 @@
 //! What stock is asked for: up to where, and of which product.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use ledger_database::DatabaseUrl;
 use ledger_kafka::KafkaSettings;
 use ledger_schema::{Position, ProductId};
 
@@ -33,4 +34,6 @@ pub struct AsOfOptions {
     pub as_of: AsOf,
     /// This product alone, which makes it one partition.
     pub product: Option<ProductId>,
+    /// Where it stands which records operators had skipped: the log does not say it.
+    pub database: Option<DatabaseUrl>,
 }

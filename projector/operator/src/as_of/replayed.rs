@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use ledger_fold::{
-    BatchEffects, BatchFold, OrderRow, Partition, PartitionState, Prior, ReservationKey, ReservationRow,
+    BatchEffects, BatchFold, OrderRow, Partition, PartitionState, Prior, ReservationKey, ReservationRow, Skips,
 };
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::Event;
@@ -54,8 +54,9 @@ impl Known {
 }
 
 impl Replayed {
-    pub(super) fn new(partition: Partition) -> Self {
-        let (state, levels, known) = (PartitionState::default(), HashMap::new(), Known::default());
+    pub(super) fn new(partition: Partition, skips: Skips) -> Self {
+        let state = PartitionState::default().with_skips(skips);
+        let (levels, known) = (HashMap::new(), Known::default());
         Self { partition, next_offset: 0, state, levels, known }
     }
 

@@ -236,6 +236,7 @@ fn is_in_the_event(reason: ParkReason) -> bool {
         | ParkReason::WrongKey
         | ParkReason::WrongPartition
         | ParkReason::StockOverflow
-        | ParkReason::UnknownOrder => false,
+        | ParkReason::UnknownOrder
+        | ParkReason::Skipped => false,
     }
 }

@@ -52,6 +52,12 @@ pub enum GenerationsError {
         "the tables could not be swapped in {attempts} attempts over {seconds} s, since others held them; the live tables are untouched, and the same command tries again"
     )]
     Busy { attempts: u32, seconds: u64 },
+    #[error(
+        "partition {partition} is paused at {stands}, and generation {generation} stands at {found}: it would not be folded on from there, \
+         and reads would wait until it is resumed. Where the relay still publishes (`ledger_relay_cursor`), the same command works in a moment; \
+         else `ledger resume {partition}` first. The live tables are untouched"
+    )]
+    Paused { generation: i32, partition: i32, stands: i64, found: i64 },
     #[error("a `ledger migrate` is running; the live tables are untouched, and the same command tries again")]
     Migrating,
     #[error(

@@ -14,7 +14,7 @@ use ledger_kafka::{KafkaSettings, LogInspector, ask};
 use ledger_store::generations::Work;
 use ledger_store::generations::{Live, State};
 use ledger_store::log_check::{self, LogCheckError};
-use ledger_store::positions::{PositionStatements, StoredPosition};
+use ledger_store::positions::StoredPosition;
 use ledger_store::{FOLD_VERSION, MixedFolds};
 use projector::relay::{CursorReader, RelayError, RelayTopics};
 use projector::start_check;
@@ -115,6 +115,8 @@ impl Rollback {
         let mut rollback = Self { guard, topics, identity, publishers, patience, to, change: None };
         if to != live.generation {
             let stands = rollback.check(mixed_folds).await?;
+            // The swap asks once more, behind its barrier.
+            swap::check_pauses(to, &live, &stands)?;
             rollback.change = Some(change(&live, to, &stands));
         }
         Ok(rollback)
@@ -204,9 +206,7 @@ impl Rollback {
         }
         let plan =
             Plan { topic: &topic, identity: &identity, target: generation, wait_seconds: self.patience.wait_seconds };
-        swap::check_target(connection, &plan).await?;
-        let statements = PositionStatements::new(&Tables::of_generation(generation));
-        let stands = statements.read(connection, &topic).await?;
+        let stands = swap::check_target(connection, &plan).await?;
         for position in &stands {
             mixed_folds.check(position.generation.number, position.fold_version)?;
         }

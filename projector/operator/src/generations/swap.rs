@@ -150,7 +150,10 @@ async fn swap_locked(
     plan: &Plan<'_>,
     live: Option<&Live>,
 ) -> Result<Swapped, GenerationsError> {
-    check_target(connection, plan).await?;
+    let target = check_target(connection, plan).await?;
+    if let Some(live) = live {
+        check_pauses(plan.target, live, &target)?;
+    }
     if let Some(other) = positions::other_topic(connection, plan.topic).await? {
         let (expected, found) = (plan.topic.to_owned(), other);
         return Err(LogCheckError::from(LogRefusal::PositionsOfAnotherTopic { expected, found }).into());
@@ -181,14 +184,31 @@ async fn raise_furthest(connection: &mut Watched, topic: &str, live: &Live) -> R
     Ok(())
 }
 
-/// Whether the target may be live: whole, of the same shape, and a fold of this log.
-pub(super) async fn check_target(connection: &mut Watched, plan: &Plan<'_>) -> Result<(), GenerationsError> {
+/// A swap keeps a pause, and the position with it (INV-14). To be asked of positions that were read after the barrier was set: who pauses
+/// later waits for the swap (`interventions/pause.rs`).
+pub(super) fn check_pauses(generation: i32, live: &Live, target: &[StoredPosition]) -> Result<(), GenerationsError> {
+    for position in live.positions.iter().filter(|position| position.paused.is_some()) {
+        let StoredPosition { partition, next_offset: stands, .. } = *position;
+        let found = target.iter().find(|target| target.partition == partition).map_or(0, |target| target.next_offset);
+        if found != stands {
+            return Err(GenerationsError::Paused { generation, partition, stands, found });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the target may be live: whole, of the same shape, and a fold of this log. Gives its positions.
+pub(super) async fn check_target(
+    connection: &mut Watched,
+    plan: &Plan<'_>,
+) -> Result<Vec<StoredPosition>, GenerationsError> {
     let generation = plan.target;
     shadow::check_complete(connection, generation).await?;
     shadow::check_shape(connection, generation).await?;
     let statements = PositionStatements::new(&Tables::of_generation(generation));
     let positions = statements.read(connection, plan.topic).await?;
-    check_positions(generation, plan, &positions)
+    check_positions(generation, plan, &positions)?;
+    Ok(positions)
 }
 
 fn check_positions(generation: i32, plan: &Plan<'_>, positions: &[StoredPosition]) -> Result<(), GenerationsError> {
@@ -286,7 +306,7 @@ fn rename_text(old: i32, target: i32, wait_seconds: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ledger_store::GenerationKey;
+    use ledger_store::{GenerationKey, Pause};
 
     use super::*;
 
@@ -313,6 +333,7 @@ mod tests {
             identity: identity(topic_id),
             generation: GenerationKey { number: generation, id: uuid::Uuid::nil() },
             fold_version,
+            paused: None,
         };
         let good = [position(0, "t", 3, 1), position(1, "t", 3, 1)];
         let mut of_another_id = good[1].clone();
@@ -342,6 +363,34 @@ mod tests {
         ] {
             let found = message(&positions);
             assert!(found.contains(says) && found.is_empty() == says.is_empty(), "{found}");
+        }
+    }
+
+    #[test]
+    fn inv_14_a_paused_partition_is_swapped_where_it_stands_or_not_at_all() {
+        let identity = LogIdentity { cluster_id: "c".into(), topic_id: "t".into(), partition_count: 2 };
+        let generation = GenerationKey { number: 3, id: uuid::Uuid::nil() };
+        let pause = || Pause { since: chrono::Utc::now(), by: "ann".to_owned(), reason: None };
+        let position = |partition, next_offset, paused| StoredPosition {
+            partition,
+            next_offset,
+            identity: identity.clone(),
+            generation,
+            fold_version: 1,
+            paused,
+        };
+        let positions = vec![position(0, 5, None), position(1, 7, Some(pause()))];
+        let live = Live { generation: 2, fold_version: 1, identity: identity.clone(), positions };
+        for (target, says) in [
+            (vec![position(0, 2, None), position(1, 7, None)], ""),
+            (
+                vec![position(0, 5, None), position(1, 6, None)],
+                "partition 1 is paused at 7, and generation 3 stands at 6",
+            ),
+            (vec![position(0, 5, None)], "generation 3 stands at 0"),
+        ] {
+            let refused = check_pauses(3, &live, &target).err().map_or_else(String::new, |error| error.to_string());
+            assert!(refused.contains(says) && refused.is_empty() == says.is_empty(), "{refused}");
         }
     }
 }

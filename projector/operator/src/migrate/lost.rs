@@ -121,7 +121,12 @@ fn note(table: &str) -> &'static str {
         "api_keys" => "it was lost, and with it every API key: make new ones with `ledger keys create`",
         "api_key_uses" => "it was lost, and with it when keys were last used",
         "generations" => "it was lost, and with it what is known of kept tables but that they are there",
-        "generation_guard" | "generation_numbers" | FURTHEST => "it was lost, and nothing with it",
+        "generation_guard" | "generation_numbers" => "it was lost, and nothing with it",
+        FURTHEST => "it was lost, and with it which partitions operators had paused: none is",
+        "skips" => {
+            "it was lost, and with it which records operators had skipped: `ledger verify` names their dead letters, and a rebuild stops \
+             where they stopped the projector"
+        }
         _ => {
             "it was lost: run `ledger rebuild`, which makes all tables anew; until then nothing is folded, and reads wait"
         }
@@ -225,7 +230,7 @@ mod tests {
         let about: Vec<&str> =
             MIGRATOR.iter().map(|migration| target(migration).expect("one statement on a table")).collect();
         let made: BTreeSet<&str> = MIGRATOR.iter().filter_map(created).collect();
-        assert_eq!(made.len(), 15);
+        assert_eq!(made.len(), 16);
         assert!(about.iter().all(|table| made.contains(table)), "{about:?}");
         assert_eq!(statements_on("positions").count(), 5);
         assert_eq!(statements_on("generation_numbers").count(), 2);
@@ -253,6 +258,7 @@ mod tests {
             ("generation_guard", false),
             ("generation_numbers", false),
             ("furthest_positions", false),
+            ("skips", false),
         ] {
             assert_eq!(lost(table).of_the_fold(), of_the_fold, "{table}");
             assert_eq!(note(table).contains("ledger rebuild"), of_the_fold, "{table}");

@@ -104,7 +104,8 @@ impl Loader<'_> {
         for (range, writer) in ranges.iter().zip(share_out(ranges, intakes.len())) {
             let intake = &intakes[writer];
             let (partition, epoch) = (range.partition, shared.begin_epoch(range.partition));
-            intake.tell(Control::Assigned { partition, epoch, start_offset: range.from });
+            // Tables that nobody reads: whoever has paused the partition has paused the live ones.
+            intake.tell(Control::Assigned { partition, epoch, start_offset: range.from, is_paused: false });
             lanes.insert(partition, Lane { epoch, intake: intake.clone() });
         }
         let feed = Feed::open(kafka, &topics.orders, ranges, lanes, stop.clone())?;

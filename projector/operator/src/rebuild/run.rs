@@ -118,6 +118,7 @@ async fn inspect(
 /// Positions of a log that nothing was folded from: it only has to have its beginning.
 fn unfolded(identity: &LogIdentity) -> Vec<StoredPosition> {
     let position = |partition| StoredPosition {
+        paused: None,
         partition,
         next_offset: 0,
         identity: identity.clone(),

@@ -21,6 +21,9 @@ use crate::generations::settle::SettledLog;
 use crate::generations::swap::{self, Plan, Swapped};
 use crate::generations::{GenerationsError, Guard, record};
 
+/// Attempts while a paused partition is not published up to where it stands: some seconds, in which a relay publishes a lot.
+const PAUSED_ATTEMPTS: u32 = 10;
+
 impl Build<'_> {
     /// Counts the rows of the new tables, which takes a moment where there are many: what comes afterwards is tallied.
     pub(super) async fn count_built(&mut self, connection: &mut Watched) -> Result<(), RebuildCause> {
@@ -63,16 +66,27 @@ impl Build<'_> {
     pub(super) async fn swap(&mut self, guard: &mut Guard) -> Result<(), RebuildCause> {
         let patience = self.options.patience;
         let attempts = patience.attempts;
-        let began = Instant::now();
+        let (began, mut paused) = (Instant::now(), 0);
         for attempt in 1..=attempts {
             self.catch_up(guard, Phase::Swap).await?;
             barrier::stop_publishing(guard, &self.publishers()).await?;
             let attempted = self.attempt_swap(guard).await;
             barrier::resume_publishing(guard).await;
-            if let Some(swapped) = attempted? {
-                return self.follow_up(guard, swapped, attempt).await;
+            match attempted {
+                Ok(Some(swapped)) => return self.follow_up(guard, swapped, attempt).await,
+                Ok(None) => {
+                    tracing::warn!(attempt, of = attempts, "others hold the tables, so they could not be swapped yet");
+                }
+                // What is decided in a paused partition is still published, if a projector runs: then its cursor gets to the position.
+                Err(RebuildCause::Generations(error @ GenerationsError::Paused { .. })) => {
+                    paused += 1;
+                    if paused >= PAUSED_ATTEMPTS {
+                        return Err(error.into());
+                    }
+                    tracing::warn!(attempt, %error, "not swapped yet");
+                }
+                Err(error) => return Err(error),
             }
-            tracing::warn!(attempt, of = attempts, "others hold the tables, so they could not be swapped yet");
             if attempt < attempts {
                 tokio::select! {
                     () = tokio::time::sleep(patience.pause_after(attempt)) => {}

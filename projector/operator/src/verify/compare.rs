@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ledger_database::DatabaseUrl;
 use ledger_database::{Tables, Watched};
-use ledger_fold::Partition;
+use ledger_fold::{Partition, Skips};
 use ledger_kafka::KafkaSettings;
 use ledger_kafka::replay::{LogRange, ReplayError};
 use ledger_store::{StoreError, at};
@@ -91,11 +91,13 @@ pub async fn compare(
     if u64::try_from(between).expect("no range is below 0") > MAX_BETWEEN {
         return Ok(Compared::Not(format!("{between} records of the log lie between the two, more than {MAX_BETWEEN}")));
     }
+    // After both snapshots: what the one was folded over, and the other had not come to, may have been skipped in between.
+    let skips = skips(options, &live).await?;
     // The shadow is this program's own work: should that contradict itself, this ends by name.
-    let shadow = shadow.forward(options, to_live).await?;
+    let shadow = shadow.forward(options, to_live, skips.clone()).await?;
     // What people did to the live tables may be why they are rebuilt. A task of its own, so that what cannot be folded on ends it alone.
     let for_live = options.clone();
-    let live = match tokio::spawn(async move { live.forward(&for_live, to_shadow).await }).await {
+    let live = match tokio::spawn(async move { live.forward(&for_live, to_shadow, skips).await }).await {
         Ok(live) => live?,
         Err(_) => {
             return Ok(Compared::Not(
@@ -111,6 +113,13 @@ pub async fn compare(
     comparison.positions(&sides);
     progress(comparison.rows);
     Ok(Compared::Whole(comparison.differences))
+}
+
+/// What operators had skipped, of the log that the live tables belong to.
+async fn skips(options: &CompareOptions, live: &Side) -> Result<BTreeMap<i32, Skips>, CompareError> {
+    let Some(position) = live.positions.values().next() else { return Ok(BTreeMap::new()) };
+    let mut connection = ledger_database::connect(&options.database).await.map_err(StoreError::from)?;
+    Ok(ledger_store::skips::of_log(&mut connection, position.text(&POSITIONS, "topic_id")).await?)
 }
 
 /// A generation as it is at one moment.
@@ -153,12 +162,19 @@ impl Side {
     }
 
     /// Folds on over `ranges`, in memory.
-    async fn forward(mut self, options: &CompareOptions, ranges: Vec<LogRange>) -> Result<Self, CompareError> {
+    async fn forward(
+        mut self,
+        options: &CompareOptions,
+        ranges: Vec<LogRange>,
+        mut skips: BTreeMap<i32, Skips>,
+    ) -> Result<Self, CompareError> {
         let lookups = Lookups::new(&self.tables);
         let mut partitions = BTreeMap::new();
         for range in &ranges {
             let partition = Partition { number: range.partition, count: options.partition_count };
-            let forward = Forward::start(&mut self.connection, &self.tables.stock, partition, range.from).await?;
+            let skips = skips.remove(&range.partition).unwrap_or_default();
+            let stock = &self.tables.stock;
+            let forward = Forward::start(&mut self.connection, stock, partition, range.from, skips).await?;
             partitions.insert(range.partition, forward);
         }
         if !ranges.is_empty() {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use ledger_database::Watched;
 use ledger_fold::{
     BatchFold, Level, MovementRow, OpenOrder, OrderRow, Partition, PartitionState, Prior, ReservationKey,
-    ReservationRow,
+    ReservationRow, Skips,
 };
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::{MovementId, OrderId, ProductId};
@@ -48,6 +48,7 @@ impl Forward {
         stock: &str,
         partition: Partition,
         next_offset: i64,
+        skips: Skips,
     ) -> Result<Self, StoreError> {
         let text = STOCK.select(stock, "WHERE kafka_partition = ?");
         let rows = sqlx::query(text).bind(partition.number).fetch_all(connection).await;
@@ -63,7 +64,7 @@ impl Forward {
         Ok(Self {
             partition,
             next_offset,
-            state: PartitionState::from_stock(levels),
+            state: PartitionState::from_stock(levels).with_skips(skips),
             orders: HashMap::new(),
             movements: HashMap::new(),
             reservations: HashMap::new(),

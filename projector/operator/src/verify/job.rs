@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use ledger_database::{Tables, Watched};
+use ledger_fold::Skips;
 use ledger_fold::log_safety::LogIdentity;
 use ledger_kafka::KafkaSettings;
 
@@ -35,6 +36,8 @@ pub(super) struct View {
     pub(super) positions: Positions,
     /// Of the partitions that are verified here: the end of the log, exclusive.
     pub(super) ends: BTreeMap<i32, i64>,
+    /// What operators had skipped, of all partitions.
+    pub(super) skips: BTreeMap<i32, Skips>,
     /// Whether rows of no partition are looked for here.
     pub(super) takes_others: bool,
 }
@@ -44,6 +47,7 @@ pub(super) struct WorkerFindings {
     pub(super) differences: Differences,
     pub(super) records: u64,
     pub(super) duplicates: u64,
+    pub(super) skipped: u64,
     pub(super) unbalanced: Unbalanced,
     /// Up to where each partition was folded, exclusive.
     pub(super) folded: BTreeMap<i32, i64>,

@@ -1,11 +1,13 @@
 //! One record of a quick look: what it must have left, held against the rows. It folds nothing but the record alone, so what earlier
 //! records decide is taken as it is found.
 
+use std::collections::BTreeMap;
+
 use ledger_database::{Tables, Watched};
 use ledger_fold::listed::listed_at;
 use ledger_fold::{
     BatchFold, Decision, MovementRow, OrderRow, OrderState, Parked, Partition, PartitionState, Prior, ReservationRow,
-    conflict_detail,
+    Skips, conflict_detail,
 };
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::{self, Event};
@@ -22,12 +24,15 @@ use super::table::{DEAD_LETTERS, ORDERS, RESERVATIONS, STOCK_MOVEMENTS, TableSha
 pub(super) struct Look {
     lookups: Lookups,
     count: i32,
+    /// What operators had skipped, as state of each partition.
+    states: BTreeMap<i32, PartitionState>,
 }
 
 impl Look {
     /// At the live tables, of a log of so many partitions.
-    pub(super) fn new(count: i32) -> Self {
-        Self { lookups: Lookups::new(&Tables::live()), count }
+    pub(super) fn new(count: i32, skips: BTreeMap<i32, Skips>) -> Self {
+        let state = |(partition, skips)| (partition, PartitionState::default().with_skips(skips));
+        Self { lookups: Lookups::new(&Tables::live()), count, states: skips.into_iter().map(state).collect() }
     }
 
     /// Compares what one record must have left; gives the products that it is about.
@@ -37,9 +42,10 @@ impl Look {
         record: &OwnedRecord,
         differences: &mut Differences,
     ) -> Result<Vec<ProductId>, StoreError> {
-        let (state, prior) = (PartitionState::default(), Prior::default());
+        let (nothing, prior) = (PartitionState::default(), Prior::default());
+        let state = self.states.get(&record.partition).unwrap_or(&nothing);
         let partition = Partition { number: record.partition, count: self.count };
-        let mut fold = BatchFold::new(partition, &state, &prior, record.offset);
+        let mut fold = BatchFold::new(partition, state, &prior, record.offset);
         fold.fold(&for_fold(record));
         let effects = fold.finish();
         // What refers to an order or a line is decided by how that stands, which only the fold of everything before it knows.

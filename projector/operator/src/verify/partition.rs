@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use ledger_database::Watched;
 use ledger_fold::{
     BatchEffects, BatchFold, MovementRow, OpenOrder, OrderRow, Parked, Partition, PartitionState, Prior,
-    ReservationKey, ReservationRow, ToldEntry,
+    ReservationKey, ReservationRow, Skips, ToldEntry,
 };
 use ledger_kafka::record::OwnedRecord;
 use ledger_schema::wire::Event;
-use ledger_schema::{LineNo, Movement, MovementId, OrderId, ProductId};
+use ledger_schema::{LineNo, Movement, MovementId, OrderId, ParkReason, ProductId};
 use ledger_store::{Ids, StoreError, for_fold};
 
 use super::compared_row::ComparedRow;
@@ -44,17 +44,19 @@ pub(super) struct PartitionCheck {
     pub(super) found_rows: FoundRows,
     pub(super) evidence: Evidence,
     pub(super) duplicates: u64,
+    /// Records that were parked because operators had them skipped.
+    pub(super) skipped: u64,
 }
 
 impl PartitionCheck {
-    /// Nothing folded yet.
-    pub(super) fn new(partition: Partition, end: i64, log_end: i64) -> Self {
+    /// Nothing folded yet. `skips` are of the same snapshot as the rows.
+    pub(super) fn new(partition: Partition, end: i64, log_end: i64, skips: Skips) -> Self {
         Self {
             partition,
             end,
             log_end,
             next_offset: 0,
-            state: PartitionState::default(),
+            state: PartitionState::default().with_skips(skips),
             levels: HashMap::new(),
             open: HashMap::new(),
             seen: Seen::new(end),
@@ -64,6 +66,7 @@ impl PartitionCheck {
             found_rows: FoundRows::default(),
             evidence: Evidence::default(),
             duplicates: 0,
+            skipped: 0,
         }
     }
 
@@ -219,6 +222,8 @@ impl PartitionCheck {
         }
         self.open.extend(effects.open_orders.added.iter().map(|open| (open.order_id, *open)));
         self.duplicates += effects.duplicate_count;
+        let skipped = effects.parked.iter().filter(|parked| parked.reason == ParkReason::Skipped).count();
+        self.skipped += u64::try_from(skipped).expect("a batch is held in memory");
         self.next_offset = effects.next_offset;
     }
 

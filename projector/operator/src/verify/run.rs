@@ -48,6 +48,8 @@ pub struct Verified {
     pub records: u64,
     /// Of these, repetitions, which leave no row.
     pub duplicates: u64,
+    /// Of these, parked because operators had them skipped, which the log does not say.
+    pub skipped: u64,
     #[serde(flatten)]
     pub differences: Differences,
     /// Products whose stock does not add up (INV-3), whatever the log says: at most as many as were asked for are listed.
@@ -177,8 +179,10 @@ async fn open_view(
         return Err(VerifyError::NoPositions { topic: topic.clone() });
     }
     positions.check_log(topic, identity)?;
+    let skips = ledger_store::skips::of_log(&mut connection, &identity.topic_id).await?;
     let own = (0..identity.partition_count).skip(number).step_by(workers);
-    Ok(View { connection, positions, ends: own.map(|partition| (partition, 0)).collect(), takes_others: number == 0 })
+    let ends = own.map(|partition| (partition, 0)).collect();
+    Ok(View { connection, positions, ends, skips, takes_others: number == 0 })
 }
 
 /// Fills in the log's ends, which are the last stable offsets: nothing at or after them can be in a table. Gives how many records are to
@@ -220,6 +224,7 @@ impl Verified {
             topic,
             records: 0,
             duplicates: 0,
+            skipped: 0,
             differences,
             unbalanced: Unbalanced::default(),
             between: ToldCounts::default(),
@@ -227,12 +232,13 @@ impl Verified {
             blocked: Vec::new(),
             folded: BTreeMap::new(),
         };
-        for WorkerFindings { differences, records, duplicates, unbalanced, folded, gave_up } in all {
+        for WorkerFindings { differences, records, duplicates, skipped, unbalanced, folded, gave_up } in all {
             verified.differences.absorb(differences);
             verified.folded.extend(folded);
             verified.unbalanced.absorb(unbalanced);
             verified.records += records;
             verified.duplicates += duplicates;
+            verified.skipped += skipped;
             verified.gave_up |= gave_up;
         }
         verified
@@ -255,7 +261,7 @@ impl Report for Verified {
     }
 
     fn summary(&self) -> Option<String> {
-        let Self { topic, records, duplicates, between, .. } = self;
+        let Self { topic, records, duplicates, skipped, between, .. } = self;
         let mut lines = self.differences.lines();
         lines.extend(self.unbalanced.lines());
         lines.extend(between.lines());
@@ -263,6 +269,9 @@ impl Report for Verified {
             lines.push(format!("more than {MAX_WRONG_ROWS} rows differ: the rest was not compared"));
         }
         lines.push(format!("{records} records of {topic} folded again, {duplicates} of them duplicates"));
+        if *skipped > 0 {
+            lines.push(format!("{skipped} of them were skipped by operators: the table `skips` says so, not the log"));
+        }
         lines.push(format!("{} events that partitions tell each other held against the log", between.told));
         lines.extend(self.blocked.iter().map(|blocked| format!("{blocked}; what is behind it was not verified")));
         lines.push(match (self.is_proved(), self.differences.is_empty() && self.unbalanced.is_empty()) {

@@ -58,7 +58,7 @@ async fn compare_some(options: VerifyOptions, per_partition: u32) -> Result<Samp
         offsets.insert(*partition, draw(next_offset.clamp(0, *end), per_partition));
     }
     view.positions.judge_others(&options.topics.orders, &prepared.identity, &mut differences);
-    let look = Look::new(count);
+    let look = Look::new(count, std::mem::take(&mut view.skips));
     let total = offsets.values().map(BTreeSet::len).sum::<usize>();
     let progress = Progress::new("records looked at", u64::try_from(total).expect("offsets in memory"));
     let mut products = BTreeSet::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use ledger_database::Watched;
-use ledger_fold::Partition;
+use ledger_fold::{Partition, Skips};
 use ledger_kafka::replay::LogRange;
 use ledger_schema::partitioner::partition_of;
 use ledger_schema::{OrderId, ProductId};
@@ -28,10 +28,10 @@ use super::value::Value;
 
 /// Verifies what one worker has to.
 pub(super) async fn run(job: Arc<Job>, view: View) -> Result<WorkerFindings, VerifyError> {
-    let View { mut connection, positions, ends, takes_others } = view;
+    let View { mut connection, positions, ends, skips, takes_others } = view;
     let mut differences = Differences::new(job.limit, &ALL);
     let mut unbalanced = Unbalanced::default();
-    let mut checks = checks(&job, &positions, &ends);
+    let mut checks = checks(&job, &positions, &ends, skips);
     let (records, gave_up) = fold_all(&job, &mut connection, &mut checks, &mut differences).await?;
     for check in checks.values() {
         check.count_compared(&mut differences);
@@ -62,14 +62,21 @@ pub(super) async fn run(job: Arc<Job>, view: View) -> Result<WorkerFindings, Ver
     // A wrong position makes many rows look wrong, so it stands first.
     first.absorb(differences);
     let duplicates = checks.values().map(|check| check.duplicates).sum();
-    Ok(WorkerFindings { differences: first, records, duplicates, unbalanced, folded, gave_up })
+    let skipped = checks.values().map(|check| check.skipped).sum();
+    Ok(WorkerFindings { differences: first, records, duplicates, skipped, unbalanced, folded, gave_up })
 }
 
-fn checks(job: &Job, positions: &Positions, ends: &BTreeMap<i32, i64>) -> BTreeMap<i32, PartitionCheck> {
+fn checks(
+    job: &Job,
+    positions: &Positions,
+    ends: &BTreeMap<i32, i64>,
+    mut skips: BTreeMap<i32, Skips>,
+) -> BTreeMap<i32, PartitionCheck> {
     let check = |(partition, end): (&i32, &i64)| {
         let found = positions.next_offset(*partition)?;
         let number = Partition { number: *partition, count: job.identity.partition_count };
-        Some((*partition, PartitionCheck::new(number, found.clamp(0, *end), *end)))
+        let skips = skips.remove(partition).unwrap_or_default();
+        Some((*partition, PartitionCheck::new(number, found.clamp(0, *end), *end, skips)))
     };
     ends.iter().filter_map(check).collect()
 }

@@ -95,12 +95,13 @@ async fn insert_all(
     Ok(())
 }
 
-/// Nothing was folded in this database, so a row that is there is of another log, or says as much.
+/// Nothing was folded in this database, so a row that is there is of another log, or says as much. A pause stays: nobody has resumed. Who
+/// loads these positions knows every skip that was written before.
 async fn insert_furthest(connection: &mut Watched, topic: &str, furthest: &[i64]) -> Result<(), sqlx::Error> {
     for (partition, next_offset) in (0_i32..).zip(furthest) {
         sqlx::query(
             "INSERT INTO furthest_positions (topic, kafka_partition, next_offset) VALUES (?, ?, ?) \
-             ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset)",
+             ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset), last_skip = NULL",
         )
         .bind(topic)
         .bind(partition)

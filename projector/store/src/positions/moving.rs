@@ -1,5 +1,6 @@
 //! How every batch begins: its transaction, and in it the compare-and-set of each of its partitions (INV-1), with the furthest position that
-//! readers hold live tables against (INV-13). It must never move a position that does not stand where its caller loaded it.
+//! readers hold live tables against (INV-13). It must never move a position that does not stand where its caller loaded it, nor a live one
+//! that an operator has paused, nor one over a record whose skip its caller does not know of (INV-14).
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Move {
     pub generation: GenerationKey,
     pub from: i64,
     pub to: i64,
+    /// The last record between them that is parked because an operator had it skipped.
+    pub last_skip: Option<i64>,
 }
 
 /// The statements that move positions of one table.
@@ -45,8 +48,8 @@ impl MoveStatements {
     }
 
     /// Begins the transaction of a batch and moves its positions; gives the partitions that do not stand at `from`, or not in that
-    /// generation. In one round trip however many there are: a small batch has few more, and on a busy machine each costs what it takes
-    /// until both sides get the processor.
+    /// generation, or are paused, or have a skip that the batch does not know. In one round trip however many there are: a small batch has few
+    /// more, and on a busy machine each costs what it takes until both sides get the processor.
     ///
     /// # Errors
     /// The database's. A transaction may be open.
@@ -74,7 +77,7 @@ impl MoveStatements {
     fn beginning(&self, topic: &str, moves: &[Move]) -> String {
         let mut literals = Literals::default();
         literals.sql("START TRANSACTION");
-        for Move { partition, generation, from, to } in moves {
+        for Move { partition, generation, from, to, last_skip } in moves {
             literals.sql("; UPDATE ").sql(&self.table).sql(" p ");
             if self.is_live {
                 // Live tables are read. What they reach may be observed, so it is kept in the same statement (INV-13).
@@ -89,6 +92,16 @@ impl MoveStatements {
             literals.sql(" WHERE p.topic = ").text(topic).sql(" AND p.kafka_partition = ").number(*partition);
             literals.sql(" AND p.next_offset = ").number(*from).sql(" AND p.generation = ").number(generation.number);
             literals.sql(" AND p.generation_id = ").id(generation.id);
+            if self.is_live {
+                // In the very row that is locked: whoever pauses waits for this transaction, or this statement misses. So with a skip: its
+                // offset was not folded by anybody when it was written, so a state that does not know it was loaded before.
+                literals.sql(" AND f.is_paused = FALSE AND (f.last_skip IS NULL OR f.last_skip < ").number(*from);
+                literals.sql(" OR f.last_skip >= ").number(*to);
+                if let Some(last_skip) = last_skip {
+                    literals.sql(" OR f.last_skip = ").number(*last_skip);
+                }
+                literals.sql(")");
+            }
         }
         literals.take()
     }

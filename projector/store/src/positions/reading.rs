@@ -1,8 +1,10 @@
-//! Positions as they are read: where each partition stands, of which log (INV-9), in which generation of tables. It only reads.
+//! Positions as they are read: where each partition stands, of which log (INV-9), in which generation of tables, and whether it is
+//! paused (INV-14). It only reads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use ledger_database::{Tables, Watched};
 use ledger_fold::log_safety::LogIdentity;
 use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use crate::batch::{GenerationKey, Standing};
 use crate::error::{StoreError, at};
+use crate::pause::Pause;
 
 /// One row of `positions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct StoredPosition {
     pub generation: GenerationKey,
     /// Of the rules that the tables were folded by; the same in all rows of a topic.
     pub fold_version: i32,
+    /// That an operator has paused it; always `None` of tables that are not live, which nobody pauses.
+    pub paused: Option<Pause>,
 }
 
 /// The statements that read one table of positions.
@@ -35,17 +40,22 @@ impl PositionStatements {
     pub fn new(tables: &Tables) -> Self {
         let table = &tables.positions;
         let text = |text: String| AssertSqlSafe(Arc::<str>::from(text)).into_sql_str();
+        let (join, is_paused, pause) = if *tables == Tables::live() {
+            ("LEFT JOIN furthest_positions f USING (topic, kafka_partition)", "COALESCE(f.is_paused, FALSE)", PAUSE)
+        } else {
+            ("", "FALSE", "FALSE, NULL, NULL, NULL")
+        };
         Self {
             of_topic: text(format!(
-                "SELECT kafka_partition, next_offset, generation, generation_id FROM {table} WHERE topic = ?"
+                "SELECT p.kafka_partition, p.next_offset, p.generation, p.generation_id, {is_paused} FROM {table} p {join} WHERE p.topic = ?"
             )),
             of_partition: text(format!(
-                "SELECT next_offset, generation, generation_id, fold_version FROM {table} \
-                 WHERE topic = ? AND kafka_partition = ?"
+                "SELECT p.next_offset, p.generation, p.generation_id, {is_paused}, p.fold_version FROM {table} p {join} \
+                 WHERE p.topic = ? AND p.kafka_partition = ?"
             )),
             read: text(format!(
-                "SELECT kafka_partition, next_offset, cluster_id, topic_id, partition_count, generation, generation_id, \
-                 fold_version FROM {table} WHERE topic = ? ORDER BY kafka_partition"
+                "SELECT p.kafka_partition, p.next_offset, p.cluster_id, p.topic_id, p.partition_count, p.generation, \
+                 p.generation_id, p.fold_version, {pause} FROM {table} p {join} WHERE p.topic = ? ORDER BY p.kafka_partition"
             )),
         }
     }
@@ -55,10 +65,10 @@ impl PositionStatements {
     /// # Errors
     /// The database's.
     pub async fn of_topic(&self, connection: &mut Watched, topic: &str) -> Result<BTreeMap<i32, Standing>, StoreError> {
-        let query = sqlx::query_as::<_, (i32, i64, i32, Uuid)>(self.of_topic.clone()).bind(topic);
+        let query = sqlx::query_as::<_, (i32, i64, i32, Uuid, bool)>(self.of_topic.clone()).bind(topic);
         let rows = query.fetch_all(connection).await.map_err(at("reading the positions"))?;
-        let standing = |(partition, next_offset, number, id)| {
-            (partition, Standing { next_offset, generation: GenerationKey { number, id } })
+        let standing = |(partition, next_offset, number, id, is_paused)| {
+            (partition, Standing { next_offset, generation: GenerationKey { number, id }, is_paused })
         };
         Ok(rows.into_iter().map(standing).collect())
     }
@@ -73,11 +83,12 @@ impl PositionStatements {
         topic: &str,
         partition: i32,
     ) -> Result<(Standing, i32), StoreError> {
-        let query = sqlx::query_as::<_, (i64, i32, Uuid, i32)>(self.of_partition.clone()).bind(topic).bind(partition);
+        let query =
+            sqlx::query_as::<_, (i64, i32, Uuid, bool, i32)>(self.of_partition.clone()).bind(topic).bind(partition);
         let found = query.fetch_optional(connection).await.map_err(at("reading the position"))?;
-        let (next_offset, number, id, fold_version) =
+        let (next_offset, number, id, is_paused, fold_version) =
             found.ok_or_else(|| StoreError::PositionGone { topic: topic.to_owned(), partition })?;
-        Ok((Standing { next_offset, generation: GenerationKey { number, id } }, fold_version))
+        Ok((Standing { next_offset, generation: GenerationKey { number, id }, is_paused }, fold_version))
     }
 
     /// Positions of a topic whole, in order of partition.
@@ -102,7 +113,20 @@ fn stored_position(row: &sqlx::mysql::MySqlRow) -> Result<StoredPosition, sqlx::
         },
         generation: GenerationKey { number: row.try_get(5)?, id: row.try_get(6)? },
         fold_version: row.try_get(7)?,
+        paused: pause(row)?,
     })
+}
+
+/// What follows a position in a row of [`PositionStatements::read`].
+const PAUSE: &str = "COALESCE(f.is_paused, FALSE), f.paused_at, f.paused_by, f.pause_reason";
+
+/// A pause without a time or a name is refused by the table itself.
+fn pause(row: &sqlx::mysql::MySqlRow) -> Result<Option<Pause>, sqlx::Error> {
+    if !row.try_get::<bool, _>(8)? {
+        return Ok(None);
+    }
+    let (since, by): (DateTime<Utc>, String) = (row.try_get(9)?, row.try_get(10)?);
+    Ok(Some(Pause { since, by, reason: row.try_get(11)? }))
 }
 
 /// Live positions of `topic` with the identity of their log, in order of partition.

@@ -6,7 +6,7 @@ use ledger_schema::ProductId;
 use ledger_schema::domain::parse_timestamp;
 
 use crate::exit::{CommandError, Done};
-use crate::flags::{KafkaArgs, OutputArgs, bounded};
+use crate::flags::{Hidden, KafkaArgs, OutputArgs, bounded, optional_database_url};
 use crate::output;
 
 #[derive(Debug, Args)]
@@ -26,6 +26,9 @@ pub struct LogStockArgs {
     pub limit: u32,
     #[command(flatten)]
     pub kafka: KafkaArgs,
+    /// mysql://USER:PASSWORD@HOST:PORT/DATABASE of the reader, where it stands which records operators had skipped; without it they are folded
+    #[arg(long, env = "LEDGER_READER_DATABASE_URL", hide_env_values = true)]
+    pub reader_database_url: Option<Hidden>,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -44,7 +47,9 @@ fn product(text: &str) -> Result<ProductId, String> {
 }
 
 pub(super) async fn run(args: LogStockArgs) -> Result<Done, CommandError> {
+    let database = optional_database_url("--reader-database-url", args.reader_database_url.as_ref())?;
     let options = AsOfOptions {
+        database,
         kafka: args.kafka.settings()?,
         orders_topic: args.kafka.orders_topic,
         as_of: args.as_of.unwrap_or(AsOf::Now),

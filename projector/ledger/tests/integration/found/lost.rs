@@ -8,7 +8,7 @@ use crate::setting::Setting;
 /// Of the fold: without one of these, the others stand for nothing.
 const OF_THE_FOLD: [&str; 8] =
     ["orders", "stock", "stock_movements", "reservations", "open_orders", "dead_letters", "positions", "outbox"];
-const BESIDE_IT: [&str; 8] = [
+const BESIDE_IT: [&str; 9] = [
     "api_keys",
     "api_key_uses",
     "generations",
@@ -16,6 +16,7 @@ const BESIDE_IT: [&str; 8] = [
     "generation_numbers",
     "furthest_positions",
     "redrives",
+    "skips",
     "_sqlx_migrations",
 ];
 
