@@ -191,6 +191,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         self.tell_at_once(reached, known).await?;
         self.step.begin("reading the outbox");
         let Outstanding { rows, is_backlog } = self.outbox.load(connection, reached.cursor).await?;
+        meters::outbox(self.partition, rows.len(), known.unpublished_for(!rows.is_empty()));
         let rows = rows.iter().map(PlainRow::decode).collect::<Result<Vec<_>, _>>()?;
         let Some(mut publication) = plan(reached.cursor, rows) else {
             self.shared.health.publishes(self.partition);
@@ -210,6 +211,7 @@ impl<B: RelayBroker, O: OutboxRows> PartitionRelay<B, O> {
         tracing::debug!(partition = self.partition, from, to, entries, "published");
         reached.cursor = to;
         known.sizing.published(to);
+        known.unpublished_since = None;
         known.refused = false;
         self.shared.health.publishes(self.partition);
         meters::published(entries, begun.elapsed());

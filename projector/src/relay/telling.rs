@@ -5,8 +5,11 @@
 //! It must never tell again, of its own accord, what it told: each repeat is a record of the log, for ever, and has an answer. So what is told
 //! outlives the session that told it, for as long as the same tables are live.
 
+use std::time::Duration;
+
 use ledger_store::GenerationKey;
 use ledger_store::outbox::{OutboxEntry, told_entry};
+use tokio::time::Instant;
 
 use super::partition::{PartitionRelay, Stop};
 use super::plan::{Publication, plan};
@@ -28,6 +31,8 @@ pub(super) struct Reached {
 /// What outlives a session.
 #[derive(Default)]
 pub(super) struct Known {
+    /// When rows were found that are not published, and nothing was published since; none where there are no rows.
+    pub(super) unpublished_since: Option<Instant>,
     pub(super) sizing: Sizing,
     /// As in [`Reached`]: told by these tables, up to there. By other tables it may be something else, and is told again.
     pub(super) told: Option<(GenerationKey, i64)>,
@@ -38,6 +43,15 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// For how long there have been rows and none was published, at a look that found some, or none.
+    pub(super) fn unpublished_for(&mut self, has_rows: bool) -> Duration {
+        if !has_rows {
+            self.unpublished_since = None;
+            return Duration::ZERO;
+        }
+        self.unpublished_since.get_or_insert_with(Instant::now).elapsed()
+    }
+
     /// Where telling goes on, with the cursor there and these tables live.
     pub(super) fn told_from(&self, cursor: i64, generation: Option<GenerationKey>) -> i64 {
         let told = self.told.filter(|(by, _)| Some(*by) == generation);
