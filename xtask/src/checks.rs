@@ -16,7 +16,7 @@ use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::servers::Servers;
 use crate::simulate::SimulateArguments;
-use crate::{cargo, chaos, install, lanes, lock, progress, schemathesis, simulate, table, tools};
+use crate::{cargo, chaos, install, lanes, lock, progress, promtool, schemathesis, simulate, table, tools};
 
 /// How many tests of one binary run at once. They wait for servers most of their time (the integration tests with four: 37 % of two cores,
 /// measured), so that is more than there are cores.
@@ -122,6 +122,7 @@ impl Checks {
     fn tests(&mut self, filter: &[String]) -> Result<()> {
         // The tests would install it by themselves, without a word and within their own time.
         self.section("schemathesis", |_| schemathesis::program().map(drop))?;
+        self.section("promtool", |_| promtool::program().map(drop))?;
         let servers = Servers::for_tests().on(self.mariadb).on_kafka(self.kafka.clone());
         self.section("servers for the tests", |interrupt| servers.start_fresh(interrupt))?;
         let mut environment = servers.test_environment()?;

@@ -37,6 +37,7 @@ pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod progress;
+pub mod promtool;
 pub mod repository;
 pub mod samples;
 pub mod schemathesis;

@@ -11,6 +11,7 @@ mod faults;
 mod fight;
 mod gateway;
 mod hold;
+mod observability;
 mod own_kafka;
 mod own_server;
 mod race;
