@@ -4,15 +4,13 @@
 //! The folder is renamed into place when it is complete, so it is complete whenever it is there. It must never be
 //! installed into the system. Read [`crate::debian`] for how it is fetched, [`crate::mariadb`] for how it is run.
 
-use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::debian::{self, Wanted};
-use crate::progress::Step;
-use crate::{atomic_file, install, repository};
+use crate::{install, repository};
 
 /// A version that a Debian release brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
