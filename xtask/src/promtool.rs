@@ -13,9 +13,9 @@ use crate::{install, repository};
 
 const NAME: &str = "promtool";
 const PROGRAM: &str = "usr/bin/promtool";
-/// The package has a server, too; of all that it depends on, promtool needs the C library alone.
-const WANTED: Wanted =
-    Wanted { release: "trixie", packages: &["libc6"], bare_packages: &["prometheus"], programs: &[PROGRAM] };
+/// Of bookworm: a later release has no promtool in that package. Of all that the package depends on, promtool needs the C library alone, and that of any
+/// system that this is built on will do: so it is run as it is.
+const WANTED: Wanted = Wanted { release: "bookworm", packages: &[], bare_packages: &["prometheus"], programs: &[] };
 
 /// The program, which is fetched first where it is not there.
 ///
@@ -26,6 +26,6 @@ pub fn program() -> Result<PathBuf> {
         return Ok(found);
     }
     let home = repository::root().join(".ledger").join(NAME);
-    debian::fetch(WANTED, "promtool (25 MB)", &home).context("the alert rules cannot be checked")?;
+    debian::fetch(WANTED, "promtool (20 MB)", &home).context("the alert rules cannot be checked")?;
     Ok(home.join(PROGRAM))
 }
