@@ -13,6 +13,9 @@ use utoipa::ToSchema;
 use crate::decision::Decision;
 use crate::order_change::Changed;
 use crate::submission::Accepted;
+use crate::texts::{
+    MovementIdText, MovementReasonWord, MovementStatusWord, OrderIdText, OrderReasonWord, OrderStatusWord, PositionText,
+};
 
 /// All but RFC 3986's unreserved characters.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -21,20 +24,21 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcceptedOrder {
-    #[schema(format = Uuid)]
+    #[schema(value_type = OrderIdText)]
     pub(crate) order_id: String,
     /// `pending`, or where it stands.
-    #[schema(example = "pending")]
+    #[schema(value_type = OrderStatusWord)]
     pub(crate) status: String,
     /// Why it was rejected or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = OrderReasonWord, required = false)]
     pub(crate) reason: Option<String>,
     /// Of an order that is held: until when, unless it is confirmed before. RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, nullable = false)]
     pub(crate) expires_at: Option<String>,
     /// `PARTITION:OFFSET` of its record in the log.
-    #[schema(example = "3:41")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
 }
 
@@ -42,20 +46,21 @@ pub struct AcceptedOrder {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedOrder {
-    #[schema(format = Uuid)]
+    #[schema(value_type = OrderIdText)]
     pub(crate) order_id: String,
     /// Where the order stands; while the request is not decided (202), where it stood before.
-    #[schema(example = "confirmed")]
+    #[schema(value_type = OrderStatusWord)]
     pub(crate) status: String,
     /// Why it was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = OrderReasonWord, required = false)]
     pub(crate) reason: Option<String>,
     /// Of an order that is held: until when, unless it is confirmed before. RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, nullable = false)]
     pub(crate) expires_at: Option<String>,
     /// `PARTITION:OFFSET` of the request in the log; of the order itself where nothing had to be asked.
-    #[schema(example = "3:57")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
 }
 
@@ -63,16 +68,17 @@ pub struct ChangedOrder {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcceptedMovement {
-    #[schema(format = Uuid)]
+    #[schema(value_type = MovementIdText)]
     pub(crate) movement_id: String,
     /// `pending`, or what was decided.
-    #[schema(example = "pending")]
+    #[schema(value_type = MovementStatusWord)]
     pub(crate) status: String,
     /// Why it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MovementReasonWord, required = false)]
     pub(crate) reason: Option<String>,
     /// `PARTITION:OFFSET` of its record in the log.
-    #[schema(example = "3:41")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
 }
 

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::event_log::LogEnds;
 use crate::reader::{ReadError, Reader};
+use crate::texts::{DeadLetterReasonWord, PositionText};
 
 /// How long an answer is repeated.
 const REPEATED_FOR: Duration = Duration::from_secs(1);
@@ -41,10 +42,9 @@ pub struct PartitionStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterView {
-    #[schema(example = "3:41")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
-    /// Explained at `/problems/{reason}`.
-    #[schema(example = "wrong-partition")]
+    #[schema(value_type = DeadLetterReasonWord)]
     pub(crate) reason: String,
 }
 

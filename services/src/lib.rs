@@ -33,6 +33,7 @@ pub mod start;
 mod state;
 mod streams;
 mod submission;
+pub mod texts;
 mod trace_context;
 pub mod views;
 mod waiting;

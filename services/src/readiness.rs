@@ -31,6 +31,7 @@ pub struct PartReadiness {
     pub(crate) name: &'static str,
     pub(crate) ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) detail: Option<String>,
 }
 

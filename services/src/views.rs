@@ -8,17 +8,22 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::reader::{MovementRow, StockRow, StoredLine, StoredOrder};
+use crate::texts::{
+    LineStatusWord, MovementIdText, MovementKindWord, MovementReasonWord, MovementStatusWord, OrderIdText,
+    OrderReasonWord, OrderStatusWord, PositionText, ProductIdText, UserIdText,
+};
 
 /// An order, and where it and its lines stand.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderView {
-    #[schema(format = Uuid)]
+    #[schema(value_type = OrderIdText)]
     pub(crate) order_id: String,
+    #[schema(value_type = UserIdText)]
     pub(crate) user_id: String,
     /// Of an order of one line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(value_type = ProductIdText, required = false)]
     pub(crate) product_id: Option<String>,
     /// Of an order of one line.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,10 +39,11 @@ pub struct OrderView {
     pub(crate) currency: Option<String>,
     /// Of all lines, in minor units.
     pub(crate) total_price: i64,
-    /// `pending`, `held`, `confirmed`, `rejected` or `cancelled`.
+    #[schema(value_type = OrderStatusWord)]
     pub(crate) status: String,
     /// Why it was rejected (that of the first line that was refused) or cancelled (`cancelled`, `expired`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = OrderReasonWord, required = false)]
     pub(crate) reason: Option<String>,
     /// Of an order with a hold: until when it is held, unless it is confirmed before; there while it is pending or held, and when it
     /// expired. RFC 3339.
@@ -46,7 +52,7 @@ pub struct OrderView {
     pub(crate) expires_at: Option<String>,
     pub(crate) lines: Vec<LineView>,
     /// `PARTITION:OFFSET` of its record in the log.
-    #[schema(example = "3:41")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
     #[schema(format = DateTime)]
     pub(crate) placed_at: String,
@@ -58,16 +64,18 @@ pub struct OrderView {
 pub struct LineView {
     /// From 1.
     pub(crate) line_no: i16,
+    #[schema(value_type = ProductIdText)]
     pub(crate) product_id: String,
     pub(crate) quantity: i64,
     /// Minor units.
     pub(crate) unit_price: i64,
     /// Minor units.
     pub(crate) total_price: i64,
-    /// `pending`; `reserved`: its pieces are taken; `rejected`; `released`: nothing is taken any more.
+    #[schema(value_type = LineStatusWord)]
     pub(crate) status: String,
-    /// Why it, or its order, was ended: `unknown-product`, `out-of-stock`, `line-rejected` (another line was), `cancelled`, `expired`.
+    /// Why it, or its order, was ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = OrderReasonWord, required = false)]
     pub(crate) reason: Option<String>,
 }
 
@@ -88,12 +96,13 @@ pub struct OrderAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StockView {
+    #[schema(value_type = ProductIdText)]
     pub(crate) product_id: String,
     pub(crate) available: i64,
     /// Pieces that are taken by orders that are held, or not decided yet.
     pub(crate) held: i64,
     /// `PARTITION:OFFSET` of the record that changed it last.
-    #[schema(example = "3:41")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
 }
 
@@ -101,24 +110,26 @@ pub struct StockView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MovementView {
-    #[schema(format = Uuid)]
+    #[schema(value_type = MovementIdText)]
     pub(crate) movement_id: String,
+    #[schema(value_type = ProductIdText)]
     pub(crate) product_id: String,
-    /// `receipt` or `adjustment`.
-    #[schema(example = "adjustment")]
+    #[schema(value_type = MovementKindWord)]
     pub(crate) kind: String,
     /// Pieces that it adds to the stock, or takes from it where it is negative.
     pub(crate) delta: i64,
-    /// `confirmed` or `rejected`.
+    #[schema(value_type = MovementStatusWord)]
     pub(crate) status: String,
     /// Why it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MovementReasonWord, required = false)]
     pub(crate) reason: Option<String>,
     /// Why somebody adjusted, in their words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) note: Option<String>,
     /// `PARTITION:OFFSET` of its record in the log.
-    #[schema(example = "3:41")]
+    #[schema(value_type = PositionText)]
     pub(crate) position: String,
     #[schema(format = DateTime)]
     pub(crate) occurred_at: String,

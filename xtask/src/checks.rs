@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that CI checks, section by section, each with its time.
 //!
 //! It must never leave a server running: those of the tests are stopped whatever happens, also on Ctrl-C. Read
-//! [`cargo`], [`crate::tools`], [`crate::schemathesis`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
+//! [`cargo`], [`crate::tools`], [`crate::pypi`], [`crate::npm`], [`crate::promtool`], [`crate::simulate`] and [`crate::chaos`] for what the sections run.
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use crate::mariadb_release::MariaDbRelease;
 use crate::process::family::Family;
 use crate::servers::Servers;
 use crate::simulate::SimulateArguments;
-use crate::{cargo, chaos, install, lanes, lock, progress, promtool, schemathesis, simulate, table, tools};
+use crate::{cargo, chaos, install, lanes, lock, npm, progress, promtool, pypi, simulate, table, tools};
 
 /// How many tests of one binary run at once. They wait for servers most of their time (the integration tests with four: 37 % of two cores,
 /// measured), so that is more than there are cores.
@@ -121,7 +121,10 @@ impl Checks {
 
     fn tests(&mut self, filter: &[String]) -> Result<()> {
         // The tests would install it by themselves, without a word and within their own time.
-        self.section("schemathesis", |_| schemathesis::program().map(drop))?;
+        for tool in pypi::ALL {
+            self.section(tool.package(), |_| tool.program().map(drop))?;
+        }
+        self.section("npm", |_| npm::folder().map(drop))?;
         self.section("promtool", |_| promtool::program().map(drop))?;
         let servers = Servers::for_tests().on(self.mariadb).on_kafka(self.kafka.clone());
         self.section("servers for the tests", |interrupt| servers.start_fresh(interrupt))?;

@@ -51,6 +51,9 @@ const NEEDS: [Need; 7] = [
 const PYTHON: Need =
     Need { name: "Python 3 with venv", programs: &["python3"], packages: &["python3", "python3-venv"] };
 
+/// What the checks of contracts need besides.
+const NODE: Need = Need { name: "Node.js with npm", programs: &["node", "npm"], packages: &["nodejs", "npm"] };
+
 /// Installs what is missing.
 ///
 /// # Errors
@@ -60,12 +63,20 @@ pub fn install_missing() -> Result<()> {
     install_missing_of(&NEEDS)
 }
 
-/// Installs Python and its venv where they are missing: for [`crate::schemathesis`] alone.
+/// Installs Python and its venv where they are missing: for [`crate::pypi`] alone.
 ///
 /// # Errors
 /// As [`install_missing`].
 pub fn install_python() -> Result<()> {
     install_missing_of(&[PYTHON])
+}
+
+/// Installs Node.js and npm where they are missing: for [`crate::npm`] alone.
+///
+/// # Errors
+/// As [`install_missing`].
+pub fn install_node() -> Result<()> {
+    install_missing_of(&[NODE])
 }
 
 fn install_missing_of(needs: &[Need]) -> Result<()> {

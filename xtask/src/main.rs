@@ -15,7 +15,7 @@ use xtask::process::record;
 use xtask::simulate::SimulateArguments;
 use xtask::supervisor::Settings;
 use xtask::up::UpArguments;
-use xtask::{bench, by_hand, chaos, checks, down, mutants, operator, progress, simulate, supervisor, up};
+use xtask::{bench, by_hand, chaos, checks, contracts, down, mutants, operator, progress, simulate, supervisor, up};
 
 /// The order ledger's own commands.
 #[derive(Debug, Parser)]
@@ -60,6 +60,12 @@ enum XtaskCommand {
     Mutants {
         #[arg(last = true)]
         cargo_mutants: Vec<String>,
+    },
+    /// Write the schemas of the topics and AsyncAPI's document again, as the code says, into schema/contracts/
+    Contracts {
+        /// Release what changed: the next revision of each such schema, which no later one may break
+        #[arg(long)]
+        release: bool,
     },
     /// The operator's binary, with the addresses and credentials of the running `up`
     #[command(disable_help_flag = true)]
@@ -122,6 +128,7 @@ fn run(command: XtaskCommand) -> Result<()> {
         XtaskCommand::Chaos(arguments) => chaos::run(arguments),
         XtaskCommand::Mutants { cargo_mutants } => mutants::run(&cargo_mutants),
         XtaskCommand::Simulate(arguments) => simulate::run(arguments),
+        XtaskCommand::Contracts { release } => contracts::run(release),
         XtaskCommand::Ledger { arguments } => operator::run(&arguments),
         XtaskCommand::Supervise(settings) => supervisor::run(&settings),
         XtaskCommand::Servers(ServersCommand::Start { mariadb, kafka }) => {

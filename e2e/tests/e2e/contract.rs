@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::ledger::Ledger;
 use xtask::process::{OwnedProcess, ProcessCommand};
-use xtask::schemathesis;
+use xtask::pypi::SCHEMATHESIS;
 
 use super::run;
 
@@ -53,7 +53,7 @@ fn hold_against_its_document(program: &Path, name: &str, base: &str, folder: &Pa
 #[test]
 fn a_service_and_the_gateway_are_what_their_document_says() -> Result<()> {
     run(async {
-        let program = schemathesis::program()?;
+        let program = SCHEMATHESIS.program()?;
         let ledger = Ledger::start("contract").await?;
         let (gateway, a, _) = ledger.clients()?;
         // What the examples of the document are about.

@@ -6,6 +6,7 @@ mod bad_lines;
 mod basket;
 mod cancel;
 mod chocolate;
+mod clients;
 mod contract;
 mod faults;
 mod fight;

@@ -3,12 +3,14 @@
 
 use utoipa::ToSchema;
 
+use crate::texts::{OrderIdText, ProductIdText, UserIdText};
+
 /// A line of an order. `totalPrice`, when given, must be `quantity * unitPrice`.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LineBody {
     /// In one line of the order only.
-    #[schema(min_length = 1, max_length = 64, example = "chocolate")]
+    #[schema(value_type = ProductIdText)]
     pub product_id: String,
     #[schema(minimum = 1, maximum = 1_000_000_000, example = 3)]
     pub quantity: i64,
@@ -37,7 +39,7 @@ macro_rules! order_bodies {
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
         pub struct $one {
             $($(#[$user_doc])* pub $user: String,)?
-            #[schema(min_length = 1, max_length = 64, example = "chocolate")]
+            #[schema(value_type = ProductIdText)]
             pub product_id: String,
             #[schema(minimum = 1, maximum = 1_000_000_000, example = 3)]
             pub quantity: i64,
@@ -53,7 +55,7 @@ macro_rules! order_bodies {
             #[schema(nullable = false)]
             pub hold: Option<HoldBody>,
             /// Chosen by the client; the order's identity for ever.
-            #[schema(format = Uuid, nullable = false)]
+            #[schema(value_type = OrderIdText, required = false)]
             pub order_id: Option<String>,
         }
 
@@ -73,7 +75,7 @@ macro_rules! order_bodies {
             #[schema(nullable = false)]
             pub hold: Option<HoldBody>,
             /// Chosen by the client; the order's identity for ever.
-            #[schema(format = Uuid, nullable = false)]
+            #[schema(value_type = OrderIdText, required = false)]
             pub order_id: Option<String>,
         }
     };
@@ -84,7 +86,7 @@ order_bodies!(
     OrderOfOneLine,
     /// Several products, taken as a whole or not at all. `totalPrice`, when given, must be the sum over the lines.
     OrderOfLines {
-        #[schema(min_length = 1, max_length = 64, example = "alice")]
+        #[schema(value_type = UserIdText)]
         user_id: String,
     }
 );

@@ -5,20 +5,25 @@ use axum::http::Method;
 use ledger_auth::Access;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, PathItem, RefOr};
+use utoipa::openapi::{Components, PathItem};
 
-use super::problems;
-use crate::access;
+use super::problems::{self, Answer};
+use crate::{access, problem};
 
 const SCHEME: &str = "caller";
 
-const WHO: (u16, &str) = (
-    401,
-    "unauthenticated: no API key or token, or one that does not hold; `WWW-Authenticate` says that it is asked for",
-);
-const ROLE: (u16, &str) =
-    (403, "forbidden: the caller's role does not allow it, or a customer orders for somebody else");
-const RATE: (u16, &str) = (429, "too-many-requests: this client sends more than one client may");
+fn who() -> Answer {
+    let about = "There is no API key or token, or one that does not hold; `WWW-Authenticate` says that it is asked for";
+    Answer(401, about, vec![problem::UNAUTHENTICATED])
+}
+
+fn role() -> Answer {
+    Answer(403, "The caller's role does not allow it, or a customer orders for somebody else", vec![problem::FORBIDDEN])
+}
+
+fn rate() -> Answer {
+    Answer(429, "This client sends more than one client may", vec![problem::TOO_MANY_REQUESTS])
+}
 
 pub(super) fn scheme(components: &mut Components) {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("API key or JWT").description(Some(
@@ -45,28 +50,12 @@ fn of_operation(operation: &mut Operation, access: Access, asks_who: bool) {
         let roles = format!("Needs the role {}.", access.roles());
         let said = operation.description.take().filter(|text| !text.is_empty());
         operation.description = Some(said.map_or(roles.clone(), |said| format!("{said}\n\n{roles}")));
-        answers.extend([WHO, ROLE]);
+        answers.extend([who(), role()]);
     } else {
         operation.security = Some(Vec::new());
     }
     if access != Access::Probe {
-        answers.push(RATE);
+        answers.push(rate());
     }
-    for (status, response) in problems(&answers) {
-        let response = match response {
-            RefOr::T(mut response) => {
-                let header = match status.as_str() {
-                    "401" => Some(("WWW-Authenticate", "Bearer realm=\"ledger\"")),
-                    "429" => Some(("Retry-After", "Seconds")),
-                    _ => None,
-                };
-                if let Some((name, text)) = header {
-                    response.headers.insert(name.to_owned(), super::header(text).into());
-                }
-                RefOr::T(response)
-            }
-            reference => reference,
-        };
-        operation.responses.responses.insert(status, response);
-    }
+    problems::add(operation, answers);
 }

@@ -196,7 +196,7 @@ impl Problem {
 
     pub(crate) fn document(&self) -> ProblemDocument {
         let mut document = ProblemDocument {
-            problem_type: format!("{}{}", words::PREFIX, self.word()),
+            problem_type: words::type_of(self.word()),
             title: words::title(self.word()).into(),
             status: self.status().as_u16(),
             detail: self.detail(),

@@ -6,7 +6,11 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::words::ProblemTypeWord;
 use crate::decision::RefusedLine;
+use crate::texts::{
+    MovementIdText, OrderIdText, OrderReasonWord, OrderStatusWord, PositionText, ProductIdText, RefusalReasonWord,
+};
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,10 +53,10 @@ impl fmt::Display for FieldError {
 pub struct RefusedLineView {
     /// From 1.
     pub(crate) line_no: i16,
+    #[schema(value_type = ProductIdText)]
     pub(crate) product_id: String,
     pub(crate) quantity: i64,
-    /// `unknown-product` or `out-of-stock`.
-    #[schema(example = "out-of-stock")]
+    #[schema(value_type = RefusalReasonWord)]
     pub(crate) reason: String,
 }
 
@@ -69,7 +73,7 @@ impl From<RefusedLine> for RefusedLineView {
 pub struct ProblemDocument {
     /// Stable; explained at this address of the service.
     #[serde(rename = "type")]
-    #[schema(value_type = String, example = "/problems/out-of-stock")]
+    #[schema(value_type = ProblemTypeWord)]
     pub(crate) problem_type: String,
     #[schema(value_type = String)]
     pub(crate) title: Cow<'static, str>,
@@ -77,37 +81,47 @@ pub struct ProblemDocument {
     pub(crate) detail: String,
     /// Every wrong field at once, for 400 and 422.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) errors: Option<Vec<FieldError>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = OrderIdText, required = false)]
     pub(crate) order_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MovementIdText, required = false)]
     pub(crate) movement_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ProductIdText, required = false)]
     pub(crate) product_id: Option<String>,
     /// `PARTITION:OFFSET` of the record that was decided, or that is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PositionText, required = false)]
     pub(crate) position: Option<String>,
     /// The lines of the order that were refused, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) lines: Option<Vec<RefusedLineView>>,
     /// Where the order stands (`not-held`, `not-cancellable`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "cancelled")]
+    #[schema(value_type = OrderStatusWord, required = false)]
     pub(crate) order_status: Option<String>,
     /// Why the order is rejected or cancelled (`not-held`, `not-cancellable`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "expired")]
+    #[schema(value_type = OrderReasonWord, required = false)]
     pub(crate) reason: Option<String>,
     /// Pieces available now of `productId` (`out-of-stock`, `below-zero`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) available: Option<i64>,
     /// The partition of the log that is not folded far enough (`projection-catching-up`).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) partition: Option<i32>,
     /// Where the projection of that partition stands (exclusive).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) next_offset: Option<i64>,
     /// How far that partition was observed before (exclusive).
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) furthest_offset: Option<i64>,
 }

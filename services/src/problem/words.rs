@@ -3,14 +3,26 @@
 //! A word is a promise: it is never renamed and never reused. The statuses: [`super::answer`]. Titles of words that the gateway and
 //! the projector use, too, are `ledger-http`'s.
 
+use std::borrow::Cow;
+
 use ledger_http::words::{self, Word};
 use ledger_schema::{ParkReason, RejectionReason};
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::{RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What every problem `type` begins with.
 pub(crate) const PREFIX: &str = "/problems/";
 
+pub(crate) const BAD_REQUEST: &str = words::BAD_REQUEST.name;
+pub(crate) const UNAUTHENTICATED: &str = words::UNAUTHENTICATED.name;
+pub(crate) const TOO_MANY_REQUESTS: &str = words::TOO_MANY_REQUESTS.name;
+pub(crate) const LENGTH_REQUIRED: &str = words::LENGTH_REQUIRED.name;
+pub(crate) const URI_TOO_LONG: &str = words::URI_TOO_LONG.name;
+pub(crate) const HEADERS_TOO_LARGE: &str = words::HEADERS_TOO_LARGE.name;
+pub(crate) const NOT_IMPLEMENTED: &str = words::NOT_IMPLEMENTED.name;
 pub(crate) const INVALID_REQUEST: &str = "invalid-request";
 pub(crate) const INVALID_FIELD: &str = "invalid-field";
 pub(crate) const NOT_FOUND: &str = words::NOT_FOUND.name;
@@ -20,6 +32,9 @@ pub(crate) const REQUEST_TIMEOUT: &str = words::REQUEST_TIMEOUT.name;
 pub(crate) const BODY_TOO_LARGE: &str = words::BODY_TOO_LARGE.name;
 pub(crate) const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported-media-type";
 pub(crate) const IDEMPOTENCY_CONFLICT: &str = "idempotency-conflict";
+/// Reasons of an order that has ended.
+pub(crate) const CANCELLED: &str = "cancelled";
+pub(crate) const EXPIRED: &str = "expired";
 pub(crate) const NOT_HELD: &str = "not-held";
 pub(crate) const NOT_CANCELLABLE: &str = "not-cancellable";
 pub(crate) const UNAVAILABLE: &str = words::UNAVAILABLE.name;
@@ -29,13 +44,34 @@ pub(crate) const NOT_YET_PROJECTED: &str = "not-yet-projected";
 pub(crate) const PROJECTION_CATCHING_UP: &str = "projection-catching-up";
 pub(crate) const INTERNAL_ERROR: &str = "internal-error";
 
+/// Every type that there is, as a schema with a name.
+pub struct ProblemTypeWord;
+
+impl PartialSchema for ProblemTypeWord {
+    fn schema() -> RefOr<Schema> {
+        let about = "Stable, and never used for anything else. Explained at this address of the service. What a response can be stands beside it, in `x-problem-types`.";
+        // What generators call them, who could make no name of a `/`.
+        let names: Vec<String> = words().map(|word| word.replace('-', "_").to_ascii_uppercase()).collect();
+        let names = ExtensionsBuilder::new().add("x-enum-varnames", names).build();
+        let types: Vec<String> = words().map(type_of).collect();
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(types));
+        schema.description(Some(about)).extensions(Some(names)).into()
+    }
+}
+
+impl ToSchema for ProblemTypeWord {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ProblemType")
+    }
+}
+
 /// What a problem type means.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProblemPage {
     /// The problem type that it explains.
     #[serde(rename = "type", serialize_with = "with_prefix")]
-    #[schema(rename = "type", example = "/problems/out-of-stock")]
+    #[schema(rename = "type", value_type = ProblemTypeWord)]
     pub(crate) word: &'static str,
     pub(crate) title: &'static str,
     pub(crate) status: u16,
@@ -164,14 +200,14 @@ const PAGES: &[ProblemPage] = &[
         "Look for the lines with another reason; order without them, or fewer of them, under a new key or id.",
     ),
     page(
-        "cancelled",
+        CANCELLED,
         409,
         "The order was cancelled",
         "Somebody cancelled the order; what it had taken is given back.",
         "The same id is answered the same for ever: order again under a new key or id.",
     ),
     page(
-        "expired",
+        EXPIRED,
         409,
         "The hold expired",
         "The order was held, and its time was over before anybody confirmed it; what it had taken is given back.",
@@ -248,6 +284,23 @@ pub(crate) fn explain(word: &str) -> Option<ProblemPage> {
         ParkReason::from_word(word)
             .map(|reason| page(reason.as_str(), 409, PARKED_TITLE, PARKED_MEANING, PARKED_WHAT_TO_DO))
     })
+}
+
+/// Every word that there is. (`invalid-field` is a page's and a reason's: what is refused is never appended, so never parked as that.)
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
+    let reasons = ParkReason::ALL.iter().map(|reason| reason.as_str());
+    let has_no_page = |word: &&str| PAGES.iter().all(|page| page.word != *word);
+    PAGES.iter().map(|page| page.word).chain(reasons.filter(has_no_page))
+}
+
+/// `/problems/WORD`.
+pub(crate) fn type_of(word: &str) -> String {
+    format!("{PREFIX}{word}")
+}
+
+/// The other way round.
+pub(crate) fn word_of(problem_type: &str) -> &str {
+    problem_type.strip_prefix(PREFIX).unwrap_or(problem_type)
 }
 
 /// A short text for `title`; a reason that only a newer projector knows gets its own word.

@@ -71,6 +71,9 @@ fn parse_limit(text: &str) -> Result<u16, Problem> {
 
 fn parse_after(text: &str, partition_count: i32) -> Result<Position, Problem> {
     let position: Position = text.parse().map_err(|error| Problem::invalid("after", format!("{error}")))?;
+    if position.to_string() != text {
+        return Err(Problem::invalid("after", format!("must be {position}, without leading zeros")));
+    }
     if position.partition < partition_count {
         Ok(position)
     } else {
@@ -175,7 +178,7 @@ mod tests {
     #[test]
     fn positions() {
         assert_eq!(parse_after("7:9223372036854775807", 8).ok(), Some(Position { partition: 7, offset: i64::MAX }));
-        for bad in ["", "x", "8:0", "1", "1:", "-1:0", "1:-1", "1:9223372036854775808"] {
+        for bad in ["", "x", "8:0", "1", "1:", "-1:0", "1:-1", "1:9223372036854775808", "01:2", "1:02", "0:00"] {
             let Err(Problem::InvalidRequest(errors)) = parse_after(bad, 8) else { panic!("{bad}") };
             assert_eq!(errors[0].field, "after");
         }

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::openapi::ReadProblems;
+use crate::openapi::ExplainProblems;
 use crate::problem::{Problem, ProblemPage, explain};
 use crate::request::{PathId, Word};
 use crate::state::Shared;
@@ -47,7 +47,7 @@ const HASH_BYTES: usize = 16;
 /// What a problem type means, and what to do
 #[utoipa::path(get, path = "/problems/{word}", tag = "operations",
 params(("word" = String, Path, description = "The last segment of a problem's `type`", example = "out-of-stock")),
-responses((status = 200, description = "The explanation", body = ProblemPage), ReadProblems))]
+responses((status = 200, description = "The explanation", body = ProblemPage), ExplainProblems))]
 pub(crate) async fn explain_problem(PathId(Word(word)): PathId<Word>) -> Result<Response, Problem> {
     let page = explain(&word).ok_or_else(|| Problem::NotFound("no such problem type".to_owned()))?;
     Ok(Json(page).into_response())

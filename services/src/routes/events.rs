@@ -7,7 +7,9 @@ use axum::response::{IntoResponse, Response};
 use ledger_auth::Caller;
 
 use crate::admission::while_admitted;
-use crate::openapi::{OutcomeStreamParams, StockStreamParams, StreamHeaders, StreamProblems};
+use crate::openapi::{
+    OutcomeStreamParams, OutcomeStreamProblems, StockStreamParams, StockStreamProblems, StreamHeaders,
+};
 use crate::problem::Problem;
 use crate::request::{LastEventId, OutcomesFilter, StockFilter};
 use crate::state::Shared;
@@ -26,7 +28,7 @@ const NO: HeaderValue = HeaderValue::from_static("no");
 /// stream whose reader was too slow; it can go on by its last id. A silence of 15 s is broken by a comment. A customer gets the outcomes of its own
 /// orders. A stream ends when its key is revoked, or its key or token expires.
 #[utoipa::path(get, path = "/events", tag = "events", params(OutcomeStreamParams, StreamHeaders),
-responses((status = 200, description = "The stream; it ends when the service stops", body = String, content_type = "text/event-stream"), StreamProblems))]
+responses((status = 200, description = "The stream; it ends when the service stops", body = String, content_type = "text/event-stream"), OutcomeStreamProblems))]
 pub(crate) async fn outcome_events(
     State(app): State<Shared>,
     caller: Caller,
@@ -42,7 +44,7 @@ pub(crate) async fn outcome_events(
 /// leaves: its events, one for each product, have neither `available` nor `position`; `GET /stock/{productId}` has the number. What is
 /// held is in no outcome, so it is not here either.
 #[utoipa::path(get, path = "/stock/events", tag = "events", params(StockStreamParams, StreamHeaders),
-responses((status = 200, description = "The stream; it ends when the service stops", body = String, content_type = "text/event-stream"), StreamProblems))]
+responses((status = 200, description = "The stream; it ends when the service stops", body = String, content_type = "text/event-stream"), StockStreamProblems))]
 pub(crate) async fn stock_events(
     State(app): State<Shared>,
     caller: Caller,

@@ -11,4 +11,6 @@ mod router;
 mod status;
 mod stock;
 
+#[cfg(test)]
+pub(crate) use router::document;
 pub(crate) use router::{ROUTES, router};

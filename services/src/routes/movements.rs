@@ -9,7 +9,9 @@ use ledger_schema::{Movement, MovementId, MovementKind, ProductId};
 
 use super::preferring::{preferring, terms};
 use crate::answers::{AcceptedMovement, accepted_movement};
-use crate::openapi::{AdjustmentBody, LimitedReadProblems, ReadParams, ReceiptBody, WriteParams, WriteProblems};
+use crate::openapi::{
+    AdjustmentBody, AdjustmentProblems, ReadParams, ReadProblems, ReceiptBody, ReceiptProblems, WriteParams,
+};
 use crate::problem::Problem;
 use crate::request::{
     AdjustStock, After, JsonBody, NewProduct, NoQuery, PathId, Preference, ReceiveStock, WriteHeaders,
@@ -25,7 +27,7 @@ params(("productId" = String, Path, description = "1 to 64 printable characters 
      headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedMovement,
      headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
-    WriteProblems,
+    ReceiptProblems,
 ))]
 pub(crate) async fn receive_stock(
     State(app): State<Shared>,
@@ -46,7 +48,7 @@ params(("productId" = String, Path, description = "1 to 64 printable characters 
      headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 201, description = "Confirmed, with `Prefer: wait`", body = AcceptedMovement,
      headers(("Location" = String, description = "/stock/PRODUCT/movements/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
-    WriteProblems,
+    AdjustmentProblems,
 ))]
 pub(crate) async fn adjust_stock(
     State(app): State<Shared>,
@@ -84,7 +86,7 @@ params(
     ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
     ReadParams,
 ),
-responses((status = 200, description = "The movement", body = MovementView), LimitedReadProblems))]
+responses((status = 200, description = "The movement", body = MovementView), ReadProblems))]
 pub(crate) async fn show_movement(
     State(app): State<Shared>,
     PathId(product_id): PathId<ProductId>,

@@ -12,8 +12,8 @@ use super::preferring::{preferring, terms};
 use crate::answers::{AcceptedOrder, ChangedOrder, accepted_order, changed_order};
 use crate::list_cursor::{Cursor, OrderCursor};
 use crate::openapi::{
-    CancelBody, ChangeParams, ChangeProblems, ConfirmBody, LimitedReadProblems, OrderBody, OrderOfUserBody, PageParams,
-    ReadParams, ReadProblems, WriteParams, WriteProblems,
+    CancelBody, CancelProblems, ChangeParams, ConfirmBody, ConfirmProblems, OrderBody, OrderOfUserBody, OrderProblems,
+    PageParams, ReadParams, ReadProblems, UserListProblems, WriteParams,
 };
 use crate::order_change::{Asked, OrderChange};
 use crate::problem::Problem;
@@ -35,7 +35,7 @@ use crate::views::{OrderAnswer, OrderPage, OrderView};
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 201, description = "Confirmed, or held: with `Prefer: wait`", body = AcceptedOrder,
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
-    WriteProblems,
+    OrderProblems,
 ))]
 pub(crate) async fn place_order(
     State(app): State<Shared>,
@@ -54,7 +54,7 @@ params(("userId" = String, Path, description = "1 to 64 printable characters wit
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 201, description = "Confirmed, or held: with `Prefer: wait`", body = AcceptedOrder,
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
-    WriteProblems,
+    OrderProblems,
 ))]
 pub(crate) async fn place_order_of_user(
     State(app): State<Shared>,
@@ -111,7 +111,7 @@ params(
 ),
 responses(
     (status = 200, description = "The order; `others` where several requests used one id at the same time", body = OrderAnswer),
-    LimitedReadProblems,
+    ReadProblems,
 ))]
 pub(crate) async fn show_order(
     State(app): State<Shared>,
@@ -143,7 +143,7 @@ responses(
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 200, description = "Confirmed: with `Prefer: wait`, or because it was", body = ChangedOrder,
      headers(("Preference-Applied" = String, description = "wait=SECONDS"))),
-    ChangeProblems,
+    ConfirmProblems,
 ))]
 pub(crate) async fn confirm_order(
     State(app): State<Shared>,
@@ -172,7 +172,7 @@ responses(
      headers(("Location" = String, description = "/orders/ID?after=POSITION"), ("Preference-Applied" = String, description = "wait=SECONDS"))),
     (status = 200, description = "Cancelled: with `Prefer: wait`, or because it was", body = ChangedOrder,
      headers(("Preference-Applied" = String, description = "wait=SECONDS"))),
-    ChangeProblems,
+    CancelProblems,
 ))]
 pub(crate) async fn cancel_order(
     State(app): State<Shared>,
@@ -202,7 +202,7 @@ async fn change(
 /// The orders of a user, newest first, rejected ones too
 #[utoipa::path(get, path = "/users/{userId}/orders", tag = "orders",
 params(("userId" = String, Path, description = "1 to 64 printable characters without spaces"), PageParams, ReadParams),
-responses((status = 200, description = "A page", body = OrderPage), ReadProblems))]
+responses((status = 200, description = "A page", body = OrderPage), UserListProblems))]
 pub(crate) async fn list_orders_of_user(
     State(app): State<Shared>,
     caller: Caller,

@@ -5,6 +5,7 @@ use axum::middleware::from_fn_with_state;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -42,9 +43,9 @@ pub(crate) const ROUTES: &[&str] = &[
     "/docs/{*rest}",
 ];
 
-/// The whole service as one router.
-pub(crate) fn router(app: Shared) -> Router {
-    let (router, api) = OpenApiRouter::with_openapi(openapi::frame())
+/// The routes that the document describes, and what they say of themselves.
+fn described() -> (Router<Shared>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(orders::place_order))
         .routes(routes!(orders::place_order_of_user, orders::list_orders_of_user))
         .routes(routes!(orders::show_order))
@@ -62,7 +63,18 @@ pub(crate) fn router(app: Shared) -> Router {
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
-        .split_for_parts();
+        .split_for_parts()
+}
+
+/// The document as a service serves it. `asks_who`: whether callers have to say who they are.
+#[cfg(test)]
+pub(crate) fn document(asks_who: bool) -> OpenApi {
+    openapi::finish(described().1, asks_who)
+}
+
+/// The whole service as one router.
+pub(crate) fn router(app: Shared) -> Router {
+    let (router, api) = described();
     let router = router
         .merge(documents::pages(&openapi::finish(api, app.gate.asks_who())))
         .merge(page::page())

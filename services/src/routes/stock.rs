@@ -7,7 +7,7 @@ use ledger_schema::ProductId;
 
 use super::preferring::terms;
 use crate::list_cursor::{Cursor, StockCursor};
-use crate::openapi::{LimitedReadProblems, PageParams, ReadParams, ReadProblems};
+use crate::openapi::{ListProblems, PageParams, ReadParams, ReadProblems};
 use crate::problem::Problem;
 use crate::request::{After, Page, PathId, Preference};
 use crate::state::Shared;
@@ -15,7 +15,7 @@ use crate::views::{StockPage, StockView};
 
 /// What can be sold of every product that ever had stock, by product id
 #[utoipa::path(get, path = "/stock", tag = "stock", params(PageParams, ReadParams),
-responses((status = 200, description = "A page", body = StockPage), ReadProblems))]
+responses((status = 200, description = "A page", body = StockPage), ListProblems))]
 pub(crate) async fn list_stock(
     State(app): State<Shared>,
     Page { limit, cursor }: Page<StockCursor>,
@@ -36,7 +36,7 @@ params(
     ("after" = Option<String>, Query, description = "PARTITION:OFFSET: wait (bounded) until the projection has passed it"),
     ReadParams,
 ),
-responses((status = 200, description = "The product's stock", body = StockView), LimitedReadProblems))]
+responses((status = 200, description = "The product's stock", body = StockView), ReadProblems))]
 pub(crate) async fn show_stock(
     State(app): State<Shared>,
     PathId(product_id): PathId<ProductId>,

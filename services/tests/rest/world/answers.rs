@@ -1,5 +1,7 @@
 //! Requests to a router, and what is checked of every answer.
 
+use std::sync::OnceLock;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -49,12 +51,50 @@ impl Answer {
 }
 
 pub(crate) async fn call(router: &Router, request: Request<Body>) -> Answer {
+    let asked = (request.method().as_str().to_ascii_lowercase(), request.uri().path().to_owned());
     let response: Response<Body> = router.clone().oneshot(request).await.expect("infallible");
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
     assert_eq!(parts.headers["x-order-service"], "a", "on every answer");
     assert!(parts.headers.contains_key("x-request-id"));
-    Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
+    let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, bytes };
+    if let Some(document) = document(router).await {
+        described(document, &asked.0, &asked.1, &answer);
+    }
+    answer
+}
+
+/// What the service says of itself, read once. Nothing while it is being read, nor where a service lets nobody read it.
+async fn document(router: &Router) -> Option<&'static Value> {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    if let Some(document) = DOCUMENT.get() {
+        return Some(document);
+    }
+    let request = Request::get("/openapi.json").header("host", "localhost").body(Body::empty()).expect("a request");
+    let response = router.clone().oneshot(request).await.expect("infallible");
+    let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+    let document: Value = serde_json::from_slice(&bytes).ok()?;
+    document.get("openapi")?;
+    Some(DOCUMENT.get_or_init(|| document))
+}
+
+/// The answer's status is one of the operation's, and a problem's type one of those that are listed for it.
+fn described(document: &Value, method: &str, path: &str, answer: &Answer) {
+    let fits = |template: &str| {
+        let (mut wanted, mut found) = (template.split('/'), path.split('/'));
+        wanted.by_ref().zip(found.by_ref()).all(|(wanted, found)| wanted == found || wanted.starts_with('{'))
+            && template.split('/').count() == path.split('/').count()
+    };
+    let paths = document["paths"].as_object().expect("paths");
+    let template = paths.keys().filter(|template| fits(template)).min_by_key(|template| template.contains('{'));
+    let Some(operation) = template.and_then(|template| paths[template].get(method)) else { return };
+    let response = &operation["responses"][answer.status.to_string()];
+    assert!(response.is_object(), "{method} {path}: the document has no {}", answer.status);
+    if answer.header("content-type") == "application/problem+json" {
+        let problem: Value = answer.json();
+        let types = response["x-problem-types"].as_array().expect("types");
+        assert!(types.contains(&problem["type"]), "{method} {path}: the document has no {problem}");
+    }
 }
 
 pub(crate) async fn get(router: &Router, uri: &str) -> Answer {
