@@ -15,7 +15,7 @@ fn the_document_is_valid() {
     assert_eq!(check_asyncapi(&asyncapi_document()).unwrap(), messages);
 }
 
-/// That the parser sees what it should: examples are held against schemas in other files, references are followed.
+/// That the parser sees what it should, and follows references. (It does not hold examples against schemas: `schema/contracts/` does.)
 #[test]
 fn a_wrong_document_is_refused_by_name() {
     let folder = xtask::state_dir::temporary_folder("asyncapi").unwrap();
@@ -36,16 +36,6 @@ fn a_wrong_document_is_refused_by_name() {
         let error = format!("{:#}", check_asyncapi(path).unwrap_err());
         assert!(error.contains(words), "{words}: {error}");
     };
-    refused(
-        |document| {
-            document["components"]["messages"]["OrderPlacedV1"]["examples"][0]["payload"]["quantity"] = "4".into()
-        },
-        "quantity",
-    );
-    refused(
-        |document| drop(document["components"]["messages"]["OrderHeldV1"]["examples"][0]["headers"]["ce_id"].take()),
-        "ce_id",
-    );
     refused(
         |document| {
             document["components"]["messages"]["OrderPlacedV3"]["payload"]["$ref"] =

@@ -7,6 +7,8 @@ use ledger_contracts::{Contract, Topic, asyncapi, files, released, samples};
 use ledger_schema::cloudevents;
 use serde_json::Value;
 
+use crate::validator::against;
+
 fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -54,6 +56,17 @@ fn the_asyncapi_document_has_every_message_and_no_other() {
         for example in shown {
             assert_eq!(example["payload"]["type"], contract.event_type());
             assert_eq!(example["headers"]["ce_type"], contract.event_type());
+            let headers = match contract.topic() {
+                Topic::Orders => &document["components"]["schemas"]["headersOfOrders"],
+                Topic::Outcomes => &document["components"]["schemas"]["headersOfOutcomes"],
+            };
+            against(headers, &example["headers"]).unwrap();
+            against(&contract.schema(), &example["payload"]).unwrap();
+            let key = &message["bindings"]["kafka"]["key"];
+            let payload = &example["payload"];
+            let of_lines = payload["lines"][0]["product_id"].clone();
+            let keys = [&payload["product_id"], &payload["home_product_id"], &payload["order_id"], &of_lines];
+            assert!(keys.iter().any(|value| against(key, value).is_ok()), "{name}: {key}");
         }
         examples += shown.len();
         let channel = if contract.topic() == Topic::Orders { "orders" } else { "outcomes" };

@@ -42,6 +42,14 @@ impl Validator {
     }
 }
 
+/// What a schema that is no contract's has against a value.
+pub(crate) fn against(schema: &Value, value: &Value) -> Result<(), String> {
+    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+    compiler.add_resource("http://contracts.invalid/other.json", schema.clone()).unwrap();
+    let compiled = compiler.compile("http://contracts.invalid/other.json", &mut schemas).unwrap();
+    schemas.validate(value, compiled).map_err(|error| format!("{error:#}"))
+}
+
 /// # Panics
 /// When the schema does not take it.
 #[track_caller]
