@@ -60,7 +60,7 @@ fn standing(sheet: &Sheet, status: &Status) {
             "no projector folds it: bring that log back, or make the tables anew from this one (`ledger rebuild`)",
         ),
         None => {
-            sheet.fine("the log is the one that was folded", format!("{topic}, id {topic_id}, cluster {cluster_id}"))
+            sheet.fine("the log is the one that was folded", format!("{topic}, id {topic_id}, cluster {cluster_id}"));
         }
     }
     let seconds = status.partitions.iter().map(|partition| partition.lag_seconds).fold(0.0, f64::max);
