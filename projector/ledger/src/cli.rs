@@ -4,9 +4,10 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     completions::CompletionsArgs, config::ConfigShowArgs, dead_letters::DeadLettersArgs, debug::DebugArgs,
-    doctor::DoctorArgs, examples, generations::GenerationsArgs, import::ImportArgs, keys::KeysArgs, man::ManArgs, migrate::MigrateArgs,
-    order::OrderArgs, pause::PauseArgs, project::ProjectArgs, rebuild::RebuildArgs, rollback::RollbackArgs, skip::SkipArgs, status::StatusArgs,
-    stock::StockArgs, verify::VerifyArgs, verify_import::VerifyImportArgs,
+    doctor::DoctorArgs, examples, generations::GenerationsArgs, import::ImportArgs, keys::KeysArgs, man::ManArgs,
+    migrate::MigrateArgs, order::OrderArgs, pause::PauseArgs, project::ProjectArgs, rebuild::RebuildArgs,
+    rollback::RollbackArgs, skip::SkipArgs, status::StatusArgs, stock::StockArgs, verify::VerifyArgs,
+    verify_import::VerifyImportArgs,
 };
 use crate::flags::{ConfigArgs, LogArgs};
 

@@ -7,8 +7,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    completions, config, dead_letters, debug, doctor, generations, import, keys, man, migrate, order, pause, project, rebuild,
-    rollback, skip, status, stock, verify, verify_import,
+    completions, config, dead_letters, debug, doctor, generations, import, keys, man, migrate, order, pause, project,
+    rebuild, rollback, skip, status, stock, verify, verify_import,
 };
 use crate::config::Config;
 use crate::exit::{self, CommandError, Done};
