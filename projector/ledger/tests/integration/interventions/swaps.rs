@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{answer, check_refused, paused_at, position};
+use super::{answer, paused_at, position};
 use crate::rebuild::flow::each_outcome_once;
 use crate::rebuild::{contents, end, fill, filled, folded, generation, held, rebuild, said, start};
 use crate::setting::{PARTITIONS, Setting, order, product_in, receipt};
@@ -38,7 +38,7 @@ async fn inv_14_a_rebuild_while_paused_goes_on_and_its_swap_keeps_the_pause() {
     // To tables that stand before: only once nothing is paused there.
     let live = contents(&setting).await;
     let stays = paused_at(&setting, 1);
-    check_refused(&setting, &["rollback", "--yes", "--to", "2"], 1, &format!("partition 1 is paused at {stays}"));
+    check_refused_swap(&setting, &["rollback", "--yes", "--to", "2"], &format!("partition 1 is paused at {stays}"));
     assert_eq!((generation(&setting).await, contents(&setting).await), (1, live));
     answer(&setting, &["resume", "1"]);
     let output = setting.ledger(&["rollback", "--yes", "--to", "2"]);
@@ -123,7 +123,7 @@ async fn inv_14_a_swap_that_would_move_a_paused_partition_back_is_refused() {
     fed.stop().await;
     assert_eq!(paused_at(&setting, 1), 3);
     let live = contents(&setting).await;
-    check_refused_rebuild(&setting, "partition 1 is paused at 3, and generation 2 stands at 0");
+    check_refused_swap(&setting, &["rebuild", "--yes"], "partition 1 is paused at 3, and generation 2 stands at 0");
     assert_eq!(contents(&setting).await, live);
     // With a projector, which publishes, the same rebuild goes through, and the partition stays.
     let projector = setting.project();
@@ -135,8 +135,8 @@ async fn inv_14_a_swap_that_would_move_a_paused_partition_back_is_refused() {
     setting.finish().await;
 }
 
-fn check_refused_rebuild(setting: &Setting, says: &str) {
-    let output = setting.ledger(&["rebuild", "--yes"]);
+fn check_refused_swap(setting: &Setting, args: &[&str], says: &str) {
+    let output = setting.ledger(args);
     let said = crate::setting::stderr(&output);
     assert_eq!((crate::setting::code(&output), said.contains(says)), (1, true), "expected {says}\nfound {said}");
 }
