@@ -28,7 +28,9 @@ fn hold_against_its_document(program: &Path, name: &str, base: &str, folder: &Pa
         .arg(configuration)
         .args(["run", &format!("{base}/openapi.json"), "--url", base])
         .args(["--phases", "examples,coverage,fuzzing,stateful", "--checks", "all", "--mode", "all"])
-        .args(["--max-examples", &EXAMPLES.to_string(), "--workers", "2", "--seed", "1", "--continue-on-failure"])
+        .args(["--max-examples", &EXAMPLES.to_string(), "--workers", "1", "--seed", "1", "--continue-on-failure"])
+        // One worker: Python 3.11 counts the depth of a syntax tree for all threads at once (its issue 106905), and two that read one at the
+        // same time fail now and then.
         // A stream does not end by itself: `services/tests/rest/events.rs` holds both to their document.
         .args(["--exclude-path-regex", "/events$"])
         // Times are the machine's: a slow answer is no violation.
