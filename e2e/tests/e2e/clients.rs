@@ -72,7 +72,8 @@ fn in_typescript(document: &Path, base: &str, folder: &Path) -> Result<()> {
 fn generated_clients_place_confirm_and_cancel_orders() -> Result<()> {
     run(async {
         // Got before the ledger, so that it does not wait for what is installed.
-        (OPENAPI_PYTHON_CLIENT.program()?, npm::folder()?);
+        OPENAPI_PYTHON_CLIENT.program()?;
+        npm::folder()?;
         let ledger = Ledger::start("clients").await?;
         let (gateway, ..) = ledger.clients()?;
         let folder = xtask::state_dir::temporary_folder("clients")?;
