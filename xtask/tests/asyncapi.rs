@@ -1,6 +1,5 @@
 //! AsyncAPI's document of the topics, read by AsyncAPI's own parser, with the schemas that it refers to. That it is what the code says is
 //! checked in `schema/contracts/`, without npm.
-#![expect(clippy::unwrap_used, reason = "a test says where it failed by panicking there")]
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +38,7 @@ fn a_wrong_document_is_refused_by_name() {
     refused(
         |document| {
             document["components"]["messages"]["OrderPlacedV3"]["payload"]["$ref"] =
-                "./orders/order_eaten.v3.json".into()
+                "./orders/order_eaten.v3.json".into();
         },
         "order_eaten",
     );
