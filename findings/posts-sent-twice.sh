@@ -14,7 +14,7 @@
 # Sources: RFC 9110, 9.2.2 (a client should not retry a request that is not idempotent by itself, unless it can tell that it was not applied) and RFC 9112, 9.3.1;
 # Curl_retry_request in lib/transfer.c of curl; `requestSendStarted` in RetryAndFollowUpInterceptor of OkHttp; Go's documentation of Transport, which names
 # the header; the property sun.net.http.retryPost of Java; wget's manual, --tries.
-# What follows from it here: `ledger order place` always sends a key; the examples with curl in README.md that have none may order twice.
+# What follows from it here: `ledger order place` and the page always send a key. Who orders without one, straight at a service, may order twice.
 #
 # Needs Python, Node, Go, Java, Maven, curl and wget. Takes a minute.
 source "$(dirname "$0")/lib.sh"
