@@ -68,7 +68,8 @@ fn run_lane(lane: &Lane, environment: &[(String, String)], interrupt: &Interrupt
 fn lanes(programs: &[String]) -> Result<Vec<Lane>> {
     let folder = repository::target_dir().join("tests");
     let lane = |name: &'static str, kinds: &[&str], programs: &mut dyn Iterator<Item = &str>| {
-        let mut arguments: Vec<String> = TEST.iter().chain(kinds).map(|&word| word.to_owned()).collect();
+        let mut arguments: Vec<String> =
+            TEST.iter().chain(&["--no-fail-fast"]).chain(kinds).map(|&word| word.to_owned()).collect();
         arguments.extend(programs.flat_map(|program| ["--test".to_owned(), program.to_owned()]));
         let log = folder.join(format!("{}.log", name.replace([':', ' '], "-")));
         Lane { name, arguments, log }

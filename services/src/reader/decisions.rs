@@ -54,7 +54,7 @@ impl Reader {
             Subject::Order(order_id) => self.order(order_id).await?.map(|orders| {
                 under_id(orders.iter().map(|order| (is_same(&Contents::Order(order.contents())), order.decision())))
             }),
-            Subject::Movement(movement_id) => self.movements(movement_id, partition).await?.map(|rows| {
+            Subject::Movement(movement_id) => self.movements(movement_id, Concern::One(partition)).await?.map(|rows| {
                 under_id(rows.iter().map(|row| (is_same(&Contents::Movement(row.contents())), row.decision())))
             }),
         })

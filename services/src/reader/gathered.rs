@@ -65,8 +65,8 @@ struct Inner {
 #[derive(Debug)]
 struct Asked {
     product_id: ProductId,
-    /// The one that the product's id hashes to.
-    partition: i32,
+    /// What its standing is to be of.
+    concern: Concern,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -112,13 +112,13 @@ impl Drop for Turn<'_> {
 }
 
 impl Reader {
-    /// Stock of a product, with the standing of its partition alone; `partition` is the one that the product's id hashes to.
+    /// Stock of a product, with the standing of the partitions that the read is about.
     ///
     /// # Errors
     /// [`ReadError`], all of them retryable; one that others share when the statement was theirs, too.
-    pub(crate) async fn stock_of(&self, product_id: ProductId, partition: i32) -> Answer {
+    pub(crate) async fn stock_of(&self, product_id: ProductId, concern: Concern) -> Answer {
         let (answer, answered) = oneshot::channel();
-        if self.gathered.ask(Asked { product_id, partition, answer }) {
+        if self.gathered.ask(Asked { product_id, concern, answer }) {
             let this = self.clone();
             tokio::spawn(async move { this.answer_gathered().await });
         }
@@ -153,9 +153,9 @@ fn answer_each(asked: Vec<Asked>, snapshot: Result<Snapshot<Vec<StockRow>>, Read
     match snapshot {
         Ok(Snapshot { found, standing }) => {
             let rows: HashMap<&str, &StockRow> = found.iter().map(|row| (row.product_id.as_str(), row)).collect();
-            for Asked { product_id, partition, answer } in asked {
+            for Asked { product_id, concern, answer } in asked {
                 let found = rows.get(product_id.as_str()).map(|row| (*row).clone());
-                let _ = answer.send(Ok(Snapshot { found, standing: standing.only(partition) }));
+                let _ = answer.send(Ok(Snapshot { found, standing: standing.about(concern) }));
             }
         }
         Err(error) => {
@@ -174,7 +174,8 @@ mod tests {
 
     fn asked(product: &str, partition: i32) -> (Asked, oneshot::Receiver<Answer>) {
         let (answer, answered) = oneshot::channel();
-        (Asked { product_id: ProductId::parse(product).expect("an id"), partition, answer }, answered)
+        let concern = Concern::One(partition);
+        (Asked { product_id: ProductId::parse(product).expect("an id"), concern, answer }, answered)
     }
 
     fn row(product: &str, available: i64) -> StockRow {

@@ -28,11 +28,15 @@ pub(crate) struct MovementRow {
 }
 
 /// The limit is never reached: a movement lies in one partition, unless another writer took its id.
-const MOVEMENT: &str = with_standing!(
-    one partition,
-    [movement_id, kafka_partition, kafka_offset, product_id, kind, delta, status, reason, note, occurred_at],
-    "FROM stock_movements WHERE movement_id = ? LIMIT 256"
-);
+macro_rules! movements {
+    ($every_or_one:ident partition) => {
+        with_standing!(
+            $every_or_one partition,
+            [movement_id, kafka_partition, kafka_offset, product_id, kind, delta, status, reason, note, occurred_at],
+            "FROM stock_movements WHERE movement_id = ? LIMIT 256"
+        )
+    };
+}
 
 impl MovementRow {
     pub(crate) fn position(&self) -> Position {
@@ -51,14 +55,18 @@ impl MovementRow {
 }
 
 impl Reader {
-    /// Every row under an id, by partition. `partition` is the one that its product hashes to.
+    /// Every row under an id, by partition.
     pub(super) async fn movements(
         &self,
         movement_id: MovementId,
-        partition: i32,
+        concern: Concern,
     ) -> Result<Snapshot<Vec<MovementRow>>, ReadError> {
         let bind = move |statement: Statement| statement.bind(movement_id.as_uuid());
-        let snapshot = self.snapshot(MOVEMENT, Concern::One(partition), bind).await?;
+        let text = match concern {
+            Concern::Every => movements!(every partition),
+            Concern::One(_) => movements!(one partition),
+        };
+        let snapshot = self.snapshot(text, concern, bind).await?;
         Ok(snapshot.map(|mut rows: Vec<MovementRow>| {
             rows.sort_by_key(|row| row.kafka_partition);
             rows
@@ -70,9 +78,9 @@ impl Reader {
         &self,
         product_id: ProductId,
         movement_id: MovementId,
-        partition: i32,
+        concern: Concern,
     ) -> Result<Snapshot<Option<MovementRow>>, ReadError> {
-        let snapshot = self.movements(movement_id, partition).await?;
+        let snapshot = self.movements(movement_id, concern).await?;
         Ok(snapshot.map(|rows| rows.into_iter().find(|row| row.product_id == product_id.as_str())))
     }
 }

@@ -48,10 +48,10 @@ impl Standing {
         self.by_partition.iter().map(|(partition, standing)| (*partition, *standing))
     }
 
-    /// Of this partition alone.
-    pub(super) fn only(&self, partition: i32) -> Self {
-        let one = self.by_partition.get(&partition).map(|standing| (partition, *standing));
-        Self { by_partition: one.into_iter().collect() }
+    /// Of these partitions alone.
+    pub(super) fn about(&self, concern: Concern) -> Self {
+        let by_partition = self.partitions().filter(|(partition, _)| concern.includes(*partition)).collect();
+        Self { by_partition }
     }
 
     /// Whether the record at `position` is folded.

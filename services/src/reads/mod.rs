@@ -64,6 +64,17 @@ pub(crate) struct Terms {
     pub(crate) deadline: Instant,
 }
 
+impl Terms {
+    /// What a read of rows of one partition is about: of every one, too, where the caller names a record of another. So does who has placed a
+    /// basket, whose record stands with its first line, and looks at the stock of the second.
+    fn about(self, partition: i32) -> Concern {
+        match self.after {
+            Some(named) if named.partition != partition => Concern::Every,
+            _ => Concern::One(partition),
+        }
+    }
+}
+
 /// Why a read has no answer. All but the last are retryable.
 #[derive(Debug, Error)]
 pub(crate) enum NotRead {
@@ -119,8 +130,8 @@ impl Reads {
     }
 
     pub(crate) async fn stock_of(&self, product_id: &ProductId, terms: Terms) -> Result<Option<StockRow>, NotRead> {
-        let partition = self.partition_of(product_id);
-        self.settled(Concern::One(partition), terms, || self.reader.stock_of(product_id.clone(), partition)).await
+        let concern = terms.about(self.partition_of(product_id));
+        self.settled(concern, terms, || self.reader.stock_of(product_id.clone(), concern)).await
     }
 
     /// The receipt or adjustment of a product under an id.
@@ -130,9 +141,9 @@ impl Reads {
         movement_id: MovementId,
         terms: Terms,
     ) -> Result<Option<MovementRow>, NotRead> {
-        let partition = self.partition_of(product_id);
-        let attempt = || self.reader.movement_of(product_id.clone(), movement_id, partition);
-        self.settled(Concern::One(partition), terms, attempt).await
+        let concern = terms.about(self.partition_of(product_id));
+        let attempt = || self.reader.movement_of(product_id.clone(), movement_id, concern);
+        self.settled(concern, terms, attempt).await
     }
 
     /// At most `limit` products after `cursor`, by the bytes of their ids.

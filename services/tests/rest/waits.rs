@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use ledger_schema::Position;
+use ledger_schema::partitioner::partition_of;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::world::{Answer, ORDER, OrderLine, World, eventually, get, metric, post};
+use crate::world::{Answer, ORDER, OrderLine, PARTITIONS, World, eventually, get, metric, post};
 
 pub(crate) const ID: Uuid = Uuid::from_u128(0x77a4_36fd_64f9_4d35_999b_a957_195f_5d23);
 
@@ -18,7 +19,7 @@ pub(crate) async fn waiting(world: &World, router: &Router, records: i64) -> (Jo
     let router = router.clone();
     let answer = tokio::spawn(async move { post(&router, "/orders", &[("prefer", "wait=20")], &body).await });
     eventually("the append", async || (world.records() == records).then_some(())).await;
-    let partition = ledger_schema::partitioner::partition_of(b"chocolate", crate::world::PARTITIONS);
+    let partition = partition_of(b"chocolate", PARTITIONS);
     (answer, Position { partition, offset: records - 1 })
 }
 
@@ -132,4 +133,27 @@ async fn reads_wait_for_a_position() {
     let answer = asking.await.expect("no panic");
     assert_eq!((answer.status, &answer.json()["available"], answer.position()), (200, &7.into(), position));
     assert_eq!(get(&router, &format!("/orders/{ID}?after={position}")).await.status, 404);
+}
+
+/// Who has placed a basket is told where its record stands, which is with the first line, and looks at the stock of the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_of_a_product_wait_for_a_position_of_another_partition() {
+    let world = World::new().await;
+    let router = world.router(&["--max-wait-seconds", "1"]).await;
+    let tea = Position { partition: partition_of(b"tea", PARTITIONS), offset: 0 };
+    let elsewhere = Position { partition: (tea.partition + 1) % PARTITIONS, offset: 5 };
+    world.fill(tea.partition, 1);
+    world.fill(elsewhere.partition, 6);
+    world.stock("tea", 7, tea).await;
+    world.pass(tea).await;
+    let movement = format!("/stock/tea/movements/{ID}?after={elsewhere}");
+    let stock = format!("/stock/tea?after={elsewhere}");
+    for uri in [&stock, &movement] {
+        let early = get(&router, uri).await;
+        assert_eq!((early.status, early.problem().as_str(), early.position()), (503, "not-yet-projected", elsewhere));
+    }
+    world.pass(elsewhere).await;
+    let shown = get(&router, &stock).await;
+    assert_eq!((shown.status, &shown.json()["available"], shown.position()), (200, &7.into(), tea));
+    assert_eq!(get(&router, &movement).await.status, 404);
 }
