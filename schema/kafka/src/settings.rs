@@ -76,6 +76,7 @@ impl KafkaSettings {
 
     /// What every client has. The properties of `--kafka-properties` are in it: what is set afterwards wins over them.
     pub fn client(&self, name: &str) -> ClientConfig {
+        keep_openssl_to_the_end();
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
@@ -126,6 +127,13 @@ impl KafkaSettings {
             .set("fetch.message.max.bytes", "524288");
         config
     }
+}
+
+/// Has OpenSSL, which librdkafka speaks TLS by, stay as it is when the process exits. Left to itself, which it is when librdkafka is the first to call
+/// it, it takes itself apart then, beneath clients that are dropped aside (`disposal.rs`) and whose threads still speak: a command that
+/// had done its work over TLS ended by SIGSEGV, now and then.
+fn keep_openssl_to_the_end() {
+    openssl_sys::init();
 }
 
 /// Names of properties only: a value may be a secret.

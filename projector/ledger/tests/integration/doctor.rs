@@ -88,7 +88,10 @@ async fn state_of(setting: &Setting) -> Vec<String> {
     for role in ["own", "prj", "rdr"] {
         let shown = format!("SHOW GRANTS FOR `{role}_{}`", setting.name);
         let rows = database.fetch_all(AssertSqlSafe(shown)).await.expect("grants");
-        state.extend(rows.iter().map(|row| row.get::<String, _>(0)));
+        let mut grants: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        // Their order changes with what others are granted meanwhile.
+        grants.sort_unstable();
+        state.extend(grants);
     }
     let inspector = ledger_kafka::LogInspector::new(&setting.kafka()).expect("valid");
     for which in ["orders", "outcomes", "dead-letters", "cursors"] {

@@ -26,6 +26,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// Between looks: who waits leaves the cores to those that are waited for.
 pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 pub(crate) const PARTITIONS: i32 = 4;
+/// For a command that ends by itself. One that does not would hold the tests up for ever.
+const COMMAND_LIMIT: Duration = Duration::from_secs(240);
 
 pub(crate) struct Setting {
     pub(crate) name: String,
@@ -33,6 +35,38 @@ pub(crate) struct Setting {
     admin_url: String,
     environment: Vec<(&'static str, String)>,
     producer: FutureProducer,
+}
+
+/// Runs it to its end.
+///
+/// # Panics
+/// When it has not ended by then; it is killed.
+fn output_within(mut command: Command, limit: Duration) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let (mut stdout, mut stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    std::thread::scope(|scope| {
+        let (mut said, mut told) = (Vec::new(), Vec::new());
+        let stdout = scope.spawn(move || stdout.read_to_end(&mut said).map(|_| said));
+        let stderr = scope.spawn(move || stderr.read_to_end(&mut told).map(|_| told));
+        let begun = Instant::now();
+        let mut status = child.try_wait().expect("our child");
+        while status.is_none() && begun.elapsed() < limit {
+            std::thread::sleep(PAUSE);
+            status = child.try_wait().expect("our child");
+        }
+        if status.is_none() {
+            child.kill().expect("our child");
+            child.wait().expect("our child");
+        }
+        let read = |thread: std::thread::ScopedJoinHandle<'_, std::io::Result<Vec<u8>>>| {
+            thread.join().expect("no panic").expect("it can be read")
+        };
+        let (stdout, stderr) = (read(stdout), read(stderr));
+        let status = status.unwrap_or_else(|| {
+            panic!("{command:?} has not ended after {limit:?}: {}", String::from_utf8_lossy(&stderr))
+        });
+        Output { status, stdout, stderr }
+    })
 }
 
 /// A record to append: partition, key, value, headers.
@@ -193,7 +227,7 @@ impl Setting {
     }
 
     pub(crate) fn ledger_with(&self, args: &[&str], further: &[(&str, &str)]) -> Output {
-        self.command(args, further).output().expect("the binary runs")
+        output_within(self.command(args, further), COMMAND_LIMIT)
     }
 
     /// Runs `ledger ARGS..` as a program that has to die at the failpoint `point`.

@@ -217,7 +217,7 @@ async fn a_command_and_a_start_whose_connections_go_silent_end_with_exit_code_3(
         (&["migrate"], "LEDGER_ADMIN_DATABASE_URL", "_sqlx_migrations"),
         (&["dead-letters", "list"], READER, "FROM dead_letters"),
         (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "_sqlx_migrations"),
-        (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "next_offset, cluster_id"),
+        (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "p.next_offset, p.cluster_id"),
     ];
     for swallow in [Swallow::ToServer, Swallow::ToClient] {
         let mut proxies = Vec::new();

@@ -247,11 +247,12 @@ async fn who_pauses_first_is_named_and_repeats_change_nothing() {
     // Neither the services' user nor the projector's may say that somebody else did.
     for variable in ["LEDGER_READER_DATABASE_URL", "LEDGER_PROJECTOR_DATABASE_URL"] {
         let url = setting.variable(variable);
-        let output = setting.ledger_with(&["skip", "3", "0", "--reason", "x"], &[("LEDGER_OWNER_DATABASE_URL", &url)]);
+        let output = setting
+            .ledger_with(&["skip", "3", "0", "--as", "eve", "--reason", "x"], &[("LEDGER_OWNER_DATABASE_URL", &url)]);
         assert_eq!(code(&output), 1, "{}", stderr(&output));
     }
     let reader = setting.variable("LEDGER_READER_DATABASE_URL");
-    let output = setting.ledger_with(&["pause", "3"], &[("LEDGER_OWNER_DATABASE_URL", &reader)]);
+    let output = setting.ledger_with(&["pause", "3", "--as", "eve"], &[("LEDGER_OWNER_DATABASE_URL", &reader)]);
     assert_eq!(code(&output), 1, "{}", stderr(&output));
     assert_eq!(setting.number("SELECT COUNT(*) FROM furthest_positions WHERE is_paused").await, 1);
     setting.finish().await;
