@@ -14,9 +14,9 @@ use serde::Deserialize;
 use crate::interrupt::Interrupt;
 use crate::{cargo, progress, repository};
 
-/// Name and test programs of every lane but the last. The longest come first; what starts servers of its own is together.
-const NAMED: [(&str, &[&str]); 2] =
-    [("tests: integration", &["integration"]), ("tests: end to end", &["e2e", "gateway", "up", "compose"])];
+/// Name and test programs of every lane but the last: what takes half of the time, and waits for most of it. Three lanes were tried: with what checks
+/// models beside two lanes of tests that wait for a time, and a fault test, the load was above 50, and some of those failed.
+const NAMED: [(&str, &[&str]); 1] = [("tests: integration", &["integration"])];
 /// The lane of all others, and of the unit tests.
 const OTHERS: &str = "tests: all others";
 /// How cargo is called for any of them.
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_lane_whose_program_is_gone_is_named() {
-        let error = lanes(&["integration".to_owned()]).map(drop).expect_err("a lane without its program");
-        assert_eq!(error.to_string(), "lane `tests: end to end` names no test program: e2e");
+        let error = lanes(&["e2e".to_owned()]).map(drop).expect_err("a lane without its program");
+        assert_eq!(error.to_string(), "lane `tests: integration` names no test program: integration");
     }
 }

@@ -1,11 +1,14 @@
 /* The wall clock of the process that loads this is off by so many seconds as the file in WRONG_CLOCK_FILE says, which is read again every
-   second. The monotonic clock stays right, and so do the C library's own waits until a time of the wall clock: they ask the kernel, not these.
-   It must never allocate: an allocator asks for the time before it works. */
+   second. The monotonic clock stays right, and a wait until a time of the wall clock, which librdkafka's are, lasts as long as it was meant to: the
+   kernel has the right clock, and would wait for as long as this one is ahead.
+   What is asked for the time must never allocate: an allocator asks before it works. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,4 +50,14 @@ time_t time(time_t *seconds) {
     clock_gettime(CLOCK_REALTIME, &now);
     if (seconds) *seconds = now.tv_sec;
     return now.tv_sec;
+}
+
+typedef int wait_until(cnd_t *, mtx_t *, const struct timespec *);
+
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
+    static _Atomic(wait_until *) next;
+    if (!next) next = (wait_until *)dlsym(RTLD_NEXT, "cnd_timedwait");
+    struct timespec right = *until;
+    right.tv_sec -= off();
+    return next(condition, mutex, &right);
 }
