@@ -14,9 +14,11 @@ use serde::Deserialize;
 use crate::interrupt::Interrupt;
 use crate::{cargo, progress, repository};
 
-/// Name and test programs of every lane but the last: what takes half of the time, and waits for most of it. Three lanes were tried: with what checks
+/// Name and test programs of every lane but the last: what takes half of the time, and waits for most of it; those that start the system
+/// are in it one after the other. Three lanes were tried: with what checks
 /// models beside two lanes of tests that wait for a time, and a fault test, the load was above 50, and some of those failed.
-const NAMED: [(&str, &[&str]); 1] = [("tests: integration", &["integration"])];
+const NAMED: [(&str, &[&str]); 1] =
+    [("tests: integration, REST, the system", &["integration", "rest", "gateway", "up", "compose"])];
 /// The lane of all others, and of the unit tests.
 const OTHERS: &str = "tests: all others";
 /// How cargo is called for any of them.
@@ -71,7 +73,7 @@ fn lanes(programs: &[String]) -> Result<Vec<Lane>> {
         let mut arguments: Vec<String> =
             TEST.iter().chain(&["--no-fail-fast"]).chain(kinds).map(|&word| word.to_owned()).collect();
         arguments.extend(programs.flat_map(|program| ["--test".to_owned(), program.to_owned()]));
-        let log = folder.join(format!("{}.log", name.replace([':', ' '], "-")));
+        let log = folder.join(format!("{}.log", name.replace([':', ',', ' '], "-")));
         Lane { name, arguments, log }
     };
     let mut lanes = Vec::new();
@@ -137,6 +139,6 @@ mod tests {
     #[test]
     fn a_lane_whose_program_is_gone_is_named() {
         let error = lanes(&["e2e".to_owned()]).map(drop).expect_err("a lane without its program");
-        assert_eq!(error.to_string(), "lane `tests: integration` names no test program: integration");
+        assert_eq!(error.to_string(), "lane `tests: integration, REST, the system` names no test program: integration");
     }
 }
