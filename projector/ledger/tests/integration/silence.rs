@@ -208,7 +208,7 @@ async fn a_command_and_a_start_whose_connections_go_silent_end_with_exit_code_3(
     const READER: &str = "LEDGER_READER_DATABASE_URL";
     const PROJECTOR: &str = "LEDGER_PROJECTOR_DATABASE_URL";
     let setting = Setting::with_positions("silentcommand").await;
-    let cases: [(&[&str], _, _); 9] = [
+    let cases: [(&[&str], _, _); 12] = [
         (&["verify"], READER, "CONSISTENT SNAPSHOT"),
         (&["verify"], READER, "SELECT 1 FROM dead_letters LIMIT 1"),
         (&["generations", "list"], OWNER, "_sqlx_migrations"),
@@ -216,6 +216,9 @@ async fn a_command_and_a_start_whose_connections_go_silent_end_with_exit_code_3(
         (&["rollback", "--yes"], OWNER, "_sqlx_migrations"),
         (&["migrate"], "LEDGER_ADMIN_DATABASE_URL", "_sqlx_migrations"),
         (&["dead-letters", "list"], READER, "FROM dead_letters"),
+        (&["pause", "1", "--as", "ann"], OWNER, "UPDATE furthest_positions SET is_paused = TRUE"),
+        (&["resume", "1", "--as", "ann"], OWNER, "UPDATE furthest_positions SET is_paused = FALSE"),
+        (&["pause", "2", "--as", "ann"], OWNER, "FROM generation_guard"),
         (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "_sqlx_migrations"),
         (&["project", "--listen", "127.0.0.1:0"], PROJECTOR, "p.next_offset, p.cluster_id"),
     ];
